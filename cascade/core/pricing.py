@@ -1,0 +1,175 @@
+"""What a call costs: usage times price, exactly, or an honest "unknown".
+
+Knows how the provider bills (service tiers, long requests, caches, regional hosts). Knows no
+clock, no network and no files; prices come in as values. The names of prices and of the model
+table are re-exported, so that this module is the one place to import them from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Literal
+
+from cascade.core.model_table import ModelInfo, ModelTable, is_regional
+from cascade.core.price import EXACT, Price, Rates, ServiceTier, plain, tidy
+from cascade.core.usage import Usage
+
+__all__ = [
+    "Basis",
+    "Cost",
+    "ModelInfo",
+    "ModelTable",
+    "Price",
+    "Rates",
+    "cost_of",
+    "is_regional",
+    "model_table",
+    "plain",
+]
+
+Basis = Literal["exact", "estimated", "unknown"]
+Notes = tuple[str, ...]
+
+_TIERS: dict[str, ServiceTier] = {
+    "": "standard",
+    "auto": "standard",
+    "default": "standard",
+    "standard": "standard",
+    "flex": "flex",
+    "priority": "priority",
+    "fast": "priority",  # the new name of priority since 2026-07-30; one price
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The price of one call.
+
+    Args:
+        usd: the amount, without trailing zeros and without a positive exponent (zero is `0`);
+            `None` if and only if the basis is unknown. `plain(usd)` writes it in digits.
+        basis: `exact` follows from reported tokens and published rates; `estimated` rests on a
+            guess that a note names, or on counted tokens; `unknown` is no amount.
+        price_id: the price applied, `None` where there was none.
+        notes: assumptions made and reasons for an unknown cost, for people.
+
+    Raises:
+        ValueError: amount and basis contradict each other, or the amount is no `Decimal`.
+    """
+
+    usd: Decimal | None
+    basis: Basis
+    price_id: str | None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.usd is None) != (self.basis == "unknown"):
+            raise ValueError(f"a cost is unknown if and only if it has no amount: {self!r}")
+        if self.usd is not None and not isinstance(self.usd, Decimal):
+            raise ValueError(f"money is Decimal: {self!r}")
+
+
+def cost_of(
+    usage: Usage | None,
+    price: Price | None,
+    *,
+    service_tier: str | None = None,
+    batch: bool = False,
+    regional: bool = False,
+    estimated: bool = False,
+) -> Cost:
+    """Price one call from what its reply reported.
+
+    Args:
+        usage: the call's token counts, `None` where the reply had none.
+        price: the model's price, `None` where it is not known.
+        service_tier: the tier named in the reply, not the one asked for: a request can be served
+            elsewhere.
+        batch: the reply came from the Batch API; such replies say "default" themselves.
+        regional: the request went to a regional host (see `is_regional`); replies do not say so.
+        estimated: the token counts are an estimate, as after a stream that broke off.
+
+    Returns:
+        The exact cost where everything is known; a tier without a published price, missing usage
+        or a missing price give an unknown cost, never a guess and never zero.
+    """
+    if usage is None or price is None:
+        lacking = (("usage not reported", usage), ("price not known", price))
+        notes = tuple(note for note, value in lacking if value is None)
+        return Cost(None, "unknown", price.id if price else None, notes)
+    tier, notes = _served_in(service_tier, batch=batch)
+    if tier is None:
+        return Cost(None, "unknown", price.id, notes)
+    rates, more = _rates(price, tier, usage.input_tokens)
+    notes += more
+    if rates is None:
+        return Cost(None, "unknown", price.id, notes)
+    guesses = _guesses(usage, rates, price.standard)
+    multiplier = price.regional_multiplier if regional else None
+    basis: Basis = "estimated" if estimated or guesses else "exact"
+    return Cost(_usd(usage, rates, multiplier), basis, price.id, notes + guesses)
+
+
+def model_table() -> ModelTable:
+    """The table of models shipped with Cascade; `cascade.data` reads it once, on first use."""
+    from cascade.data import model_table as shipped  # noqa: PLC0415  the one file read stays there
+
+    return shipped()
+
+
+def _served_in(service_tier: str | None, *, batch: bool) -> tuple[ServiceTier | None, Notes]:
+    """The tier that bills the call, `None` where the reply names one without published prices."""
+    tier = _TIERS.get(service_tier or "")
+    if tier is None or (batch and tier != "standard"):
+        within = " within a batch" if batch else ""
+        return None, (f"service tier {service_tier!r}{within} has no published price",)
+    if batch:
+        return "batch", ()
+    if not service_tier:
+        return tier, ("service tier not reported: standard assumed",)
+    if service_tier == "auto":  # what a request asks for; a reply names the tier that served it
+        return tier, ("service tier 'auto' names no tier: standard assumed",)
+    return tier, ()
+
+
+def _rates(price: Price, tier: ServiceTier, input_tokens: int) -> tuple[Rates | None, Notes]:
+    """The rates that bill a whole request of this size in this tier."""
+    if price.rates(tier, long=False) is None:
+        return None, (f"{price.id} has no {tier} price",)
+    limit = price.long_context_over
+    if limit is None or input_tokens <= limit:  # strictly over: 272,000 is short, 272,001 long
+        return price.rates(tier, long=False), ()
+    rates = price.rates(tier, long=True)
+    if rates is None and tier == "priority":
+        note = f"priority over {limit:,} input tokens is served and billed as standard"
+        return price.standard_long, (note,)
+    if rates is None:
+        return None, (f"{price.id} has no {tier} price over {limit:,} input tokens",)
+    return rates, ()
+
+
+def _guesses(usage: Usage, rates: Rates, standard: Rates) -> Notes:
+    """Notes on tokens billed at the input rate although the standard tier has a rate of its own."""
+    notes = []
+    if usage.cached_tokens and rates.cached_input is None and standard.cached_input is not None:
+        notes.append("no cached rate published for this tier: cached tokens at the input rate")
+    if usage.cache_write_tokens and rates.cache_write is None and standard.cache_write is not None:
+        notes.append("no cache-write rate published for this tier: written tokens as input")
+    return tuple(notes)
+
+
+def _usd(usage: Usage, rates: Rates, multiplier: Decimal | None) -> Decimal:
+    """Tokens times rates over disjoint buckets; raises rather than round."""
+    cached = rates.input if rates.cached_input is None else rates.cached_input
+    write = rates.input if rates.cache_write is None else rates.cache_write
+    with localcontext(EXACT):
+        total = (
+            usage.uncached_tokens * rates.input
+            + usage.cached_tokens * cached
+            + usage.cache_write_tokens * write
+            + usage.output_tokens * rates.output
+        )
+        if multiplier is not None:
+            total *= multiplier
+        return tidy(total.scaleb(-6))  # a shift of the decimal point: exact, unlike a division

@@ -1,0 +1,106 @@
+"""Token counts of one model call, as disjoint buckets.
+
+Knows the two spellings of usage on the wire (Chat Completions and Responses). Knows no prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Usage"]
+
+_MAX_COUNT = 2**53 - 1
+# The largest whole number that every JSON reader keeps exactly. A larger count on the wire is an
+# error of the server and read as no count.
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call.
+
+    `input_tokens` and `output_tokens` are totals as the API reports them; cached and cache-write
+    tokens are part of the input, reasoning tokens part of the output.
+
+    Raises:
+        ValueError: a count is no `int` or is negative, or a part exceeds its total.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        counts = (
+            self.input_tokens,
+            self.output_tokens,
+            self.cached_tokens,
+            self.cache_write_tokens,
+            self.reasoning_tokens,
+        )
+        if any(type(count) is not int for count in counts):  # a float would reach the bill
+            raise ValueError(f"token counts are whole numbers: {self!r}")
+        if min(counts) < 0:
+            raise ValueError(f"token counts cannot be negative: {self!r}")
+        if self.cached_tokens + self.cache_write_tokens > self.input_tokens:
+            raise ValueError(f"cached and cache-write tokens exceed the input: {self!r}")
+        if self.reasoning_tokens > self.output_tokens:
+            raise ValueError(f"reasoning tokens exceed the output: {self!r}")
+
+    @property
+    def uncached_tokens(self) -> int:
+        """Input tokens neither read from nor written to the prompt cache."""
+        return self.input_tokens - self.cached_tokens - self.cache_write_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+    @classmethod
+    def from_wire(cls, usage: object) -> Usage | None:
+        """Read the `usage` object of a Chat Completions or Responses reply.
+
+        Returns:
+            The counts, or `None` where the object is absent, has no totals, holds values that are
+            no counts, or contradicts itself: an unreadable usage is an unknown cost, never zero.
+        """
+        if not isinstance(usage, Mapping):
+            return None
+        chat = "prompt_tokens" in usage
+        total_in = _count(usage.get("prompt_tokens" if chat else "input_tokens"))
+        total_out = _count(usage.get("completion_tokens" if chat else "output_tokens"))
+        details_in = usage.get("prompt_tokens_details" if chat else "input_tokens_details")
+        details_out = usage.get("completion_tokens_details" if chat else "output_tokens_details")
+        parts = (
+            _part(details_in, "cached_tokens"),
+            _part(details_in, "cache_write_tokens"),
+            _part(details_out, "reasoning_tokens"),
+        )
+        if total_in is None or total_out is None or None in parts:
+            return None
+        try:
+            return cls(total_in, total_out, *(part or 0 for part in parts))
+        except ValueError:
+            return None
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value <= _MAX_COUNT else None
+
+
+def _part(details: object, name: str) -> int | None:
+    """A detail's count; absent details count 0 (compatible servers omit them at every level)."""
+    if details is None:
+        return 0
+    if not isinstance(details, Mapping):
+        return None
+    value = details.get(name)
+    return 0 if value is None else _count(value)
