@@ -169,6 +169,21 @@ class Price:
         nothing = Rates(Decimal(0), Decimal(0))
         return cls("free", nothing, batch=nothing, flex=nothing, priority=nothing)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is ever charged, so that the cost is known without any usage."""
+        known = (self.standard, self.batch, self.flex, self.priority, self.standard_long)
+        return all(
+            not (rates.input or rates.output or rates.cached_input or rates.cache_write)
+            for rates in known
+            if rates is not None
+        )
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it is one price for every service tier, as users give it with `Price.of`."""
+        return self.batch is self.flex is self.priority is self.standard_long is None
+
     def rates(self, tier: ServiceTier, *, long: bool) -> Rates | None:
         """The rates of a service tier, or `None` where it has none."""
         found: Rates | None = getattr(self, f"{tier}_long" if long else tier)

@@ -41,6 +41,9 @@ _TIERS: dict[str, ServiceTier] = {
     "fast": "priority",  # the new name of priority since 2026-07-30; one price
 }
 
+_UNPRICED = ("scale", "ultrafast")
+"""OpenAI's tiers without published prices: a flat price does not cover them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -94,11 +97,15 @@ def cost_of(
         The exact cost where everything is known; a tier without a published price, missing usage
         or a missing price give an unknown cost, never a guess and never zero.
     """
+    if usage is None and price is not None and price.is_free:
+        return Cost(Decimal(0), "exact", price.id, ("usage not reported; free all the same",))
     if usage is None or price is None:
         lacking = (("usage not reported", usage), ("price not known", price))
         notes = tuple(note for note, value in lacking if value is None)
         return Cost(None, "unknown", price.id if price else None, notes)
     tier, notes = _served_in(service_tier, batch=batch)
+    if tier is None and price.is_flat and not batch and service_tier not in _UNPRICED:
+        tier, notes = "standard", ()  # another provider's name for its only tier
     if tier is None:
         return Cost(None, "unknown", price.id, notes)
     rates, more = _rates(price, tier, usage.input_tokens)

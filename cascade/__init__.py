@@ -1,0 +1,187 @@
+"""Cascade sends each request to the cheapest model that answers it well, and books every cent.
+
+```python
+from cascade import Cascade, Tier
+from scorers import LogprobConfidence
+
+llm = Cascade([
+    Tier("gpt-5.4-nano", scorer=LogprobConfidence(), threshold=0.9),
+    Tier("gpt-5.5"),
+])
+done = llm.complete("Where is my parcel?")
+print(done.text, done.tier, done.cost_usd, done.saved_usd)
+print(done.trace)
+```
+
+Public names are loaded when they are first used: importing the package loads neither the SDK nor
+numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cascade.config import load_chain, openai_chain
+    from cascade.core.budget import Budget
+    from cascade.core.chain import Chain, Policy, RetiringModelWarning
+    from cascade.core.evaluation import evaluate
+    from cascade.core.failures import CallFailure
+    from cascade.core.pricing import Price
+    from cascade.core.reply import Reply, TokenLogprob
+    from cascade.core.request import Request
+    from cascade.core.scoring import (
+        Abstained,
+        Draft,
+        Failed,
+        Needs,
+        Outcome,
+        Score,
+        Scorer,
+        Scoring,
+        ask,
+        scorer_name,
+    )
+    from cascade.core.tier import Capabilities, Endpoint, Retry, Tier
+    from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
+    from cascade.core.usage import Usage
+    from cascade.engine import AsyncCascade, Cascade, Chunk, Completion, replay
+    from cascade.errors import (
+        BillingStopped,
+        BudgetExceeded,
+        CallRefused,
+        CascadeError,
+        ChainExhausted,
+        ConfigError,
+        DeadlineExceeded,
+        ReplayError,
+        RequestError,
+        RunError,
+        ScorerError,
+        StoreError,
+        StreamInterrupted,
+        TraceError,
+        TraceVersionError,
+        UnknownPriceError,
+    )
+    from cascade.traces.store import TraceStore
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "cascade.config": ("load_chain", "openai_chain"),
+    "cascade.core.budget": ("Budget",),
+    "cascade.core.chain": ("Chain", "Policy", "RetiringModelWarning"),
+    "cascade.core.evaluation": ("evaluate",),
+    "cascade.core.failures": ("CallFailure",),
+    "cascade.core.pricing": ("Price",),
+    "cascade.core.reply": ("Reply", "TokenLogprob"),
+    "cascade.core.request": ("Request",),
+    "cascade.core.scoring": (
+        "Abstained",
+        "Draft",
+        "Failed",
+        "Needs",
+        "Outcome",
+        "Score",
+        "Scorer",
+        "Scoring",
+        "ask",
+        "scorer_name",
+    ),
+    "cascade.core.tier": ("Capabilities", "Endpoint", "Retry", "Tier"),
+    "cascade.core.trace": ("Attempt", "Charge", "ScoreRecord", "Trace"),
+    "cascade.core.usage": ("Usage",),
+    "cascade.engine": ("AsyncCascade", "Cascade", "Chunk", "Completion", "replay"),
+    "cascade.errors": (
+        "BillingStopped",
+        "BudgetExceeded",
+        "CallRefused",
+        "CascadeError",
+        "ChainExhausted",
+        "ConfigError",
+        "DeadlineExceeded",
+        "ReplayError",
+        "RequestError",
+        "RunError",
+        "ScorerError",
+        "StoreError",
+        "StreamInterrupted",
+        "TraceError",
+        "TraceVersionError",
+        "UnknownPriceError",
+    ),
+    "cascade.traces.store": ("TraceStore",),
+}
+
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Abstained",
+    "AsyncCascade",
+    "Attempt",
+    "BillingStopped",
+    "Budget",
+    "BudgetExceeded",
+    "CallFailure",
+    "CallRefused",
+    "Capabilities",
+    "Cascade",
+    "CascadeError",
+    "Chain",
+    "ChainExhausted",
+    "Charge",
+    "Chunk",
+    "Completion",
+    "ConfigError",
+    "DeadlineExceeded",
+    "Draft",
+    "Endpoint",
+    "Failed",
+    "Needs",
+    "Outcome",
+    "Policy",
+    "Price",
+    "ReplayError",
+    "Reply",
+    "Request",
+    "RequestError",
+    "RetiringModelWarning",
+    "Retry",
+    "RunError",
+    "Score",
+    "ScoreRecord",
+    "Scorer",
+    "ScorerError",
+    "Scoring",
+    "StoreError",
+    "StreamInterrupted",
+    "Tier",
+    "TokenLogprob",
+    "Trace",
+    "TraceError",
+    "TraceStore",
+    "TraceVersionError",
+    "UnknownPriceError",
+    "Usage",
+    "ask",
+    "evaluate",
+    "load_chain",
+    "openai_chain",
+    "replay",
+    "scorer_name",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'cascade' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

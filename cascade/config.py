@@ -1,0 +1,240 @@
+"""Chains as data: TOML in, `Chain` out, and the default chain of OpenAI tiers.
+
+```toml
+name = "support"
+
+[policy]
+on_refusal = "accept"
+
+[[tier]]
+model = "gpt-5.4-nano"
+threshold = 0.9
+scorer = { use = "logprob_confidence", aggregate = "min" }
+
+[[tier]]
+model = "local"
+endpoint = { base_url = "http://127.0.0.1:8080/v1" }
+price = { input = "0", output = "0" }
+```
+
+Scorers are found by name in the entry-point group `cascade.scorers`; a key `scorers` holds the
+parts of a combinator, and a key ending in `_file` is replaced by the JSON in that file. The values
+themselves are checked where they are checked for Python chains: in `Tier` and `Chain`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from cascade.core.chain import Chain, Policy
+from cascade.core.pricing import Price
+from cascade.core.tier import Capabilities, Endpoint, Retry, Tier
+from cascade.errors import ConfigError
+
+__all__ = ["chain_from_dict", "load_chain", "openai_chain", "registered_scorers"]
+
+SCORER_GROUP = "cascade.scorers"
+
+CHAIN_KEYS = ("name", "policy", "tier", "allow_unknown_prices")
+
+TIER_KEYS = (
+    "model",
+    "name",
+    "scorer",
+    "threshold",
+    "params",
+    "preamble",
+    "retry",
+    "timeout_s",
+    "scorer_timeout_s",
+    "price",
+    "capabilities",
+    "endpoint",
+)
+
+
+def load_chain(path: str | Path) -> Chain:
+    """Read a chain from a TOML file.
+
+    Raises:
+        ConfigError: the file cannot be read, holds a key nobody knows (the nearest one is named),
+            or describes a chain that cannot work.
+    """
+    file = Path(path)
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"chain file {str(file)!r} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"chain file {str(file)!r} is no TOML: {error}") from error
+    return chain_from_dict(data, folder=file.parent, where=str(file))
+
+
+def chain_from_dict(
+    data: Mapping[str, Any], *, folder: Path | None = None, where: str = "chain"
+) -> Chain:
+    """Build a chain from data in the shape of the TOML; raises as `load_chain`.
+
+    Args:
+        data: the parsed TOML.
+        folder: where `*_file` keys look for their files; the working directory unless given.
+        where: how messages name the source.
+    """
+    _check_keys(data, CHAIN_KEYS, where)
+    tables = data.get("tier")
+    if not isinstance(tables, list) or not tables:
+        raise ConfigError(f"{where}: no [[tier]] table; a chain needs at least one")
+    reader = _Reader(folder or Path())
+    tiers = tuple(
+        reader.tier(table, f"{where}: tier {number}") for number, table in enumerate(tables, 1)
+    )
+    return Chain(
+        tiers,
+        policy=_build(Policy, data.get("policy", {}), f"{where}: policy"),
+        name=data.get("name", "chain"),
+        allow_unknown_prices=bool(data.get("allow_unknown_prices", False)),
+        today=datetime.now(UTC).date(),
+    )
+
+
+def openai_chain(schema: Mapping[str, Any] | None = None) -> Chain:
+    """The four-tier default: gpt-5.4-nano, gpt-5.4-mini, gpt-5.4, gpt-5.5.
+
+    A starting point, not a recommendation: thresholds are unmeasured on your data, and a shorter
+    chain is often cheaper.
+
+    Args:
+        schema: a JSON schema that answers must satisfy; it is checked first, for free.
+    """
+    sure: dict[str, Any] = {"use": "logprob_confidence", "aggregate": "mean"}
+    if schema is not None:
+        valid = {"use": "json_schema", "schema": dict(schema)}
+        sure["over"] = "json_values"
+        sure = {"use": "first_reject", "scorers": [valid, sure]}
+    reader = _Reader(Path())
+    thresholds = {"gpt-5.4-nano": 0.9, "gpt-5.4-mini": 0.85, "gpt-5.4": 0.8}
+    tiers = [
+        Tier(model, scorer=reader.scorer(sure, "openai_chain"), threshold=threshold)
+        for model, threshold in thresholds.items()
+    ]
+    return Chain((*tiers, Tier("gpt-5.5")), name="openai", today=datetime.now(UTC).date())
+
+
+@cache
+def registered_scorers() -> dict[str, EntryPoint]:
+    """Scorers that installed packages have registered, by name."""
+    return {point.name: point for point in entry_points(group=SCORER_GROUP)}
+
+
+class _Reader:
+    """Turns tables into values."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def tier(self, table: object, where: str) -> Tier:
+        settings = dict(_mapping(table, where))
+        _check_keys(settings, TIER_KEYS, where)
+        if "model" not in settings:
+            raise ConfigError(f"{where}: no model; expected e.g. model = 'gpt-5.4-nano'")
+        where = f"{where} ({settings.get('name', settings['model'])})"
+        builders = {
+            "scorer": self.scorer,
+            "retry": lambda value, place: _build(Retry, value, place),
+            "capabilities": lambda value, place: _build(Capabilities, value, place),
+            "price": _price,
+        }
+        for key, build in builders.items():
+            if key in settings:
+                settings[key] = build(settings[key], f"{where}: {key}")
+        if "endpoint" in settings:
+            endpoint = settings.pop("endpoint")
+            settings["client"] = _build(Endpoint, endpoint, f"{where}: endpoint")
+        return Tier(**settings)
+
+    def scorer(self, table: object, where: str) -> Any:
+        settings = dict(_mapping(table, where))
+        name = settings.pop("use", None)
+        known = registered_scorers()
+        if name not in known:
+            raise ConfigError(
+                f"{where}: use={name!r} is no registered scorer{_nearest(str(name), known)}; "
+                f"there are {', '.join(sorted(known)) or 'none: is the package installed?'}"
+            )
+        build = known[name].load()
+        parts = [
+            self.scorer(part, f"{where}.{name}[{index}]")
+            for index, part in enumerate(settings.pop("scorers", []))
+        ]
+        settings = {
+            key.removesuffix("_file"): self._json(value, where) if key.endswith("_file") else value
+            for key, value in settings.items()
+        }
+        allowed = [
+            parameter.name
+            for parameter in inspect.signature(build).parameters.values()
+            if parameter.kind is not parameter.VAR_POSITIONAL
+        ]
+        _check_keys(settings, allowed, f"{where}: scorer {name!r}")
+        try:
+            return build(*parts, **settings)
+        except TypeError as error:
+            raise ConfigError(f"{where}: scorer {name!r}: {error}") from error
+
+    def _json(self, name: str, where: str) -> Any:
+        file = self._folder / name
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{where}: file {str(file)!r}: {error.strerror}") from error
+        except ValueError as error:
+            raise ConfigError(f"{where}: file {str(file)!r} is no JSON: {error}") from error
+
+
+def _price(table: object, where: str) -> Price:
+    settings = dict(_mapping(table, where))
+    _check_keys(settings, ("input", "output", "cached_input", "cache_write"), where)
+    try:
+        return Price.of(**settings)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}; expected input and output, as strings") from error
+
+
+def _build(kind: Any, table: object, where: str) -> Any:
+    settings = _mapping(table, where)
+    _check_keys(settings, [spec.name for spec in fields(kind)], where)
+    try:
+        return kind(**settings)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _mapping(table: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where}: expected a table of settings, got {table!r}")
+    return table
+
+
+def _check_keys(table: Mapping[str, Any], allowed: Iterable[str], where: str) -> None:
+    known = list(allowed)
+    for key in table:
+        if key not in known:
+            raise ConfigError(
+                f"{where}: unknown key {key!r}{_nearest(key, known)}; "
+                f"allowed are {', '.join(sorted(known))}"
+            )
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1)
+    return f", did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,171 @@
+"""A cap on money, kept by reserving before each call what that call could cost at worst.
+
+The bound is safe, not tight: a token is at least one byte of the prompt, and the answer is as long
+as its limit allows. A call whose bound does not fit is not made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from threading import Lock
+from typing import Any, Literal
+
+from cascade.core.chain import Chain
+from cascade.core.pricing import Price, Rates
+from cascade.core.tier import Tier
+from cascade.core.usage import Usage
+from cascade.errors import ConfigError
+
+__all__ = ["Budget", "worst_case_usd"]
+
+TOKENS_PER_MESSAGE = 16
+"""Room for role markers and separators around one message (OpenAI's own count is 3 to 4)."""
+
+MILLION = Decimal(1_000_000)
+
+
+class Budget:
+    """Money that one request, or all requests sharing the object, may spend.
+
+    Reserving is atomic, so requests on many threads or tasks cannot pass the cap together.
+
+    Args:
+        limit_usd: the cap in US dollars, as a string, int or Decimal ("0.05"); above 0.
+        on_exceeded: "return_best" gives the best draft so far, flagged, and raises only where there
+            is none; "raise" always raises `BudgetExceeded` with the trace.
+
+    Raises:
+        ConfigError: the limit is a float, not a number, or not above 0.
+    """
+
+    def __init__(
+        self,
+        limit_usd: str | int | Decimal,
+        *,
+        on_exceeded: Literal["return_best", "raise"] = "return_best",
+    ) -> None:
+        if isinstance(limit_usd, bool | float):
+            raise ConfigError(
+                f"budget {limit_usd!r}: pass dollars as a string or Decimal, e.g. '0.05', "
+                "so that no cent is lost to rounding"
+            )
+        try:
+            self.limit_usd = Decimal(limit_usd)
+        except (InvalidOperation, TypeError, ValueError):
+            raise ConfigError(
+                f"budget {limit_usd!r} is no amount in US dollars; expected e.g. '0.05'"
+            ) from None
+        if not self.limit_usd.is_finite() or self.limit_usd <= 0:
+            raise ConfigError(f"budget {limit_usd!r} is not above 0 US dollars")
+        if on_exceeded not in ("return_best", "raise"):
+            raise ConfigError(
+                f"budget on_exceeded={on_exceeded!r}; expected 'return_best' or 'raise'"
+            )
+        self.on_exceeded = on_exceeded
+        self._committed = Decimal(0)
+        self._lock = Lock()
+
+    @classmethod
+    def of(cls, value: Budget | str | int | Decimal | None) -> Budget | None:
+        """A budget from what a caller passes: an amount, a shared budget, or nothing."""
+        return value if value is None or isinstance(value, Budget) else cls(value)
+
+    @property
+    def committed_usd(self) -> Decimal:
+        """Spent so far, calls in flight and calls of unknown cost counted at their worst case."""
+        return self._committed
+
+    @property
+    def left_usd(self) -> Decimal:
+        """What may still be spent."""
+        return self.limit_usd - self._committed
+
+    def reserve(self, amount_usd: Decimal) -> bool:
+        """Set an amount aside; False, and nothing changes, where it does not fit."""
+        with self._lock:
+            if self._committed + amount_usd > self.limit_usd:
+                return False
+            self._committed += amount_usd
+            return True
+
+    def settle(self, reserved_usd: Decimal, actual_usd: Decimal | None) -> None:
+        """Replace a reservation by what was really paid; an unknown cost keeps it whole."""
+        if actual_usd is not None:
+            with self._lock:
+                self._committed += actual_usd - reserved_usd
+
+    def __repr__(self) -> str:
+        return f"Budget({str(self.limit_usd)!r}, committed_usd={str(self._committed)!r})"
+
+
+def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Decimal | None:
+    """The most that one try of a call can cost, in US dollars.
+
+    Prompt tokens are bounded by the prompt's bytes (images, audio and files by the model's largest
+    prompt), output by the payload's limit or the model's largest answer, rates by the requested
+    service tier, long context and the regional uplift.
+
+    Returns:
+        The bound, or `None` where price or lengths are unknown.
+    """
+    price = chain.price(tier)
+    if price is None:
+        return None
+    info = chain.info(tier)
+    limits = tier.capabilities or info
+    longest_in = limits.max_input_tokens if limits else None
+    longest_out = limits.max_output_tokens if limits else None
+    asked_out = payload.get("max_completion_tokens") or payload.get("max_tokens")
+    tokens_out = asked_out if isinstance(asked_out, int) else longest_out
+    tokens_in = _prompt_bound(payload, longest_in)
+    if tokens_in is None or tokens_out is None:
+        return None
+    rates = _dearest(price, payload.get("service_tier"), tokens_in)
+    dearest_in = max(
+        rate for rate in (rates.input, rates.cached_input, rates.cache_write) if rate is not None
+    )
+    bound = (tokens_in * dearest_in + tokens_out * rates.output) / MILLION
+    return bound * (price.regional_multiplier or 1)
+
+
+def _prompt_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:
+    messages = payload.get("messages") or ()
+    if any(_has_media(message) for message in messages):
+        return longest
+    others = {
+        key: payload[key] for key in ("tools", "functions", "response_format") if key in payload
+    }
+    size = len(json.dumps([messages, others], ensure_ascii=False, default=str).encode())
+    bound = size + TOKENS_PER_MESSAGE * (len(messages) + 1)
+    return min(bound, longest) if longest is not None else bound
+
+
+def _has_media(message: Mapping[str, Any]) -> bool:
+    content = message.get("content")
+    if not isinstance(content, list | tuple):
+        return False
+    return any(
+        isinstance(part, Mapping) and part.get("type") not in ("text", "refusal")
+        for part in content
+    )
+
+
+def _dearest(price: Price, service_tier: object, tokens_in: int) -> Rates:
+    """The rates that could apply; a tier whose price is unknown counts as the dearest known."""
+    is_long = price.long_context_over is not None and tokens_in > price.long_context_over
+    standard = (price.standard_long if is_long else None) or price.standard
+    flex = (price.flex_long if is_long else None) or price.flex or standard
+    priority = (price.priority_long if is_long else None) or price.priority or standard
+    if service_tier in (None, "default", "standard"):
+        return standard
+    if service_tier == "flex":
+        return flex
+    return max((standard, flex, priority), key=lambda rates: (rates.output, rates.input))
+
+
+def estimate_usage(payload: Mapping[str, Any], output_tokens: int) -> Usage:
+    """Tokens of a call that never reported them: four bytes of prompt to a token."""
+    size = len(json.dumps(payload.get("messages") or (), ensure_ascii=False, default=str).encode())
+    return Usage(max(1, size // 4), output_tokens)

@@ -1,0 +1,338 @@
+"""A chain of tiers and the policy for what is neither accepted nor rejected.
+
+The one place where a chain is validated, whether it was written in Python or in TOML. Mistakes
+surface here, before money flows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from cascade.core.pricing import ModelInfo, ModelTable, Price, model_table
+from cascade.core.scoring import Needs, needs_of, parts_of, scorer_name
+from cascade.core.tier import Tier
+from cascade.errors import ConfigError, UnknownPriceError
+
+__all__ = ["MAX_TIERS", "Chain", "Policy", "RetiringModelWarning"]
+
+MAX_TIERS = 16
+"""More than anyone has shown to pay: full chains lose to pairs (see docs, "Cascades")."""
+
+SHUTDOWN_NOTICE = timedelta(days=180)
+"""OpenAI's usual notice; a chain naming a model that ends sooner warns when it is built."""
+
+Choice = Literal["escalate", "accept"]
+
+
+class RetiringModelWarning(UserWarning):
+    """A chain names a model that its provider is about to shut down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What happens when an answer is neither accepted nor rejected by a score.
+
+    Attributes:
+        on_abstain: the scorer has no signal.
+        on_scorer_failure: the scorer raised, timed out or returned no score.
+        on_refusal: the model declined. Small models decline too much, so the next one is asked.
+        on_length: the answer was cut at the output limit.
+        on_content_filter: the provider's filter cut it. The same filter serves every tier, so the
+            answer stands.
+        on_empty: nothing came back. Never the final answer while an earlier draft exists.
+        on_rate_limit: still limited after the retries. Limits are per model; "fail" ends the
+            request instead of paying a dearer tier.
+        on_not_found: the model does not exist or was shut down.
+    """
+
+    on_abstain: Choice = "escalate"
+    on_scorer_failure: Choice = "escalate"
+    on_refusal: Choice = "escalate"
+    on_length: Choice = "escalate"
+    on_content_filter: Choice = "accept"
+    on_empty: Choice = "escalate"
+    on_rate_limit: Literal["escalate", "fail"] = "escalate"
+    on_not_found: Literal["escalate", "fail"] = "fail"
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            allowed = (
+                ("escalate", "fail")
+                if name in ("on_rate_limit", "on_not_found")
+                else ("escalate", "accept")
+            )
+            if value not in allowed:
+                raise ConfigError(f"Policy: {name}={value!r}; expected one of {allowed}")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Tiers in the order they are asked; the last one's answer stands.
+
+    Attributes:
+        tiers: 1 to 16 tiers. The order is yours: "sorted by price" is not "sorted by ability".
+        policy: what to do with answers that carry no verdict.
+        name: for traces and logs.
+        allow_unknown_prices: build even where a model has no price; its cost is then `None`.
+        table: prices and limits of known models.
+        today: the date that shutdown dates are compared with; `None` skips the check.
+
+    Raises:
+        ConfigError: the chain cannot work; the message names the tier.
+        UnknownPriceError: a model without a price.
+    """
+
+    tiers: tuple[Tier, ...]
+    policy: Policy = field(default_factory=Policy)
+    name: str = "chain"
+    allow_unknown_prices: bool = False
+    table: ModelTable = field(default_factory=model_table, repr=False)
+    today: date | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tiers", _tier_tuple(self.tiers))
+        _check_names(self.tiers)
+        for tier in self.tiers:
+            self._check_price(tier)
+            self._check_logprobs(tier)
+            self._check_shutdown(tier)
+
+    # Looking things up ---------------------------------------------------------------------------
+
+    def __iter__(self) -> Any:
+        return iter(self.tiers)
+
+    def __len__(self) -> int:
+        return len(self.tiers)
+
+    @property
+    def top(self) -> Tier:
+        """The last tier: its answer stands, and savings are measured against it."""
+        return self.tiers[-1]
+
+    def tier(self, name: str) -> Tier:
+        """The tier of that name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        for tier in self.tiers:
+            if tier.name == name:
+                return tier
+        raise ConfigError(f"no tier {name!r} in chain {self.name!r}; it has {self._names()}")
+
+    def find(self, model: str) -> Tier | None:
+        """The tier of that name, else the first that uses this model."""
+        by_name = (tier for tier in self.tiers if tier.name == model)
+        by_model = (tier for tier in self.tiers if tier.model == model)
+        return next(by_name, None) or next(by_model, None)
+
+    def info(self, tier: Tier) -> ModelInfo | None:
+        """What the table knows of a tier's model."""
+        return self.table.find(tier.model)
+
+    def price(self, tier: Tier) -> Price | None:
+        """A tier's own price, else the table's."""
+        if tier.price is not None:
+            return tier.price
+        info = self.info(tier)
+        return info.price if info else None
+
+    def gives_logprobs(self, tier: Tier) -> bool | None:
+        """Whether the tier returns log-probabilities; `None` where nobody has verified it."""
+        if tier.capabilities is not None:
+            return tier.capabilities.logprobs
+        info = self.info(tier)
+        if info is None:
+            return None
+        effort = tier.params.get("reasoning_effort")
+        return info.gives_logprobs(effort if isinstance(effort, str) else None)
+
+    def allowed(self, tier: Tier, needs: Needs) -> Needs:
+        """What of a scorer's needs may be asked of a tier.
+
+        No log-probabilities where there are none, and no more alternatives than the model gives (5
+        on GPT-5.x, where asking for 6 is an error).
+        """
+        if not needs.logprobs or self.gives_logprobs(tier) is False:
+            return Needs()
+        info = self.info(tier)
+        most = tier.capabilities.max_top_logprobs if tier.capabilities else None
+        if most is None and info is not None:
+            most = info.max_top_logprobs
+        return needs if most is None else replace(needs, top_logprobs=min(needs.top_logprobs, most))
+
+    def notes(self) -> tuple[str, ...]:
+        """What is allowed but worth knowing about this chain."""
+        found = [
+            f"tier {tier.name!r} has no scorer: every usable answer is accepted, "
+            "later tiers serve its failures only"
+            for tier in self.tiers[:-1]
+            if tier.scorer is None
+        ]
+        if self.top.scorer is not None:
+            found.append(
+                f"tier {self.top.name!r} is last: its scorer is recorded and changes nothing"
+            )
+        return tuple(found)
+
+    # Making new ones -----------------------------------------------------------------------------
+
+    def with_thresholds(self, thresholds: Mapping[str, float]) -> Chain:
+        """The same chain with other thresholds, by tier name.
+
+        Raises:
+            ConfigError: a name that is no tier, or a threshold outside [0, 1].
+        """
+        for name in thresholds:
+            self.tier(name)
+        return replace(
+            self,
+            tiers=tuple(
+                replace(tier, threshold=thresholds.get(tier.name, tier.threshold))
+                for tier in self.tiers
+            ),
+        )
+
+    @property
+    def digest(self) -> str:
+        """A short hash of what decides: models, params, scorers, thresholds, policy."""
+        decisive = [
+            [
+                tier.name,
+                tier.model,
+                _settings(tier.scorer),
+                tier.threshold,
+                dict(tier.params),
+                tier.preamble,
+            ]
+            for tier in self.tiers
+        ]
+        text = json.dumps([decisive, repr(self.policy)], sort_keys=True, default=repr)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    # Checks --------------------------------------------------------------------------------------
+
+    def _names(self) -> str:
+        return ", ".join(repr(tier.name) for tier in self.tiers)
+
+    def _check_price(self, tier: Tier) -> None:
+        if self.allow_unknown_prices or self.price(tier) is not None:
+            return
+        nearest = self.table.nearest(tier.model)
+        hint = f"; did you mean {nearest!r}?" if nearest else ""
+        raise UnknownPriceError(
+            f"tier {tier.name!r}: model {tier.model!r} has no price in the table of "
+            f"{self.table.as_of}{hint} Give one with price=Price.of(input='0.20', output='1.25') "
+            "(USD per million tokens), price=Price.free(), or build the chain with "
+            "allow_unknown_prices=True (its cost is then None)"
+        )
+
+    def _check_logprobs(self, tier: Tier) -> None:
+        if tier is self.top or tier.scorer is None:
+            return
+        needy = _needy(tier.scorer)
+        if needy is None or self.gives_logprobs(tier) is not False:
+            return
+        info = self.info(tier)
+        effort = tier.params.get("reasoning_effort") or (info and info.default_reasoning_effort)
+        can = info is not None and "none" in info.reasoning_efforts and info.logprobs != "never"
+        advice = (
+            "set params={'reasoning_effort': 'none'} on this tier or use another scorer"
+            if can
+            else "use another scorer, e.g. JsonSchema or SelfCheck"
+        )
+        why = f" at reasoning_effort {effort!r}" if effort else ""
+        raise ConfigError(
+            f"tier {tier.name!r}: {needy} needs log-probabilities, but {tier.model} gives none"
+            f"{why}; {advice}"
+        )
+
+    def _check_shutdown(self, tier: Tier) -> None:
+        info = self.info(tier)
+        if info is None or info.shutdown_date is None or self.today is None:
+            return
+        if tier.client is not None and tier.price is not None:
+            return  # another server with a price of its own: OpenAI's dates do not apply
+        if info.shutdown_date <= self.today:
+            raise ConfigError(
+                f"tier {tier.name!r}: {tier.model} was shut down on {info.shutdown_date}; "
+                "choose a model that `cascade prices` lists as available"
+            )
+        if info.shutdown_date - self.today <= SHUTDOWN_NOTICE:
+            warnings.warn(
+                f"tier {tier.name!r}: {tier.model} will be shut down on {info.shutdown_date}; "
+                "plan its replacement (`cascade doctor` lists the dates)",
+                RetiringModelWarning,
+                stacklevel=4,
+            )
+
+
+def _tier_tuple(tiers: object) -> tuple[Tier, ...]:
+    if not isinstance(tiers, Iterable):
+        raise ConfigError(f"a chain is a list of tiers, not {type(tiers).__name__} {tiers!r}")
+    found = tuple(tiers)
+    if not found:
+        raise ConfigError("the chain is empty: give it at least one Tier(model)")
+    if len(found) > MAX_TIERS:
+        raise ConfigError(f"the chain has {len(found)} tiers: at most {MAX_TIERS} are allowed")
+    for item in found:
+        if not isinstance(item, Tier):
+            raise ConfigError(f"{item!r} is no Tier; write Tier({str(item)!r})")
+    return found
+
+
+def _check_names(tiers: tuple[Tier, ...]) -> None:
+    seen: set[str] = set()
+    for tier in tiers:
+        if tier.name in seen:
+            raise ConfigError(
+                f"two tiers are named {tier.name!r}: names tell tiers apart in traces; "
+                f"give one of them name=..., e.g. Tier({tier.model!r}, name='{tier.name}-2')"
+            )
+        seen.add(tier.name)
+
+
+def _needy(scorer: object) -> str | None:
+    """Name of the scorer inside `scorer` that cannot do without log-probabilities."""
+    for part in parts_of(scorer):
+        found = _needy(part)
+        if found:
+            return found
+    if needs_of(scorer).logprobs and not parts_of(scorer):
+        return scorer_name(scorer)
+    return None
+
+
+def _settings(scorer: object) -> object:
+    """A scorer as data that is the same in every process: its name and public settings."""
+    if scorer is None:
+        return None
+    if parts_of(scorer):
+        return [scorer_name(scorer), [_settings(part) for part in parts_of(scorer)]]
+    fields = getattr(scorer, "__dataclass_fields__", {})
+    return [
+        scorer_name(scorer),
+        {
+            name: value
+            if isinstance(value := getattr(scorer, name), str | int | float)
+            else json.dumps(value, sort_keys=True, default=lambda part: type(part).__name__)
+            for name, spec in fields.items()
+            if spec.init
+        },
+    ]
+
+
+def merged_needs(scorer: object, merge: Callable[[Needs, Needs], Needs] = Needs.__or__) -> Needs:
+    """What a scorer and all it holds need of the call they judge."""
+    total = needs_of(scorer)
+    for part in parts_of(scorer):
+        total = merge(total, merged_needs(part))
+    return total

@@ -1,0 +1,161 @@
+"""A request: what the user asked, in wire format, checked once.
+
+Knows the shape of a Chat Completions payload well enough to refuse what cannot work. Unknown
+parameters pass through untouched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cascade.errors import RequestError
+
+__all__ = ["Asked", "Message", "Request"]
+
+Message = Mapping[str, Any]
+Asked = str | Sequence[Message] | Mapping[str, Any]
+"""A prompt, messages, or a whole wire payload."""
+
+CALL_OPTIONS = ("extra_headers", "extra_query")
+"""Keywords of the SDK that are not part of the body. They may hold secrets: sent, never stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to a chain.
+
+    Attributes:
+        payload: body in wire format without `model`, `stream` and top-level `None` values.
+        requested_model: the `model` a given payload named; the chain decides, this is kept to show.
+        options: transport options for the SDK (headers, query); never stored.
+        metadata: the caller's own labels, kept in the trace.
+        size_bytes: UTF-8 size of the serialised payload.
+    """
+
+    payload: Mapping[str, Any]
+    requested_model: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    size_bytes: int = 0
+
+    @classmethod
+    def build(
+        cls,
+        asked: Asked,
+        params: Mapping[str, Any] | None = None,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Request:
+        """Make a request from a prompt, messages or a payload, and keyword parameters.
+
+        Args:
+            asked: a prompt, a sequence of messages, or a wire payload (a mapping).
+            params: further wire parameters; they win over the payload's own. `None` means "leave
+                it out", as the SDK's `omit` does.
+            metadata: labels for the trace, JSON-serialisable.
+
+        Raises:
+            RequestError: no messages, `n` above 1, a value JSON cannot hold, or a parameter that
+                belongs elsewhere.
+        """
+        payload: dict[str, Any] = {}
+        if isinstance(asked, str):
+            payload["messages"] = [{"role": "user", "content": asked}]
+        elif isinstance(asked, Mapping):
+            payload.update(asked)
+        else:
+            payload["messages"] = _message_list(asked)
+        payload.update(params or {})
+        payload.update(payload.pop("extra_body", None) or {})
+        options = {name: payload.pop(name) for name in CALL_OPTIONS if payload.get(name)}
+        payload = {key: value for key, value in payload.items() if value is not None}
+        model = payload.pop("model", None)
+        if payload.pop("stream", False):
+            raise RequestError("stream=True: call .stream(...) instead of .complete(...)")
+        _check_messages(payload.get("messages"))
+        _check_n(payload.get("n"))
+        size = len(_serialised(payload, "payload"))
+        if metadata:
+            _serialised(metadata, "metadata")
+        return cls(
+            payload=payload,
+            requested_model=model if isinstance(model, str) else None,
+            options=options,
+            metadata=dict(metadata or {}),
+            size_bytes=size,
+        )
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation as asked, a fresh list."""
+        return list(self.payload["messages"])
+
+
+def _message_list(asked: object) -> list[Any]:
+    if not isinstance(asked, Iterable):
+        raise RequestError(
+            f"a request is a prompt (str), a list of messages or a wire payload (dict), "
+            f"not {type(asked).__name__} {asked!r}"
+        )
+    return list(asked)
+
+
+def _check_messages(messages: object) -> None:
+    if not isinstance(messages, list | tuple) or not messages:
+        raise RequestError(
+            f"messages is {messages!r}: expected at least one message, "
+            'e.g. [{"role": "user", "content": "..."}]'
+        )
+    for index, message in enumerate(messages):
+        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+            raise RequestError(
+                f"messages[{index}] is {message!r}: expected a mapping with a 'role', "
+                'e.g. {"role": "user", "content": "..."}'
+            )
+    if len(messages) == 1 and messages[0].get("content") == "":
+        raise RequestError("the prompt is empty: there is nothing to ask")
+
+
+def _check_n(n: object) -> None:
+    if n is not None and n != 1:
+        raise RequestError(
+            f"n={n!r}: a cascade judges one answer at a time; leave n out and call again for more"
+        )
+
+
+def _serialised(value: object, where: str) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        raise RequestError(f"{where} holds text that is not valid Unicode: {error}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        culprit = _find_culprit(value, where)
+        raise RequestError(
+            f"{culprit} cannot be sent as JSON; pass plain dicts, lists, strings, finite numbers, "
+            "booleans or None"
+        ) from error
+
+
+def _find_culprit(value: object, where: str, depth: int = 0) -> str:
+    """Path and value of the first part that JSON cannot hold."""
+    if depth < 50 and isinstance(value, Mapping):  # noqa: PLR2004  deeper is a cycle or hostile
+        for key, part in value.items():
+            if not _fits_json(part):
+                return _find_culprit(part, f"{where}[{key!r}]", depth + 1)
+    elif depth < 50 and isinstance(value, list | tuple):  # noqa: PLR2004
+        for index, part in enumerate(value):
+            if not _fits_json(part):
+                return _find_culprit(part, f"{where}[{index}]", depth + 1)
+    shown = repr(value)
+    return f"{where}: {type(value).__name__} {shown[:80]}"
+
+
+def _fits_json(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,200 @@
+"""What a scorer sees and what it may say.
+
+A scorer is anything callable with a `Draft`: a function, an object with settings, a coroutine
+function, or a generator that asks a model with `yield from ask(...)`. It gives a `Score` in [0, 1],
+abstains (no signal), or fails (it raised, or gave something else). These are three different
+things: a missing signal is never a number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any
+
+from cascade.core.reply import Reply
+from cascade.core.request import Message, Request
+
+__all__ = [
+    "Abstained",
+    "Ask",
+    "Draft",
+    "Failed",
+    "Needs",
+    "Outcome",
+    "Score",
+    "Scorer",
+    "Scoring",
+    "ask",
+    "needs_of",
+    "outcome_of",
+    "parts_of",
+    "scorer_name",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How good a draft seems.
+
+    Attributes:
+        value: in [0, 1]; a tier accepts when `value >= threshold`.
+        reason: why, in words, for the trace.
+        parts: outcomes of the scorers this one combines, as (name, outcome).
+
+    Raises:
+        ValueError: `value` is NaN or outside [0, 1].
+    """
+
+    value: float
+    reason: str = ""
+    parts: tuple[tuple[str, Outcome], ...] = ()
+
+    def __post_init__(self) -> None:
+        given: object = self.value
+        if not isinstance(given, Real):
+            raise TypeError(f"a score is a number in [0, 1], not {given!r}")
+        value = float(given)
+        if math.isnan(value) or not 0.0 <= value <= 1.0:
+            raise ValueError(f"score {value!r} is outside [0, 1]")
+        object.__setattr__(self, "value", value)
+
+
+@dataclass(frozen=True, slots=True)
+class Abstained:
+    """No signal: the scorer cannot tell (no log-probabilities came back, nothing to compare)."""
+
+    reason: str = ""
+    parts: tuple[tuple[str, Outcome], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The scorer itself went wrong: it raised, timed out, or returned no score."""
+
+    reason: str
+    parts: tuple[tuple[str, Outcome], ...] = ()
+
+
+Outcome = Score | Abstained | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a scorer needs of the model call it will judge.
+
+    Attributes:
+        logprobs: log-probabilities of the answer's tokens.
+        top_logprobs: how many alternatives per token; 0 for the chosen token alone (an answer of
+            1,000 tokens with 5 alternatives is a body of 345 kB).
+    """
+
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(self.logprobs or other.logprobs, max(self.top_logprobs, other.top_logprobs))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer that a tier proposes.
+
+    Attributes:
+        request: what was asked.
+        reply: what the model answered.
+        tier: name of the tier that answered.
+        model: the model that tier asks.
+        payload: the wire payload as sent to that tier, its overrides and preamble included.
+        earlier: drafts of lower tiers for the same request, oldest first: all already paid for.
+    """
+
+    request: Request
+    reply: Reply
+    tier: str = ""
+    model: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    earlier: tuple[Draft, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The answer's text."""
+        return self.reply.text
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A scorer's wish to ask a model; made by `ask`."""
+
+    model: str | None
+    messages: tuple[Message, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+Scoring = Generator[Any, Any, Score | Abstained | float]
+"""What a generator scorer returns; annotate yours with it."""
+
+Scorer = Callable[[Draft], Outcome | float | Awaitable[Outcome | float] | Scoring]
+"""Anything callable with a draft. `bool` is a `float` here: `True` scores 1.0."""
+
+
+def ask(
+    model: str | None, prompt: str | Sequence[Message], **params: Any
+) -> Generator[Ask, Reply, Reply]:
+    """Ask a model from inside a generator scorer; the cost lands in the request's own ledger.
+
+    Args:
+        model: a model id, the name of a tier of the chain, or `None` for the model that wrote the
+            draft. It is asked through the client of the tier that uses it, else the chain's own.
+        prompt: a prompt or messages.
+        **params: wire parameters of this call, e.g. `max_completion_tokens=16`.
+
+    Returns:
+        The reply.
+
+    Raises:
+        ScorerError: the call failed after its retries, or the budget does not allow it.
+    """
+    messages = ({"role": "user", "content": prompt},) if isinstance(prompt, str) else tuple(prompt)
+    reply = yield Ask(model, messages, params)
+    return reply
+
+
+def outcome_of(result: object) -> Outcome:
+    """Read what a scorer returned; anything that is no score is a failure that names it."""
+    if isinstance(result, Score | Abstained | Failed):
+        return result
+    if isinstance(result, Real):
+        try:
+            return Score(float(result))
+        except ValueError as error:
+            return Failed(f"{error}; return a Score, a bool, or a number in [0, 1]")
+    if result is None:
+        return Failed("returned None; return a Score, a bool, a number in [0, 1], or Abstained()")
+    return Failed(
+        f"returned {type(result).__name__} {str(result)[:80]!r}; "
+        "return a Score, a bool, or a number in [0, 1]"
+    )
+
+
+def needs_of(scorer: object) -> Needs:
+    """What a scorer declares in its attribute `needs`; nothing where it has none."""
+    needs = getattr(scorer, "needs", None)
+    return needs if isinstance(needs, Needs) else Needs()
+
+
+def parts_of(scorer: object) -> tuple[Any, ...]:
+    """The scorers that a combinator holds in its attribute `scorers`."""
+    parts = getattr(scorer, "scorers", ())
+    return tuple(parts) if isinstance(parts, list | tuple) else ()
+
+
+def scorer_name(scorer: object) -> str:
+    """How a scorer is called in traces: its `name`, else its function's or class's name."""
+    for candidate in (getattr(scorer, "name", None), getattr(scorer, "__name__", None)):
+        if isinstance(candidate, str) and candidate:
+            return candidate
+    inner = getattr(scorer, "func", None)  # functools.partial
+    return scorer_name(inner) if inner is not None else type(scorer).__name__

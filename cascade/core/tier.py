@@ -1,0 +1,170 @@
+"""One tier of a chain: a model, how to ask it, and what its answers must show to be accepted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cascade.core.pricing import Price
+from cascade.core.request import Message
+from cascade.core.scoring import Scorer
+from cascade.errors import ConfigError
+
+__all__ = ["Capabilities", "Endpoint", "Retry", "Tier"]
+
+DEFAULT_THRESHOLD = 0.5
+"""A scorer that says yes or no scores 1 or 0; half separates the two. Choose others from data."""
+
+DEFAULT_TIMEOUT_S = 600.0
+"""The SDK's own; a reasoning model may think for minutes."""
+
+DEFAULT_SCORER_TIMEOUT_S = 30.0
+"""A scorer that has said nothing by then has failed: the answer it holds back is already paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often one call is tried on its own tier, and how long it waits in between.
+
+    Attributes:
+        max_tries: tries in all, 1 to 20; 1 means no retry.
+        initial_s: first wait in seconds, doubled each time, with jitter.
+        max_wait_s: longest single wait. Where the provider asks for more (`retry-after`), the tier
+            gives up at once instead of sleeping: the next tier may have room.
+    """
+
+    max_tries: int = 3
+    initial_s: float = 0.5
+    max_wait_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_tries <= 20:  # noqa: PLR2004  stated in the docstring
+            raise ConfigError(f"Retry: max_tries {self.max_tries!r} is outside 1 to 20")
+        for name in ("initial_s", "max_wait_s"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"Retry: {name} {value!r} is not a number of seconds >= 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An OpenAI-compatible server for one tier, as data (a TOML chain can hold it).
+
+    Attributes:
+        base_url: e.g. "http://127.0.0.1:8080/v1".
+        api_key_env: name of the environment variable with the key; the key itself is never kept.
+            `None` sends a placeholder, which local servers accept.
+    """
+
+    base_url: str
+    api_key_env: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.base_url.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"Endpoint: base_url {self.base_url!r} is no URL; expected http(s)://host/v1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model that is not in the table can do.
+
+    Attributes:
+        logprobs: whether it returns token log-probabilities.
+        max_top_logprobs: how many alternatives per token at most.
+        max_output_tokens: longest answer; needed for a budget where a request sets no limit.
+        max_input_tokens: longest prompt.
+    """
+
+    logprobs: bool = True
+    max_top_logprobs: int = 20
+    max_output_tokens: int | None = None
+    max_input_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A model, its scorer and the threshold its score must reach.
+
+    Attributes:
+        model: model id as the API knows it.
+        name: name within the chain; the model id unless given. Two tiers may share a model when
+            their names differ.
+        scorer: judges each draft of this tier; without one every usable answer is accepted. On the
+            last tier it is recorded and changes nothing: that answer stands.
+        threshold: accepted means score >= threshold; in [0, 1].
+        params: wire parameters of this tier, laid over the request's own; `None` removes one.
+        preamble: messages put before the request's own (after its leading system messages), e.g.
+            worked examples for a small model.
+        retry: tries on this tier.
+        timeout_s: longest wait for one try, in seconds.
+        scorer_timeout_s: longest time one step of a scorer of yours may take, in seconds; `None`
+            waits for ever and runs it on the calling thread.
+        price: overrides the price table; needed for models it does not hold.
+        capabilities: overrides what the table knows of the model.
+        client: an `openai` client or an `Endpoint`, where this tier lives elsewhere.
+
+    Raises:
+        ConfigError: a value outside its range; the message names tier and value.
+    """
+
+    model: str
+    name: str = ""
+    scorer: Scorer | None = None
+    threshold: float = DEFAULT_THRESHOLD
+    params: Mapping[str, Any] = field(default_factory=dict)
+    preamble: tuple[Message, ...] = ()
+    retry: Retry = field(default_factory=Retry)
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    scorer_timeout_s: float | None = DEFAULT_SCORER_TIMEOUT_S
+    price: Price | None = None
+    capabilities: Capabilities | None = None
+    client: Any = None  # an SDK client: the core does not know its type
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, str) or not self.model.strip():
+            raise ConfigError(f"a tier's model is {self.model!r}: expected a model id")
+        if not self.name:
+            object.__setattr__(self, "name", self.model)
+        object.__setattr__(self, "preamble", tuple(self.preamble))
+        self._check_threshold()
+        self._check_scorer()
+        self._check_params()
+        for label in ("timeout_s", "scorer_timeout_s"):
+            value = getattr(self, label)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"tier {self.name!r}: {label} {value!r} is not a number above 0")
+
+    def _check_threshold(self) -> None:
+        value = self.threshold
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"tier {self.name!r}: threshold {value!r} is not a number in [0, 1]")
+        if math.isnan(value) or not 0 <= value <= 1:
+            raise ConfigError(f"tier {self.name!r}: threshold {value!r} is outside [0, 1]")
+
+    def _check_scorer(self) -> None:
+        if self.scorer is None or callable(self.scorer):
+            if isinstance(self.scorer, type):
+                raise ConfigError(
+                    f"tier {self.name!r}: scorer {self.scorer.__name__} is a class; "
+                    f"make one: {self.scorer.__name__}(...)"
+                )
+            return
+        raise ConfigError(
+            f"tier {self.name!r}: scorer {self.scorer!r} is not callable; "
+            "expected a function of a draft or an object like LogprobConfidence()"
+        )
+
+    def _check_params(self) -> None:
+        n = self.params.get("n")
+        if n is not None and n != 1:
+            raise ConfigError(f"tier {self.name!r}: params n={n!r}; a tier gives one answer")
+        for key in ("model", "messages", "stream"):
+            if key in self.params:
+                raise ConfigError(
+                    f"tier {self.name!r}: params cannot set {key!r}; "
+                    "use model=, preamble= or .stream()"
+                )

@@ -1,0 +1,122 @@
+"""The JSON form of a trace: `format` and `version` first, then the fields of the values.
+
+Amounts are decimal strings, so nothing is lost. `cascade/data/trace.schema.json` is the schema; the
+version rises when a reader of the old form would misread the new one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
+from cascade.core.usage import Usage
+from cascade.errors import TraceError, TraceVersionError
+
+__all__ = ["FORMAT", "VERSION", "trace_from_dict", "trace_from_json", "trace_to_dict"]
+
+FORMAT = "cascade.trace"
+VERSION = 1
+
+SUMMARY = ("cost_usd", "scoring_cost_usd", "saved_usd", "basis")
+"""Derived values written for other readers and ignored when reading back."""
+
+
+def trace_to_dict(trace: Trace) -> dict[str, Any]:
+    """A trace as JSON-ready data."""
+    data: dict[str, Any] = {"format": FORMAT, "version": VERSION}
+    data.update(_plain(trace))
+    data.update({name: _value(getattr(trace, name)) for name in SUMMARY})
+    return data
+
+
+def trace_from_json(text: str | bytes) -> Trace:
+    """Read a trace from JSON.
+
+    Raises:
+        TraceError: no JSON, or no trace.
+        TraceVersionError: a newer version of Cascade wrote it.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TraceError(f"this is no JSON: {error}") from error
+    return trace_from_dict(data)
+
+
+def trace_from_dict(data: object) -> Trace:
+    """Read a trace from data; raises as `trace_from_json`."""
+    if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+        found = data.get("format") if isinstance(data, Mapping) else type(data).__name__
+        raise TraceError(f"this is no trace: format is {found!r}, expected {FORMAT!r}")
+    version = data.get("version")
+    if not isinstance(version, int) or version < 1:
+        raise TraceError(f"this is no trace: version is {version!r}")
+    if version > VERSION:
+        raise TraceVersionError(
+            f"this trace has version {version}, but this Cascade reads up to {VERSION}; "
+            "upgrade frugal-cascade to read it"
+        )
+    try:
+        return _trace(data)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        raise TraceError(
+            f"the trace is damaged: {type(error).__name__}: {error}; "
+            "compare it with cascade/data/trace.schema.json"
+        ) from error
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return {spec.name: _value(getattr(value, spec.name)) for spec in fields(value)}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Usage | Attempt | Charge | ScoreRecord):
+        return _plain(value)
+    if isinstance(value, tuple):
+        return [_value(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _trace(data: Mapping[str, Any]) -> Trace:
+    values = _known(Trace, data)
+    values["attempts"] = tuple(_attempt(item) for item in data["attempts"])
+    for name in ("top_tier_cost_usd", "budget_usd"):
+        values[name] = _amount(values.get(name))
+    return Trace(**values)
+
+
+def _attempt(data: Mapping[str, Any]) -> Attempt:
+    values = _known(Attempt, data)
+    values["charges"] = tuple(_charge(item) for item in data["charges"])
+    values["tool_calls"] = tuple(values.get("tool_calls") or ())
+    values["score"] = _score(data["score"]) if data.get("score") else None
+    return Attempt(**values)
+
+
+def _charge(data: Mapping[str, Any]) -> Charge:
+    values = _known(Charge, data)
+    values["usage"] = Usage(**data["usage"]) if data.get("usage") else None
+    values["cost_usd"] = _amount(data["cost_usd"])
+    values["notes"] = tuple(values.get("notes") or ())
+    return Charge(**values)
+
+
+def _score(data: Mapping[str, Any]) -> ScoreRecord:
+    values = _known(ScoreRecord, data)
+    values["parts"] = tuple(_score(item) for item in data.get("parts") or ())
+    return ScoreRecord(**values)
+
+
+def _known(kind: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a value that are in the data; keys of later minor additions are passed over."""
+    return {spec.name: data[spec.name] for spec in fields(kind) if spec.name in data}
+
+
+def _amount(value: object) -> Decimal | None:
+    return None if value is None else Decimal(str(value))

@@ -1,0 +1,87 @@
+"""A trace as plain text: a header, one line per attempt, its scores and charges below it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
+
+__all__ = ["dollars", "headline", "score_text", "shorten", "tokens_text", "trace_to_text"]
+
+WIDTH = 76
+
+
+def dollars(amount: Decimal | None) -> str:
+    """An amount to read: `$0.000123`, no digit rounded away, "unknown" for `None`."""
+    if amount is None:
+        return "unknown"
+    text = format(amount.normalize(), "f")
+    return f"-${text[1:]}" if text.startswith("-") else f"${text}"
+
+
+def shorten(text: str | None, width: int = WIDTH) -> str:
+    """Text on one line, cut to `width` characters."""
+    line = " ".join((text or "").split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def score_text(record: ScoreRecord | None, threshold: float | None) -> str:
+    """A score beside the threshold it had to reach: "0.41 < 0.92"."""
+    if record is None:
+        return "-"
+    if record.value is None:
+        return record.kind
+    if threshold is None:
+        return f"{record.value:.3f}"
+    sign = ">=" if record.value >= threshold else "<"
+    return f"{record.value:.3f} {sign} {threshold:g}"
+
+
+def tokens_text(charge: Charge) -> str:
+    """Tokens of a charge: "120 in (64 cached), 5 out"."""
+    if charge.usage is None:
+        return "tokens unknown"
+    cached = f" ({charge.usage.cached_tokens} cached)" if charge.usage.cached_tokens else ""
+    return f"{charge.usage.input_tokens} in{cached}, {charge.usage.output_tokens} out"
+
+
+def headline(trace: Trace) -> str:
+    """One line: how it ended, at what cost, what it saved."""
+    answered = f" by {trace.tier}" if trace.tier else ""
+    parts = [f"{trace.status}{answered}", f"cost {dollars(trace.cost_usd)} ({trace.basis})"]
+    if trace.saved_usd is not None:
+        parts.append(f"saved {dollars(trace.saved_usd)} against {trace.top_tier}")
+    parts.append(f"{trace.duration_s:.2f} s")
+    return " · ".join(parts)
+
+
+def trace_to_text(trace: Trace) -> str:
+    """The whole trace as text."""
+    lines = [f"Trace {trace.id} · {trace.chain}", headline(trace)]
+    if trace.reason:
+        lines.append(trace.reason)
+    for number, attempt in enumerate(trace.attempts, 1):
+        lines += ["", *_attempt_lines(number, attempt)]
+    return "\n".join(lines)
+
+
+def _attempt_lines(number: int, attempt: Attempt) -> list[str]:
+    name = attempt.tier if attempt.tier == attempt.model else f"{attempt.tier} ({attempt.model})"
+    cost = dollars(attempt.cost_usd)
+    lines = [f"{number}. {name}: {attempt.verdict} · {cost} · {attempt.latency_s:.2f} s"]
+    if attempt.text:
+        lines.append(f"   answer   {shorten(attempt.text)}")
+    lines.append(f"   why      {shorten(attempt.reason)}")
+    lines += [
+        f"   score    {record.scorer}: {score_text(record, None)}"
+        + (f", {shorten(record.reason)}" if record.reason else "")
+        for record in attempt.scores
+    ]
+    for charge in attempt.charges:
+        who = charge.purpose if charge.purpose == "draft" else f"{charge.scorer} asks"
+        said = "" if charge.outcome == "ok" else f" {charge.outcome}: {shorten(charge.message, 50)}"
+        lines.append(
+            f"   charge   {who} {charge.model}: {tokens_text(charge)} = "
+            f"{dollars(charge.cost_usd)} ({charge.basis}){said}"
+        )
+    return lines

@@ -1,0 +1,112 @@
+"""What the decision loop asks its driver for.
+
+`escalate()` yields these and is sent the results; it never waits itself. A driver is complete when
+it can carry out the three of them: `ModelCall`, `Run` and `Await`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cascade.core.failures import CallFailure, FailureKind
+from cascade.core.reply import Reply
+from cascade.core.scoring import Needs
+from cascade.core.tier import Tier
+from cascade.core.usage import Usage
+
+__all__ = ["Await", "ModelCall", "Purpose", "Ran", "Run", "Try", "Wish"]
+
+Purpose = Literal["draft", "scorer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One HTTP exchange, or the attempt at one; whoever makes it appends it to `ModelCall.tries`.
+
+    Attributes:
+        outcome: "ok" or a failure kind.
+        started: clock reading when it began, in seconds.
+        latency_s: how long it took.
+        failure: what went wrong.
+        reply: what came back.
+        usage: tokens it used, read or estimated; `None` where nobody knows.
+        estimated: the usage is an estimate (a stream that broke before its usage arrived).
+        regional: it went to a regional host, which costs more on recent models.
+        batch: it came from a batch, at batch prices.
+    """
+
+    outcome: Literal["ok"] | FailureKind
+    started: float
+    latency_s: float
+    failure: CallFailure | None = None
+    reply: Reply | None = None
+    usage: Usage | None = None
+    service_tier: str | None = None
+    request_id: str | None = None
+    estimated: bool = False
+    regional: bool = False
+    batch: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class ModelCall:
+    """Ask a model; the result is a `Reply` or a `CallFailure`.
+
+    Attributes:
+        number: running number of the call within its request.
+        tier: whose client, retry policy and timeout apply.
+        model: the model to ask.
+        payload: wire payload without `model` and `stream`.
+        purpose: a draft, or a scorer's question.
+        needs: log-probabilities to request where the model can give them.
+        final: this answer will stand in any case, so it may be streamed straight through.
+        tries: every exchange made for this call, the last one decides. Appended by the driver's
+            model client as it goes, so that nothing is lost when the request is cancelled.
+        may_retry: whether the budget has room for one more try.
+        options: transport options of the request (headers, query).
+        timeout_s: longest wait for one try, in seconds.
+        deadline: clock reading at which the request's time is over; set by the driver.
+    """
+
+    number: int
+    tier: Tier
+    model: str
+    payload: Mapping[str, Any]
+    purpose: Purpose = "draft"
+    needs: Needs = field(default_factory=Needs)
+    final: bool = False
+    tries: list[Try] = field(default_factory=list)
+    may_retry: Callable[[], bool] = lambda: True
+    options: Mapping[str, Any] = field(default_factory=dict)
+    timeout_s: float = 600.0
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a plain function of the user's; the result is a `Ran`. It may be slow or never return."""
+
+    function: Callable[[], Any]
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Await a coroutine of the user's; the result is a `Ran`. Only async drivers can."""
+
+    awaitable: Awaitable[Any]
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of a `Run` or an `Await`: a value or the exception it raised."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+Wish = ModelCall | Run | Await
+Answer = Reply | CallFailure | Ran

@@ -1,0 +1,119 @@
+"""What all drivers share: who answers model calls, and the request's deadline."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from cascade.core.failures import CallFailure
+from cascade.core.reply import Reply
+from cascade.core.wishes import ModelCall
+
+__all__ = ["AsyncModels", "AsyncStreamed", "Models", "Streamed", "Timing", "as_async"]
+
+
+class Streamed(Protocol):
+    """A call whose answer arrives in chunks; `outcome` is set when they are exhausted."""
+
+    outcome: Reply | CallFailure | None
+
+    def __iter__(self) -> Any: ...  # a generator: it is closed when the reader stops
+
+
+class AsyncStreamed(Protocol):
+    """The same, to be iterated asynchronously."""
+
+    outcome: Reply | CallFailure | None
+
+    def __aiter__(self) -> Any: ...
+
+
+class Models(Protocol):
+    """Answers model calls: the OpenAI client, scripted models, a recording."""
+
+    def call(self, call: ModelCall) -> Reply | CallFailure:
+        """Answer a call, and append every exchange to `call.tries`."""
+        ...
+
+    def stream(self, call: ModelCall) -> Streamed:
+        """Answer a call in wire chunks."""
+        ...
+
+
+class AsyncModels(Protocol):
+    """The same for async drivers."""
+
+    def call(self, call: ModelCall) -> Awaitable[Reply | CallFailure]:
+        """Answer a call, and append every exchange to `call.tries`."""
+        ...
+
+    def stream(self, call: ModelCall) -> AsyncStreamed:
+        """Answer a call in wire chunks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A clock and the reading at which the request's time is over."""
+
+    clock: Callable[[], float]
+    deadline: float | None = None
+
+    def left_s(self, most: float | None) -> float | None:
+        """Seconds left for something that may take `most`; `None` for no limit."""
+        if self.deadline is None:
+            return most
+        left = max(0.0, self.deadline - self.clock())
+        return left if most is None else min(most, left)
+
+    def admit(self, call: ModelCall) -> CallFailure | None:
+        """Give a call its deadline, or the failure that says it comes too late."""
+        call.deadline = self.deadline
+        if self.deadline is not None and self.clock() >= self.deadline:
+            return CallFailure("deadline", "the request's deadline has passed")
+        return None
+
+
+class _AsyncAdapter:
+    """Sync models (scripted ones, recordings) behind the async protocol."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    async def call(self, call: ModelCall) -> Reply | CallFailure:
+        return self._models.call(call)
+
+    def stream(self, call: ModelCall) -> AsyncStreamed:
+        return _AsyncAdaptedStream(self._models.stream(call))
+
+
+class _AsyncAdaptedStream:
+    def __init__(self, streamed: Streamed) -> None:
+        self._streamed = streamed
+        self.outcome: Reply | CallFailure | None = None
+
+    async def __aiter__(self) -> Any:
+        chunks: Iterable[Mapping[str, Any]] = self._streamed
+        iterator = iter(chunks)
+        try:
+            for chunk in iterator:
+                yield chunk
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+        self.outcome = self._streamed.outcome
+
+
+def as_async(models: Models | AsyncModels) -> AsyncModels:
+    """Models for an async driver, sync ones adapted."""
+    import inspect  # noqa: PLC0415
+
+    if inspect.iscoroutinefunction(models.call):
+        return cast("AsyncModels", models)
+    return _AsyncAdapter(cast("Models", models))
+
+
+Chunks = Iterable[Mapping[str, Any]]
+AsyncChunks = AsyncIterable[Mapping[str, Any]]

@@ -1,0 +1,52 @@
+"""Running a user's plain function with a time limit, on a thread that never holds up the exit.
+
+A function that never returns cannot be stopped in Python; it can be left behind. Its thread is a
+daemon and its answer, should one come, is dropped.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from cascade.core.wishes import Ran
+
+__all__ = ["attempt", "run_limited", "start", "timed_out"]
+
+
+def attempt(function: Callable[[], Any]) -> Ran:
+    """Call a function; what it raises becomes data."""
+    try:
+        return Ran(value=function())
+    except Exception as error:  # noqa: BLE001  plug-in border: a scorer's exception is its outcome
+        return Ran(error=error)
+
+
+def timed_out(limit_s: float) -> Ran:
+    """The outcome of a function that did not come back."""
+    return Ran(error=TimeoutError(f"no answer within {limit_s:g} s (scorer_timeout_s)"))
+
+
+def start(function: Callable[[], Any], done: Callable[[Ran], None]) -> None:
+    """Run a function on a daemon thread, in the caller's context, and report its outcome."""
+    context = contextvars.copy_context()
+    threading.Thread(
+        target=lambda: done(context.run(attempt, function)), name="cascade-scorer", daemon=True
+    ).start()
+
+
+def run_limited(function: Callable[[], Any], limit_s: float | None) -> Ran:
+    """Run a function and wait for it at most `limit_s` seconds; `None` runs it right here."""
+    if limit_s is None:
+        return attempt(function)
+    finished = threading.Event()
+    outcome: list[Ran] = []
+
+    def done(ran: Ran) -> None:
+        outcome.append(ran)
+        finished.set()
+
+    start(function, done)
+    return outcome[0] if finished.wait(limit_s) else timed_out(limit_s)

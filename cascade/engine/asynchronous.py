@@ -1,0 +1,98 @@
+"""The cascade that awaits its answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Self, cast
+
+from cascade.core.budget import Budget
+from cascade.core.chain import Chain
+from cascade.core.request import Asked, Request
+from cascade.core.tier import Tier
+from cascade.drivers import asynchronous, lockstep
+from cascade.drivers.base import AsyncModels, as_async
+from cascade.engine.base import Engine, Rounds
+from cascade.engine.completion import Completion
+from cascade.engine.lazy import LazyAsyncModels
+from cascade.engine.streams import AsyncCompletionStream
+from cascade.errors import RunError
+
+__all__ = ["AsyncCascade"]
+
+LOCKSTEP_CONCURRENCY = 32
+"""Calls of one round that an async lock-step run keeps in flight."""
+
+
+class AsyncCascade(Engine):
+    """As `Cascade`, asynchronously; takes coroutine scorers and an `openai.AsyncOpenAI`."""
+
+    is_async = True
+    _models: AsyncModels
+
+    def __init__(self, tiers: Chain | Iterable[Tier], **settings: Any) -> None:
+        super().__init__(tiers, **settings)
+        self._models = as_async(self._models)
+
+    def _openai_models(self, client: Any) -> AsyncModels:
+        return cast("AsyncModels", LazyAsyncModels("AsyncOpenAIModels", client, self.clock))
+
+    async def complete(
+        self,
+        asked: Asked | Request,
+        *,
+        budget: Budget | str | int | Decimal | None = None,
+        deadline_s: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> Completion:
+        """Answer a request; see `Cascade.complete`."""
+        with self._begin(asked, params, budget, deadline_s, metadata) as run:
+            return run.finish(await asynchronous.drive(run.decisions, self._models, run.timing))
+
+    def stream(
+        self,
+        asked: Asked | Request,
+        *,
+        budget: Budget | str | int | Decimal | None = None,
+        deadline_s: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> AsyncCompletionStream:
+        """Answer a request in chunks; see `Cascade.stream`."""
+        run = self._begin(asked, params, budget, deadline_s, metadata)
+        return AsyncCompletionStream(run, self._models)
+
+    async def complete_rounds(
+        self,
+        requests: Sequence[Asked | Request],
+        *,
+        deadline_s: float | None = None,
+        concurrency: int = LOCKSTEP_CONCURRENCY,
+        **params: Any,
+    ) -> list[Completion | RunError]:
+        """Answer many requests in lock-step; the calls of a round run at once."""
+        runs = [self._begin(asked, params, None, deadline_s, None) for asked in requests]
+        gate = asyncio.Semaphore(concurrency)
+
+        async def bounded(call: Any) -> Any:
+            async with gate:
+                return await call
+
+        async def gather(calls: list[Any]) -> list[Any]:
+            return list(await asyncio.gather(*(bounded(call) for call in calls)))
+
+        with Rounds(runs) as rounds:
+            await lockstep.drive_async(rounds.lanes, self._models, gather, rounds.done)
+        return rounds.results()
+
+    async def close(self) -> None:
+        """Write what the store still holds, if this cascade made it."""
+        await asyncio.to_thread(self._close_store)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()

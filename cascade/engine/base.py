@@ -1,0 +1,190 @@
+"""What the sync and the async cascade share: building, checking, starting a request, observing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from cascade.core.budget import Budget
+from cascade.core.chain import Chain, Policy
+from cascade.core.escalation import Decision
+from cascade.core.evaluation import is_coroutine_scorer
+from cascade.core.request import Asked, Request
+from cascade.core.scoring import scorer_name
+from cascade.core.tier import Tier
+from cascade.core.trace import Trace
+from cascade.drivers import lockstep
+from cascade.engine.completion import Completion
+from cascade.engine.run import Run
+from cascade.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from cascade.traces.store import TraceStore
+
+__all__ = ["Engine", "Rounds", "chain_of"]
+
+Observer = Callable[[Trace], object]
+
+
+class Engine:
+    """What both cascades share."""
+
+    is_async = False
+
+    def __init__(
+        self,
+        tiers: Chain | Iterable[Tier],
+        *,
+        client: Any = None,
+        models: Any = None,
+        policy: Policy | None = None,
+        budget: Budget | str | int | Decimal | None = None,
+        deadline_s: float | None = None,
+        store: TraceStore | str | Path | None = None,
+        observers: Sequence[Observer] = (),
+        allow_unknown_prices: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.chain = chain_of(tiers, policy, allow_unknown_prices=allow_unknown_prices)
+        Budget.of(budget)  # a bad amount is refused here, not at the first request
+        self._budget = budget
+        self.deadline_s = _deadline(deadline_s)
+        self.clock = clock
+        self._check_scorers()
+        _check_clients(
+            [client, *(tier.client for tier in self.chain.tiers)], is_async=self.is_async
+        )
+        self._store, self._owns_store = _store_of(store)
+        watching = (self._store,) if self._store is not None else ()
+        self._observers: tuple[Observer, ...] = (*observers, *watching)
+        self._models = models if models is not None else self._openai_models(client)
+
+    def _openai_models(self, client: Any) -> Any:
+        raise NotImplementedError
+
+    def _check_scorers(self) -> None:
+        if self.is_async:
+            return
+        for tier in self.chain.tiers:
+            if tier.scorer is not None and is_coroutine_scorer(tier.scorer):
+                raise ConfigError(
+                    f"tier {tier.name!r}: scorer {scorer_name(tier.scorer)!r} is a coroutine "
+                    "function, which only AsyncCascade can await; use AsyncCascade or a plain "
+                    "function"
+                )
+
+    def _begin(
+        self,
+        asked: Asked | Request,
+        params: Mapping[str, Any],
+        budget: Budget | str | int | Decimal | None,
+        deadline_s: float | None,
+        metadata: Mapping[str, Any] | None,
+    ) -> Run:
+        if isinstance(asked, Request):
+            request = asked
+        else:
+            request = Request.build(asked, params, metadata=metadata)
+        limit = _deadline(deadline_s) if deadline_s is not None else self.deadline_s
+        cap = Budget.of(budget if budget is not None else self._budget)
+        return Run(self, request, cap, limit)
+
+    def observe(self, trace: Trace) -> None:
+        """Show a closed trace to the observers; one that raises is logged and passed over."""
+        log = logging.getLogger("cascade")
+        if log.isEnabledFor(logging.INFO):
+            from cascade.traces.log import log_trace  # noqa: PLC0415  loads structlog
+
+            log_trace(trace)
+        for observer in self._observers:
+            try:
+                observer(trace)
+            except Exception:
+                # Plug-in border: the answer is paid for and goes to the caller all the same.
+                log.exception("a trace observer failed on trace %s", trace.id)
+
+    def _close_store(self) -> None:
+        if self._owns_store and self._store is not None:
+            self._store.close()
+
+
+class Rounds:
+    """Many requests in lock-step: their runs, and what became of each.
+
+    A context manager: runs without a trace get one, whatever ended the block.
+    """
+
+    def __init__(self, runs: list[Run]) -> None:
+        self._runs = runs
+        self._ends: dict[int, Completion | RunError] = {}
+        self.lanes = [lockstep.Lane(run.decisions, run.timing) for run in runs]
+
+    def done(self, lane: lockstep.Lane) -> None:
+        """Close the books of a lane that has finished."""
+        index = self.lanes.index(lane)
+        try:
+            self._ends[index] = self._runs[index].finish(cast("Decision", lane.decision))
+        except RunError as error:
+            self._ends[index] = error
+
+    def results(self) -> list[Completion | RunError]:
+        """One completion or error per request, in order."""
+        return [self._ends[index] for index in range(len(self._runs))]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for run in self._runs:
+            run.__exit__(kind, error, trace)
+
+
+def chain_of(
+    tiers: Chain | Iterable[Tier], policy: Policy | None, *, allow_unknown_prices: bool
+) -> Chain:
+    """The chain itself, or a list of tiers made into one and checked against today's date."""
+    if isinstance(tiers, Chain):
+        if policy is not None:
+            raise ConfigError("policy= goes with a list of tiers; this Chain has its own")
+        return tiers
+    return Chain(
+        cast("tuple[Tier, ...]", tiers),  # the chain makes its tuple and checks it
+        policy=policy or Policy(),
+        allow_unknown_prices=allow_unknown_prices,
+        today=datetime.now(UTC).date(),
+    )
+
+
+def _check_clients(clients: Iterable[Any], *, is_async: bool) -> None:
+    for client in clients:
+        name = type(client).__name__
+        if is_async and name in ("OpenAI", "AzureOpenAI"):
+            raise ConfigError(f"AsyncCascade got a sync client ({name}); pass openai.Async{name}")
+        if not is_async and name in ("AsyncOpenAI", "AsyncAzureOpenAI"):
+            raise ConfigError(f"Cascade got an async client ({name}); pass openai.{name[5:]}")
+
+
+def _deadline(value: float | None) -> float | None:
+    if value is not None and not value > 0:
+        raise ConfigError(f"deadline_s {value!r} is not a number of seconds above 0")
+    return value
+
+
+def _store_of(store: Any) -> tuple[Any, bool]:
+    """The store, and whether it was made here."""
+    if isinstance(store, str | Path):
+        from cascade.traces.store import TraceStore  # noqa: PLC0415  loads SQLAlchemy
+
+        return TraceStore(store), True
+    return store, False

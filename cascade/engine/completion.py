@@ -1,0 +1,74 @@
+"""What a request comes back as: the answer with its trace, or a piece of it while it streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from cascade.core.reply import Reply
+from cascade.core.trace import Trace
+
+__all__ = ["Chunk", "Completion"]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The answer to a request, with everything it cost.
+
+    Attributes:
+        reply: the model's reply; `reply.wire` is the untouched wire object.
+        trace: who was asked, what each scorer said, what each call cost.
+    """
+
+    reply: Reply
+    trace: Trace
+
+    @property
+    def text(self) -> str:
+        """The answer's text."""
+        return self.reply.text
+
+    @property
+    def tier(self) -> str:
+        """Name of the tier that answered."""
+        return self.trace.tier or ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a tier accepted the answer; False flags a best draft that nobody accepted."""
+        return self.trace.accepted
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """Everything paid for this request; `None` where a part is unknown."""
+        return self.trace.cost_usd
+
+    @property
+    def scoring_cost_usd(self) -> Decimal | None:
+        """The part of the cost that scorers caused."""
+        return self.trace.scoring_cost_usd
+
+    @property
+    def cost_by_tier(self) -> dict[str, Decimal | None]:
+        """Cost per tier."""
+        return self.trace.cost_by_tier
+
+    @property
+    def top_tier_cost_usd(self) -> Decimal | None:
+        """What this answer's tokens would have cost on the last tier; see `Trace`."""
+        return self.trace.top_tier_cost_usd
+
+    @property
+    def saved_usd(self) -> Decimal | None:
+        """`top_tier_cost_usd - cost_usd`; negative where the cascade cost more."""
+        return self.trace.saved_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a streamed answer: its text, and the wire chunk it came in."""
+
+    text: str
+    wire: Mapping[str, Any]

@@ -1,0 +1,42 @@
+"""The OpenAI client, made on the first call: importing the SDK takes most of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["LazyAsyncModels", "LazyModels"]
+
+
+class LazyModels:
+    """Stands in for the provider room until the first call."""
+
+    def __init__(self, name: str, client: Any, clock: Callable[[], float]) -> None:
+        self._make = (name, client, clock)
+        self._made: Any = None
+
+    @property
+    def made(self) -> Any:
+        """The real client."""
+        if self._made is None:
+            from cascade.provider import client as room  # noqa: PLC0415  see above
+
+            name, client, clock = self._make
+            self._made = getattr(room, name)(client, clock=clock)
+        return self._made
+
+    def call(self, call: Any) -> Any:
+        """Make a call."""
+        return self.made.call(call)
+
+    def stream(self, call: Any) -> Any:
+        """Make a call whose chunks are passed on."""
+        return self.made.stream(call)
+
+
+class LazyAsyncModels(LazyModels):
+    """The same for async drivers."""
+
+    async def call(self, call: Any) -> Any:
+        """Make a call."""
+        return await self.made.call(call)

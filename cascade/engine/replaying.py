@@ -1,0 +1,55 @@
+"""Deciding a recorded request again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cascade.core.budget import Budget
+from cascade.core.chain import Chain
+from cascade.core.escalation import escalate
+from cascade.core.ledger import Ledger
+from cascade.core.request import Request
+from cascade.core.tier import Tier
+from cascade.core.trace import Trace
+from cascade.drivers import sync
+from cascade.drivers.base import Timing
+from cascade.drivers.replay import Recording
+from cascade.engine.base import chain_of
+from cascade.errors import ReplayError
+
+__all__ = ["replay"]
+
+
+def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
+    """Decide a recorded request again, from its recorded replies: no network, no money.
+
+    Under the chain that made it a trace comes back as it was. Under another chain, thresholds or
+    scorers it shows what would have happened, as far as the recording reaches.
+
+    Args:
+        trace: a trace kept with content policy "full".
+        tiers: the chain to decide with.
+
+    Raises:
+        ReplayError: the chain asks for a call that was not recorded, or the replies were not kept.
+    """
+    chain = chain_of(tiers, None, allow_unknown_prices=True)
+    recording = Recording(trace)
+    request = Request(
+        payload=trace.request or {},
+        requested_model=trace.requested_model,
+        metadata=trace.metadata,
+    )
+    if not request.payload.get("messages"):
+        raise ReplayError(f"trace {trace.id} holds no request")
+    budget = Budget(trace.budget_usd) if trace.budget_usd is not None else None
+    ledger = Ledger(chain, request, budget=budget, origin=0.0)
+    decision = sync.drive(escalate(chain, request, ledger), recording, Timing(clock=lambda: 0.0))
+    return ledger.close(
+        trace_id=trace.id,
+        status=decision.status,
+        reason=decision.reason,
+        tier=decision.draft.tier if decision.draft else None,
+        started_at=trace.started_at,
+        duration_s=trace.duration_s,
+    )

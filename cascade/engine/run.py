@@ -1,0 +1,124 @@
+"""One request from its start to its closed trace."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import NoReturn, Protocol, Self
+
+from cascade.core.budget import Budget
+from cascade.core.chain import Chain
+from cascade.core.escalation import Decision, escalate
+from cascade.core.ledger import Ledger
+from cascade.core.request import Request
+from cascade.core.scoring import Draft
+from cascade.core.trace import Status, Trace
+from cascade.drivers.base import Timing
+from cascade.engine.completion import Completion
+from cascade.errors import (
+    BillingStopped,
+    BudgetExceeded,
+    CallRefused,
+    ChainExhausted,
+    DeadlineExceeded,
+    RunError,
+    StreamInterrupted,
+)
+
+__all__ = ["Run"]
+
+ERRORS: dict[Status, type[RunError]] = {
+    "exhausted": ChainExhausted,
+    "budget_exceeded": BudgetExceeded,
+    "deadline_exceeded": DeadlineExceeded,
+    "billing_stopped": BillingStopped,
+    "refused": CallRefused,
+    "interrupted": StreamInterrupted,
+}
+
+
+class Host(Protocol):
+    """What a run needs of the cascade that started it."""
+
+    chain: Chain
+    clock: Callable[[], float]
+
+    def observe(self, trace: Trace) -> None:
+        """Show a closed trace to whoever watches."""
+        ...
+
+
+class Run:
+    """One request from start to closed trace."""
+
+    def __init__(
+        self,
+        host: Host,
+        request: Request,
+        budget: Budget | None,
+        deadline_s: float | None,
+    ) -> None:
+        self._host = host
+        origin = host.clock()
+        self.timing = Timing(host.clock, origin + deadline_s if deadline_s is not None else None)
+        self._origin = origin
+        self._started = datetime.now(UTC)
+        self._id = _new_id(self._started)
+        self.ledger = Ledger(host.chain, request, budget=budget, origin=origin)
+        self.decisions = escalate(host.chain, request, self.ledger)
+        self.trace: Trace | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """A request that did not get to its decision still leaves its trace."""
+        self.decisions.close()
+        if self.trace is None:
+            why = f"{type(error).__name__}" if error is not None else "the consumer stopped reading"
+            closed = self.close("cancelled", f"cancelled: {why}", None)
+            if error is not None:
+                error.__dict__["trace"] = closed  # for whoever catches it
+
+    def finish(self, decision: Decision) -> Completion:
+        """Close the books on a decision.
+
+        Raises:
+            RunError: it holds no answer.
+        """
+        draft = decision.draft
+        trace = self.close(decision.status, decision.reason, draft)
+        if draft is None:
+            self._raise(decision, trace)
+        return Completion(draft.reply, trace)
+
+    def close(self, status: Status, reason: str, draft: Draft | None) -> Trace:
+        """Close the books into a trace and show it to the observers."""
+        self.trace = self.ledger.close(
+            trace_id=self._id,
+            status=status,
+            reason=reason,
+            tier=draft.tier if draft is not None else None,
+            started_at=self._started.isoformat(timespec="milliseconds"),
+            duration_s=round(self._host.clock() - self._origin, 6),
+        )
+        self._host.observe(self.trace)
+        return self.trace
+
+    def _raise(self, decision: Decision, trace: Trace) -> NoReturn:
+        cost = trace.cost_usd
+        spent = f"${cost.normalize():f}" if cost is not None else "an unknown amount"
+        kind = ERRORS.get(decision.status, ChainExhausted)
+        raise kind(f"{decision.reason} (spent {spent}; see .trace)", trace)
+
+
+def _new_id(now: datetime) -> str:
+    """A unique id that sorts by time: milliseconds since 1970 and 64 random bits, in hex."""
+    return f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(8)}"

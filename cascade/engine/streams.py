@@ -1,0 +1,132 @@
+"""Streamed answers: chunks to iterate, then the completion that `complete` would have returned."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Iterator
+from typing import Self, cast
+
+from cascade.core.escalation import Decision
+from cascade.core.trace import Trace
+from cascade.drivers import asynchronous, sync
+from cascade.drivers.base import AsyncModels, Models
+from cascade.engine.completion import Chunk, Completion
+from cascade.engine.run import Run
+from cascade.wire.chat import chunk_text, chunks_of, usage_chunk
+
+__all__ = ["AsyncCompletionStream", "CompletionStream"]
+
+
+class CompletionStream:
+    """A streamed answer: iterate `Chunk`s, then read `completion`.
+
+    Closing it, leaving its `with` block or dropping it closes the trace with everything spent.
+
+    Attributes:
+        completion: what `complete` would have returned, once the chunks are exhausted.
+    """
+
+    def __init__(self, run: Run, models: Models) -> None:
+        self.completion: Completion | None = None
+        self._run = run
+        self._begun = False
+        self._chunks = self._iterate(models)
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace, once the stream has ended, in whatever way."""
+        return self._run.trace
+
+    def _iterate(self, models: Models) -> Generator[Chunk]:
+        with self._run as run:
+            live = sync.drive_stream(run.decisions, models, run.timing)
+            while True:
+                try:
+                    chunk = next(live)
+                except StopIteration as stop:
+                    decision, streamed = stop.value
+                    break
+                try:
+                    yield Chunk(chunk_text(chunk), chunk)
+                except BaseException:
+                    live.close()
+                    raise
+            self.completion = run.finish(decision)
+            yield from _rest(self.completion, streamed=streamed)
+
+    def __iter__(self) -> CompletionStream:
+        return self
+
+    def __next__(self) -> Chunk:
+        self._begun = True
+        return next(self._chunks)
+
+    def close(self) -> None:
+        """Stop reading."""
+        if not self._begun:  # a generator that never ran cannot close the request itself
+            self._run.__exit__(None, None, None)
+        self._chunks.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class AsyncCompletionStream:
+    """The same as `CompletionStream`, to be iterated with `async for`.
+
+    Use it in an `async with` block where you may stop early: an abandoned async generator is closed
+    only when the event loop gets to it.
+    """
+
+    def __init__(self, run: Run, models: AsyncModels) -> None:
+        self.completion: Completion | None = None
+        self._run = run
+        self._begun = False
+        self._chunks = self._iterate(models)
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace, once the stream has ended, in whatever way."""
+        return self._run.trace
+
+    async def _iterate(self, models: AsyncModels) -> AsyncGenerator[Chunk]:
+        with self._run as run:
+            end = asynchronous.StreamEnd()
+            live = asynchronous.drive_stream(run.decisions, models, run.timing, end)
+            try:
+                async for chunk in live:
+                    yield Chunk(chunk_text(chunk), chunk)
+            finally:
+                await live.aclose()
+            self.completion = run.finish(cast("Decision", end.decision))
+            for rest in _rest(self.completion, streamed=end.streamed):
+                yield rest
+
+    def __aiter__(self) -> AsyncCompletionStream:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        self._begun = True
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        if not self._begun:
+            self._run.__exit__(None, None, None)
+        await self._chunks.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+
+def _rest(completion: Completion, *, streamed: bool) -> Iterator[Chunk]:
+    """What is still to be shown of an answer, then the usage of every attempt together."""
+    if not streamed:
+        for chunk in chunks_of(completion.reply):
+            yield Chunk(chunk_text(chunk), chunk)
+    yield Chunk("", usage_chunk(completion.reply, completion.trace.usage))

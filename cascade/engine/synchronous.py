@@ -1,0 +1,118 @@
+"""The cascade that blocks until it has the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Self, cast
+
+from cascade.core.budget import Budget
+from cascade.core.request import Asked, Request
+from cascade.drivers import lockstep, sync
+from cascade.drivers.base import Models
+from cascade.engine.base import Engine, Rounds
+from cascade.engine.completion import Completion
+from cascade.engine.lazy import LazyModels
+from cascade.engine.streams import CompletionStream
+from cascade.errors import RunError
+
+__all__ = ["Cascade"]
+
+
+class Cascade(Engine):
+    """Answers requests through a chain of tiers, synchronously.
+
+    Args:
+        tiers: a list of `Tier`, or a `Chain`.
+        client: an `openai.OpenAI`, an `Endpoint`, or `None` for the SDK's environment variables.
+            Tiers with a client of their own use theirs.
+        models: answers model calls instead of a client (`cascade.testing.ScriptedModels`).
+        policy: for answers without a verdict; only with a list of tiers.
+        budget: dollars that each request may cost, as a string or Decimal; or a shared `Budget`.
+        deadline_s: seconds that each request may take.
+        store: a `TraceStore` or a path for one; gets every trace.
+        observers: called with every trace; what they raise is logged, never raised.
+        allow_unknown_prices: build although a model has no price.
+        clock: seconds, monotonic.
+
+    Raises:
+        ConfigError: the chain or a setting cannot work.
+        StoreError: the store's path cannot be written.
+    """
+
+    _models: Models
+
+    def _openai_models(self, client: Any) -> Models:
+        return cast("Models", LazyModels("OpenAIModels", client, self.clock))
+
+    def complete(
+        self,
+        asked: Asked | Request,
+        *,
+        budget: Budget | str | int | Decimal | None = None,
+        deadline_s: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> Completion:
+        """Answer a request.
+
+        Args:
+            asked: a prompt, messages, or a Chat Completions payload.
+            budget: dollars for this request, or a shared `Budget`; over the cascade's own.
+            deadline_s: seconds for this request; over the cascade's own.
+            metadata: labels for the trace.
+            **params: wire parameters, passed on as they are; `None` is left out.
+
+        Returns:
+            The answer. `accepted` is False where it is only the best draft.
+
+        Raises:
+            RequestError: the request cannot be sent.
+            RunError: there is no answer; its subclasses say why, `.trace` holds what was spent.
+        """
+        with self._begin(asked, params, budget, deadline_s, metadata) as run:
+            return run.finish(sync.drive(run.decisions, self._models, run.timing))
+
+    def stream(
+        self,
+        asked: Asked | Request,
+        *,
+        budget: Budget | str | int | Decimal | None = None,
+        deadline_s: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> CompletionStream:
+        """Answer a request in chunks; arguments and errors as `complete`.
+
+        Drafts that may be rejected are held back, so no chunk is ever retracted. The answer that
+        will stand in any case is passed on as it comes.
+        """
+        run = self._begin(asked, params, budget, deadline_s, metadata)
+        return CompletionStream(run, self._models)
+
+    def complete_rounds(
+        self,
+        requests: Sequence[Asked | Request],
+        *,
+        deadline_s: float | None = None,
+        **params: Any,
+    ) -> list[Completion | RunError]:
+        """Answer many requests in lock-step: all on the first tier, then the rest on the next.
+
+        Returns:
+            One completion or error per request, in order.
+        """
+        runs = [self._begin(asked, params, None, deadline_s, None) for asked in requests]
+        with Rounds(runs) as rounds:
+            lockstep.drive(rounds.lanes, self._models, rounds.done)
+        return rounds.results()
+
+    def close(self) -> None:
+        """Write what the store still holds, if this cascade made it."""
+        self._close_store()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

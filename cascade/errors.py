@@ -1,0 +1,119 @@
+"""Everything Cascade raises.
+
+```
+CascadeError
+├── ConfigError (also ValueError)      a chain, tier or setting that cannot work
+│   └── UnknownPriceError              a model has no price and none was given
+├── RequestError (also ValueError)     a request that cannot be sent; before money flows
+├── ScorerError                        a scorer's model call failed, or its answer is no score
+├── RunError                           no answer; `.trace` holds what was spent
+│   ├── ChainExhausted                 every tier failed and none left an answer
+│   ├── BudgetExceeded                 the next call could break the cap
+│   ├── DeadlineExceeded               time ran out before any answer
+│   ├── BillingStopped                 the account cannot pay: credit, spend or usage limit
+│   ├── CallRefused                    the provider refuses it on any try (400, 401, 403, 404)
+│   └── StreamInterrupted              a stream broke after text had been shown
+├── ReplayError                        a recording does not hold a call that the replay asks for
+├── TraceError (also ValueError)       a trace that cannot be read
+│   └── TraceVersionError              written by a newer version
+└── StoreError                         a trace store that cannot be opened, read or written
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cascade.core.trace import Trace
+
+__all__ = [
+    "BillingStopped",
+    "BudgetExceeded",
+    "CallRefused",
+    "CascadeError",
+    "ChainExhausted",
+    "ConfigError",
+    "DeadlineExceeded",
+    "ReplayError",
+    "RequestError",
+    "RunError",
+    "ScorerError",
+    "StoreError",
+    "StreamInterrupted",
+    "TraceError",
+    "TraceVersionError",
+    "UnknownPriceError",
+]
+
+
+class CascadeError(Exception):
+    """Base of everything raised here."""
+
+
+class ConfigError(CascadeError, ValueError):
+    """A chain, tier, policy or setting that cannot work; raised before money flows."""
+
+
+class UnknownPriceError(ConfigError):
+    """A model has no price in the table and none was given."""
+
+
+class RequestError(CascadeError, ValueError):
+    """A request that cannot be sent; raised before money flows."""
+
+
+class ScorerError(CascadeError):
+    """A scorer's model call failed, or what the scorer returned is no score."""
+
+
+class RunError(CascadeError):
+    """A request ended without an answer.
+
+    Attributes:
+        trace: everything that happened and was paid until then.
+    """
+
+    def __init__(self, message: str, trace: Trace) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+class ChainExhausted(RunError):  # noqa: N818  the names of outcomes read better without "Error"
+    """Every tier failed and none left an answer."""
+
+
+class BudgetExceeded(RunError):  # noqa: N818
+    """The next call could break the budget, and there is no answer yet or the budget says raise."""
+
+
+class DeadlineExceeded(RunError):  # noqa: N818
+    """Time ran out before there was any answer."""
+
+
+class BillingStopped(RunError):  # noqa: N818
+    """The account cannot pay (credit, spend or usage limit); no retry and no other tier helps."""
+
+
+class CallRefused(RunError):  # noqa: N818
+    """The provider refuses this request on every try: invalid, not allowed, or no such model."""
+
+
+class StreamInterrupted(RunError):  # noqa: N818
+    """A stream broke after text had been shown; `.trace` holds an estimate of its cost."""
+
+
+class ReplayError(CascadeError):
+    """A recording does not hold a call that the replay asks for."""
+
+
+class TraceError(CascadeError, ValueError):
+    """A trace that cannot be read."""
+
+
+class TraceVersionError(TraceError):
+    """A trace written by a newer version of Cascade."""
+
+
+class StoreError(CascadeError):
+    """A trace store that cannot be opened, read or written."""

@@ -1,0 +1,156 @@
+"""What a model turned out not to accept, learned from its 400 and remembered for the process.
+
+The same payload goes to every tier, and tiers differ: one refuses log-probabilities, the next one
+`temperature`. On a matching 400 or 403 the parameter is changed, the call is sent once more, and
+the change is made from the start next time. A key nobody knows (a typing error, say) is not
+dropped: that would accept an option and ignore it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from cascade.core.failures import CallFailure
+
+__all__ = ["Downgrades"]
+
+Body = dict[str, Any]
+Change = Callable[[Body], Any]
+
+DROPPABLE = frozenset(
+    {
+        "temperature",
+        "top_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "seed",
+        "stop",
+        "logit_bias",
+        "prediction",
+        "reasoning_effort",
+        "verbosity",
+        "parallel_tool_calls",
+        "service_tier",
+        "stream_options",
+        "logprobs",
+        "top_logprobs",
+        "store",
+        "prompt_cache_key",
+        "safety_identifier",
+    }
+)
+"""Parameters of the API that some models refuse; an answer without them is still an answer."""
+
+LIMIT = re.compile(r"less than or equal to (\d+)")
+
+QUOTED = re.compile(r"'([a-z_]+)'|\"([a-z_]+)\"|parameter: ([a-z_]+)", re.IGNORECASE)
+
+
+class Downgrades:
+    """Remembers, per server and model, how to change a body so that it is accepted."""
+
+    def __init__(self) -> None:
+        self._changes: dict[tuple[str, str], dict[str, Change]] = {}
+        self._lock = Lock()
+
+    def apply(self, server: str, model: str, body: Body) -> tuple[str, ...]:
+        """Change a body in place as this model needs it.
+
+        Returns:
+            What was changed, in words, for the trace.
+        """
+        changes = self._changes.get((server, model))
+        if not changes:
+            return ()
+        before = dict(body)
+        applied = []
+        for words, change in tuple(changes.items()):
+            change(body)
+            if body != before:
+                applied.append(words)
+                before = dict(body)
+        return tuple(applied)
+
+    def learn(self, server: str, model: str, failure: CallFailure, body: Body) -> bool:
+        """Learn from a refusal.
+
+        Returns:
+            Whether a resend makes sense: the refusal is understood and the change is a new one.
+        """
+        if failure.kind != "unsupported":
+            return False
+        found = _change_for(failure, body)
+        if found is None:
+            return False
+        words, change = found
+        changed = dict(body)
+        change(changed)
+        if changed == body:
+            return False
+        with self._lock:
+            self._changes.setdefault((server, model), {})[words] = change
+        return True
+
+
+def _change_for(  # noqa: PLR0911  one return per row of the documented errors
+    failure: CallFailure, body: Body
+) -> tuple[str, Change] | None:
+    words = failure.message.lower()
+    param = failure.param or _named(failure.message)
+    if "function tools with reasoning_effort" in words:
+        return "reasoning_effort set to 'none' beside tools", _set_effort_none
+    limit = LIMIT.search(words)
+    if param == "top_logprobs" and limit:
+        return f"top_logprobs capped at {limit[1]}", _cap_top_logprobs(int(limit[1]))
+    if param == "top_logprobs" and "only allowed when" in words:
+        return "top_logprobs dropped", _drop("top_logprobs")
+    if "logprobs" in words:
+        return "logprobs dropped: the model gives none", _drop("logprobs", "top_logprobs")
+    if param == "max_tokens" and "max_completion_tokens" in words:
+        return "max_tokens renamed to max_completion_tokens", _rename_max_tokens
+    if param == "include_obfuscation" or (param or "").startswith("stream_options."):
+        return "stream_options.include_obfuscation dropped", _plain_stream_options
+    if param in DROPPABLE and param in body:
+        return f"{param} dropped: the model refuses it", _drop(param)
+    return None
+
+
+def _named(message: str) -> str | None:
+    found = QUOTED.search(message)
+    return next((group for group in found.groups() if group), None) if found else None
+
+
+def _drop(*names: str) -> Change:
+    def change(body: Body) -> None:
+        for name in names:
+            body.pop(name, None)
+
+    return change
+
+
+def _cap_top_logprobs(limit: int) -> Change:
+    def change(body: Body) -> None:
+        asked = body.get("top_logprobs")
+        if isinstance(asked, int) and asked > limit:
+            body["top_logprobs"] = limit
+
+    return change
+
+
+def _set_effort_none(body: Body) -> None:
+    if body.get("tools"):
+        body["reasoning_effort"] = "none"
+
+
+def _rename_max_tokens(body: Body) -> None:
+    if "max_tokens" in body:
+        limit = body.pop("max_tokens")
+        body.setdefault("max_completion_tokens", limit)
+
+
+def _plain_stream_options(body: Body) -> None:
+    if "stream_options" in body:
+        body["stream_options"] = {"include_usage": True}
