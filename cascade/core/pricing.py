@@ -104,7 +104,8 @@ def cost_of(
         notes = tuple(note for note, value in lacking if value is None)
         return Cost(None, "unknown", price.id if price else None, notes)
     tier, notes = _served_in(service_tier, batch=batch)
-    if tier is None and price.is_flat and not batch and service_tier not in _UNPRICED:
+    own = price.is_flat or price.is_free
+    if tier is None and own and not batch and service_tier not in _UNPRICED:
         tier, notes = "standard", ()  # another provider's name for its only tier
     if tier is None:
         return Cost(None, "unknown", price.id, notes)
