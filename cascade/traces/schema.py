@@ -1,0 +1,131 @@
+"""The tables of a trace store, and a trace as their rows.
+
+The whole trace is kept as JSON; the columns beside it are for finding and adding up. Money is text,
+because a database's floating point would round it; unknown is NULL, never 0.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table
+
+from cascade.core.trace import Charge, Trace
+
+__all__ = ["charge_rows", "charges", "trace_row", "traces", "utc"]
+
+metadata = MetaData()
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("started_at", String),
+    Column("status", String),
+    Column("tier", String),
+    Column("chain", String),
+    Column("attempts", Integer),
+    Column("cost_usd", String),
+    Column("scoring_cost_usd", String),
+    Column("saved_usd", String),
+    Column("basis", String),
+    Column("duration_s", Double),
+    Column("content", String),
+    Column("json", String),
+)
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("trace_id", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("tier", String),
+    Column("model", String),
+    Column("purpose", String),
+    Column("outcome", String),
+    Column("cost_usd", String),
+    Column("basis", String),
+    Column("input_tokens", BigInteger),
+    Column("cached_tokens", BigInteger),
+    Column("cache_write_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("latency_s", Double),
+)
+
+
+def trace_row(trace: Trace) -> dict[str, Any]:
+    """A trace as a row of `traces`."""
+    return {
+        "id": trace.id,
+        "started_at": utc(trace.started_at),
+        "status": trace.status,
+        "tier": trace.tier,
+        "chain": trace.chain,
+        "attempts": len(trace.attempts),
+        "cost_usd": _amount(trace.cost_usd),
+        "scoring_cost_usd": _amount(trace.scoring_cost_usd),
+        "saved_usd": _amount(trace.saved_usd),
+        "basis": trace.basis,
+        "duration_s": trace.duration_s,
+        "content": trace.content,
+        "json": _json(trace),
+    }
+
+
+def charge_rows(trace: Trace) -> list[dict[str, Any]]:
+    """A trace's charges as rows of `charges`, in order."""
+    return [_charge_row(trace.id, place, charge) for place, charge in enumerate(trace.charges)]
+
+
+def utc(moment: str | datetime) -> str:
+    """A moment as text that sorts by time: UTC with microseconds.
+
+    Text that is no ISO 8601 moment stays as it is; a moment without a zone counts as UTC.
+    """
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            return str(moment)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _charge_row(trace_id: str, position: int, charge: Charge) -> dict[str, Any]:
+    usage = charge.usage
+    return {
+        "trace_id": trace_id,
+        "position": position,
+        "tier": charge.tier,
+        "model": charge.model,
+        "purpose": charge.purpose,
+        "outcome": charge.outcome,
+        "cost_usd": _amount(charge.cost_usd),
+        "basis": charge.basis,
+        "input_tokens": usage.input_tokens if usage else None,
+        "cached_tokens": usage.cached_tokens if usage else None,
+        "cache_write_tokens": usage.cache_write_tokens if usage else None,
+        "output_tokens": usage.output_tokens if usage else None,
+        "reasoning_tokens": usage.reasoning_tokens if usage else None,
+        "latency_s": charge.latency_s,
+    }
+
+
+def _json(trace: Trace) -> str:
+    """The trace as JSON; half a surrogate pair, which no database takes, becomes an escape."""
+    text = trace.to_json()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        import json  # noqa: PLC0415  models rarely send such text
+
+        return json.dumps(trace.to_dict())
+    return text
+
+
+def _amount(value: Decimal | None) -> str | None:
+    return None if value is None else format(value, "f")

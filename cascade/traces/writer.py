@@ -1,0 +1,248 @@
+"""A thread that writes in the background what callers hand over, in batches.
+
+Handing over never blocks: where the queue is full the item is dropped, counted and reported. What
+was taken on is written before the interpreter ends, however the main thread ended (`os._exit`, a
+signal that kills and a crash of the interpreter leave no time for that). Knows no database: `write`
+does the work.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from cascade.errors import StoreError
+
+__all__ = ["Writer"]
+
+BATCH = 500
+"""Items written in one transaction: beyond this the time per item hardly falls."""
+
+TRIES = 3
+"""A lock or a full disk may pass; after that the batch is given up so that the queue moves on."""
+
+RETRY_WAIT_S = 0.2
+"""First wait between tries, doubled each time."""
+
+IDLE_S = 1.0
+"""After so long without work the connection is closed: the file is then complete by itself."""
+
+Item = TypeVar("Item")
+Write = Callable[[list[Item]], list[Exception]]
+"""Writes a batch in one go or raises; returns one error for each item that cannot be written."""
+
+log = logging.getLogger("cascade")
+
+
+class Writer(Generic[Item]):
+    """Takes items on and writes them in the background.
+
+    Args:
+        write: writes a batch; called on the writer's thread only.
+        rest: called on the same thread when there has been no work for a while, and at the end.
+        queue_size: items that may wait; further ones are dropped.
+        name: of the place written to, for messages.
+    """
+
+    def __init__(
+        self, write: Write[Item], rest: Callable[[], None], *, queue_size: int, name: str
+    ) -> None:
+        self._do_write = write
+        self._rest = rest
+        self._size = queue_size
+        self._name = name
+        self._closed = False
+        self._start_empty()
+        atexit.register(self._at_exit)
+        self_or_none = weakref.ref(self)
+
+        def in_child() -> None:
+            writer = self_or_none()
+            if writer is not None:
+                writer._start_empty()  # noqa: SLF001  its own
+
+        os.register_at_fork(after_in_child=in_child)
+
+    def _start_empty(self) -> None:
+        """Begin, and begin anew in a forked child: the parent's items are the parent's to write.
+
+        The lock is new as well: a thread of the parent may have held the old one.
+        """
+        self._changed = threading.Condition()
+        self._items: deque[Item] = deque()
+        self._thread: threading.Thread | None = None
+        self._taken = 0  # items ever taken on
+        self._settled = 0  # of those, written or given up
+        self._dropped = 0
+        self._burst = 0  # dropped since the queue was last empty
+        self._lost = 0  # given up since flush() last told
+        self._error: Exception | None = None
+        self._failing = False  # the last batch was given up
+        self._ending = False
+
+    @property
+    def dropped(self) -> int:
+        """Items that were not written: the queue was full, or writing failed for good."""
+        return self._dropped
+
+    def put(self, item: Item) -> bool:
+        """Take an item on, or drop it where the queue is full.
+
+        Returns:
+            Whether it was taken on.
+
+        Raises:
+            StoreError: the writer is closed.
+        """
+        with self._changed:
+            if self._closed:
+                raise StoreError(f"{self._name} is closed: it takes no more traces")
+            if len(self._items) < self._size:
+                self._items.append(item)
+                self._taken += 1
+                if self._thread is None:
+                    self._start()
+                elif len(self._items) == 1:
+                    self._changed.notify_all()
+                return True
+            self._dropped += 1
+            self._burst += 1
+            first = self._burst == 1
+        if first:  # outside the lock: a log handler may be slow
+            log.warning(
+                "%s cannot keep up: its queue of %d is full and traces are being dropped",
+                self._name,
+                self._size,
+            )
+        return False
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until everything taken on so far is settled; False where time ran out first."""
+        with self._changed:
+            target = self._taken
+            return self._changed.wait_for(lambda: self._settled >= target, timeout_s)
+
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Wait until everything taken on so far is written.
+
+        Raises:
+            StoreError: time ran out, or something could not be written since the last call.
+        """
+        if not self.wait(timeout_s):
+            left = self._taken - self._settled
+            raise StoreError(f"{self._name}: {left} traces are not yet written; flush() again")
+        with self._changed:
+            lost, error = self._lost, self._error
+            self._lost, self._error = 0, None
+        if lost:
+            raise StoreError(
+                f"{self._name}: {lost} traces could not be written: {error}; "
+                "check free space, permissions and locks"
+            ) from error
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Write what is left and stop; a second call does nothing.
+
+        Raises:
+            StoreError: as `flush`.
+        """
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._ending = True
+            self._changed.notify_all()
+            thread = self._thread
+        atexit.unregister(self._at_exit)
+        if thread is not None:
+            thread.join(timeout_s)
+        if self._dropped:
+            log.warning("%s: %d traces were dropped in all", self._name, self._dropped)
+        self.flush(0.0)
+
+    def _at_exit(self) -> None:
+        try:
+            self.close()
+        except StoreError as error:
+            log.warning("%s", error)
+
+    # The thread ----------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        _at_process_end(self._at_exit)
+        self._thread = threading.Thread(target=self._run, name="cascade-traces", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the interpreter is ending and starts no more threads
+            self._thread = None
+            self._write(self._batch())
+
+    def _run(self) -> None:
+        while self._has_work(None):
+            self._write(self._batch())
+            if not self._has_work(IDLE_S):
+                self._rest()
+
+    def _has_work(self, timeout_s: float | None) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._ending, timeout_s)
+            return bool(self._items)
+
+    def _batch(self) -> list[Item]:
+        with self._changed:
+            return [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
+
+    def _write(self, batch: list[Item]) -> None:
+        """Write a batch, or give it up after a bounded number of tries."""
+        try:
+            errors = self._try(batch)
+            self._failing = False
+        except Exception as error:  # noqa: BLE001  whatever a database raises; flush() tells
+            errors = [error] * len(batch)
+            self._failing = True
+        self._settle(len(batch), errors)
+
+    def _try(self, batch: list[Item]) -> list[Exception]:
+        for wait_s in (RETRY_WAIT_S * 2**number for number in range(TRIES - 1)):
+            if self._failing and self._ending:
+                break  # closing must not take minutes over a place that is gone
+            try:
+                return self._do_write(batch)
+            except Exception as error:  # noqa: BLE001  tried again below
+                log.debug("%s: %s; trying again", self._name, error)
+                time.sleep(wait_s)
+        return self._do_write(batch)
+
+    def _settle(self, count: int, errors: list[Exception]) -> None:
+        with self._changed:
+            self._settled += count
+            self._dropped += len(errors)
+            self._lost += len(errors)
+            if errors:
+                self._error = errors[-1]
+            burst = 0 if self._items else self._burst
+            self._burst -= burst
+            self._changed.notify_all()
+        if burst:
+            log.warning("%s has caught up: %d traces were dropped", self._name, burst)
+        if errors:
+            log.warning(
+                "%s: %d traces could not be written: %s", self._name, len(errors), errors[-1]
+            )
+
+
+def _at_process_end(function: Callable[[], None]) -> None:
+    """Children of `multiprocessing` leave by `os._exit`, past `atexit`; they have their own way."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        from multiprocessing.util import Finalize  # noqa: PLC0415  loaded in such a child
+
+        Finalize(None, function, exitpriority=0)

@@ -1,0 +1,538 @@
+"""The trace store: what goes in comes out, exactly, and nothing is overwritten or lost."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+import cascade
+from cascade import StoreError, TraceStore
+from cascade.errors import ConfigError, TraceError
+from cascade.traces import migrations, writer
+
+ROOT = Path(cascade.__file__).parent.parent
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "traces.sqlite3"
+
+
+def run_python(code, *args):
+    """A separate interpreter that sees the package and `build_trace`."""
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *map(str, args)],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class TestKeeping:
+    def test_a_trace_comes_back_as_it_was(self, store, trace):
+        """Keeping a trace under policy "full" loses nothing."""
+        store.save(trace)
+        assert store.get(trace.id) == trace
+
+    def test_the_store_is_an_observer(self, store, trace):
+        """Calling the store with a trace keeps it."""
+        store(trace)
+        assert store.count() == 1
+
+    def test_the_same_id_replaces(self, store, trace):
+        """Saving an id twice leaves one trace with the later content and its charges only."""
+        store.save(trace)
+        store.flush()
+        store.save(replace(trace, status="cancelled", attempts=trace.attempts[:1]))
+        store.flush()
+        assert store.get(trace.id).status == "cancelled"
+        with sqlite3.connect(store.where) as db:
+            assert db.execute("SELECT count(*) FROM charges").fetchone() == (2,)
+        db.close()
+
+    def test_money_is_kept_as_exact_text(self, store, trace):
+        """Amounts in columns are decimal strings equal to the trace's own sums."""
+        store.save(trace)
+        store.flush()
+        db = sqlite3.connect(store.where)
+        (cost, kind), *_ = db.execute("SELECT cost_usd, typeof(cost_usd) FROM traces").fetchall()
+        booked = [Decimal(row[0]) for row in db.execute("SELECT cost_usd FROM charges")]
+        db.close()
+        assert kind == "text"
+        assert Decimal(cost) == trace.cost_usd == sum(booked)
+
+    def test_an_unknown_cost_is_null(self, store, trace):
+        """An unknown cost is kept as NULL and listed as `None`, never as 0."""
+        first = trace.attempts[0]
+        unknown = replace(first.charges[1], cost_usd=None, basis="unknown", usage=None)
+        store.save(replace(trace, attempts=(replace(first, charges=(unknown,)),)))
+        row = store.list()[0]
+        assert (row.cost_usd, row.saved_usd, row.basis) == (None, None, "unknown")
+
+    def test_text_that_is_not_unicode_is_kept(self, store, make_trace):
+        """Half a surrogate pair in an answer and NUL characters survive the database."""
+        odd = make_trace(cheap="a\x00b")
+        attempt = replace(odd.attempts[0], text="broken \ud83d emoji")
+        odd = replace(odd, attempts=(attempt, *odd.attempts[1:]))
+        store.save(odd)
+        assert store.get(odd.id) == odd
+
+    def test_a_trace_that_is_no_json_does_not_take_others_along(self, store, trace, make_trace):
+        """A trace that cannot be kept is counted and told; the rest of its batch is written."""
+        store.save(replace(trace, id="bad", metadata={"x": {1, 2}}))
+        store.save(make_trace())
+        with pytest.raises(StoreError, match=r"1 traces could not be written: .*set"):
+            store.flush()
+        assert (store.count(), store.dropped) == (1, 1)
+
+    def test_a_row_the_database_refuses_does_not_take_others_along(self, store, trace):
+        """A row that breaks a rule of the tables is dropped alone."""
+        for number in range(9):
+            store.save(replace(trace, id=f"t{number}", status=None if number == 4 else "accepted"))
+        with pytest.raises(StoreError, match="NOT NULL"):
+            store.flush()
+        assert (store.count(), store.dropped) == (8, 1)
+
+    def test_content_policies_are_checked(self, path):
+        """A policy that does not exist is refused before a file is made."""
+        with pytest.raises(ConfigError, match=r"'some'.*'hashed'"):
+            TraceStore(path, content="some")
+        with pytest.raises(ConfigError, match="queue_size is 0"):
+            TraceStore(path, queue_size=0)
+        assert not path.exists()
+
+
+class TestReading:
+    def test_lists_newest_first(self, store, make_trace):
+        """A list begins with the newest trace and stops at the limit."""
+        base = make_trace()
+        for day in (3, 1, 2):
+            store.save(replace(base, id=f"t{day}", started_at=f"2026-11-0{day}T10:00:00+00:00"))
+        assert [row.id for row in store.list(limit=2)] == ["t3", "t2"]
+        row = store.list()[0]
+        assert (row.tier, row.attempts, row.cost_usd) == ("big", 2, base.cost_usd)
+
+    def test_filters(self, store, trace, failed_trace):
+        """Status, tier and time narrow a list, and time zones are compared as moments."""
+        old = replace(trace, id="old", started_at="2026-11-01T12:00:00+02:00")
+        for item in (replace(trace, started_at="2026-11-02T00:00:00Z"), old, failed_trace):
+            store.save(item)
+        assert {row.id for row in store.list(tier="big")} == {trace.id, "old"}
+        assert [row.id for row in store.list(status=failed_trace.status)] == [failed_trace.id]
+        assert "old" in {row.id for row in store.list(since="2026-11-01T10:00:00")}
+        assert "old" not in {row.id for row in store.list(since="2026-11-01T10:00:01Z")}
+        assert [t.id for t in store.iter_traces(tier="big")] == ["old", trace.id]
+
+    def test_a_moment_that_is_none_stays(self, store, trace):
+        """A trace whose time is no ISO 8601 moment is kept with it."""
+        store.save(replace(trace, started_at="long ago"))
+        assert store.list()[0].started_at == "long ago"
+
+    def test_iterates_over_pages(self, store, trace, monkeypatch):
+        """Reading page by page gives every trace once, oldest first, equal times included."""
+        monkeypatch.setattr("cascade.traces.store.PAGE", 3)
+        for number in range(8):
+            store.save(replace(trace, id=f"t{number}"))
+        assert [t.id for t in store.iter_traces()] == [f"t{number}" for number in range(8)]
+
+    def test_finds_by_the_start_of_an_id(self, store, trace):
+        """A unique beginning is enough, "last" is the newest, and doubt is an error."""
+        for name, day in (("abc1", 1), ("abd2", 2), ("a_c3", 3)):
+            store.save(replace(trace, id=name, started_at=f"2026-01-0{day}T00:00:00Z"))
+        assert store.resolve("abc") == "abc1"
+        assert store.resolve("a_") == "a_c3"
+        assert store.resolve("last") == "a_c3"
+        with pytest.raises(StoreError, match=r"several.*abc1, abd2"):
+            store.resolve("ab")
+        with pytest.raises(StoreError, match="no trace begins with 'zz'"):
+            store.resolve("zz")
+
+    def test_an_empty_store_says_so(self, store):
+        """Asking an empty store for a trace names what is missing."""
+        with pytest.raises(StoreError, match="holds no traces"):
+            store.resolve("last")
+        with pytest.raises(StoreError, match="no trace 'x'"):
+            store.get("x")
+
+    def test_a_damaged_trace_names_its_id(self, store, trace):
+        """A row whose JSON was damaged is an error that names the trace."""
+        store.save(trace)
+        store.flush()
+        db = sqlite3.connect(store.where)
+        db.execute("UPDATE traces SET json = '{'")
+        db.commit()
+        db.close()
+        with pytest.raises(TraceError, match=trace.id):
+            store.get(trace.id)
+
+    def test_reading_works_after_closing(self, path, trace):
+        """A closed store takes no more traces but still reads."""
+        with TraceStore(path) as store:
+            store.save(trace)
+        assert store.get(trace.id) == trace
+        with pytest.raises(StoreError, match="closed"):
+            store.save(trace)
+
+
+class TestOpening:
+    def test_reopening_keeps_what_was_there(self, path, trace):
+        """Opening a store again applies no migration twice and finds the traces."""
+        with TraceStore(path) as first:
+            first.save(trace)
+        with TraceStore(str(path)) as second:
+            assert second.count() == 1
+        db = sqlite3.connect(path)
+        assert db.execute("SELECT number FROM cascade_migrations").fetchall() == [(1,)]
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        db.close()
+
+    def test_later_migrations_are_applied_once_in_order(self, path, trace, monkeypatch):
+        """A store of an older version is brought up to date and keeps its traces."""
+        with TraceStore(path) as store:
+            store.save(trace)
+        steps = (*migrations.MIGRATIONS, ("ALTER TABLE traces ADD COLUMN extra TEXT",))
+        monkeypatch.setattr(migrations, "MIGRATIONS", steps)
+        monkeypatch.setattr(migrations, "LATEST", 2)
+        for _ in range(2):
+            with TraceStore(path) as store:
+                assert store.count() == 1
+        db = sqlite3.connect(path)
+        assert db.execute("SELECT number FROM cascade_migrations").fetchall() == [(1,), (2,)]
+        db.close()
+
+    def test_a_failed_migration_changes_nothing(self, path, monkeypatch):
+        """A step that fails takes the whole transaction back."""
+        TraceStore(path).close()
+        steps = (*migrations.MIGRATIONS, ("CREATE TABLE extra (x TEXT)", "ALTER TABLE nothing"))
+        monkeypatch.setattr(migrations, "MIGRATIONS", steps)
+        monkeypatch.setattr(migrations, "LATEST", 2)
+        with pytest.raises(StoreError):
+            TraceStore(path)
+        db = sqlite3.connect(path)
+        assert db.execute("SELECT name FROM sqlite_master WHERE name='extra'").fetchall() == []
+        db.close()
+
+    def test_a_newer_store_is_refused(self, path):
+        """A store written by a newer version is refused with both versions named."""
+        TraceStore(path).close()
+        db = sqlite3.connect(path)
+        db.execute("INSERT INTO cascade_migrations VALUES (99, 'x')")
+        db.commit()
+        db.close()
+        with pytest.raises(StoreError, match=r"schema version 99.*up to 1; upgrade"):
+            TraceStore(path)
+
+    def test_somebody_elses_table_is_refused(self, path):
+        """A database whose table `traces` is not ours is refused, not changed."""
+        db = sqlite3.connect(path)
+        db.execute("CREATE TABLE traces (x TEXT)")
+        db.commit()
+        db.close()
+        with pytest.raises(StoreError, match="another program"):
+            TraceStore(path)
+
+    def test_a_damaged_file_is_never_overwritten(self, path):
+        """A file that is no database is refused and stays byte for byte as it was."""
+        path.write_bytes(b"not a database, but somebody's diary" * 100)
+        before = path.read_bytes()
+        with pytest.raises(StoreError, match=r"traces.sqlite3 is not a trace store.*move it away"):
+            TraceStore(path)
+        assert path.read_bytes() == before
+
+    def test_a_missing_folder_is_named(self, tmp_path):
+        """A path in a folder that does not exist says which folder to make."""
+        with pytest.raises(StoreError, match=r"there is no folder '.*nowhere'; make it"):
+            TraceStore(tmp_path / "nowhere" / "traces.sqlite3")
+
+    def test_a_place_that_cannot_be_written_is_refused(self, tmp_path, path):
+        """A folder in place of a file and a read-only database are refused when opened."""
+        with pytest.raises(StoreError, match="choose another place"):
+            TraceStore(tmp_path)
+        TraceStore(path).close()
+        with pytest.raises(StoreError, match=r"readonly|read-only"):
+            TraceStore(f"sqlite:///file:{path}?mode=ro&uri=true")
+
+    @pytest.mark.parametrize("where", [":memory:", "", "sqlite://", "sqlite:///:memory:"])
+    def test_memory_is_refused(self, where):
+        """A database that lives in one connection's memory cannot be a store."""
+        with pytest.raises(StoreError, match="file"):
+            TraceStore(where)
+
+    @pytest.mark.parametrize("where", ["nosuch://x/y", "://", "postgresql+nodriver://u:pass@h/d"])
+    def test_bad_urls_are_named(self, where):
+        """A URL that names no database is refused, without its password."""
+        with pytest.raises(StoreError) as caught:
+            TraceStore(where)
+        assert "pass" not in str(caught.value)
+
+    def test_a_url_works(self, tmp_path, trace):
+        """A SQLAlchemy URL names a store as well as a path does."""
+        with TraceStore(f"sqlite:///{tmp_path}/x.db") as store:
+            store.save(trace)
+            assert store.count() == 1
+        assert "x.db" in repr(store)
+
+    def test_damage_found_while_reading_is_told(self, store, trace):
+        """A table that has gone is a StoreError with advice, not a database exception."""
+        db = sqlite3.connect(store.where)
+        db.execute("DROP TABLE charges")
+        db.execute("DROP TABLE traces")
+        db.commit()
+        db.close()
+        with pytest.raises(StoreError, match="damaged"):
+            store.list()
+
+
+class TestNothingIsLost:
+    def test_many_threads(self, store, trace):
+        """Traces saved from many threads at once are all kept."""
+
+        def work(name):
+            for number in range(50):
+                store.save(replace(trace, id=f"{name}-{number}"))
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (store.count(), store.dropped) == (400, 0)
+
+    @pytest.mark.parametrize(
+        "end", ["", "raise ValueError('boom')", "raise SystemExit(3)", "import sys; sys.exit('x')"]
+    )
+    def test_an_exit_right_after_saving(self, path, end):
+        """2,000 traces saved by a program that ends at once, in any ordinary way, are all kept."""
+        code = f"""
+            import sys
+            from dataclasses import replace
+            from conftest import build_trace
+            from cascade import TraceStore
+            store = TraceStore(sys.argv[1])
+            trace = build_trace()
+            for number in range(2000):
+                store.save(replace(trace, id=f"t{{number}}"))
+            {end}
+        """
+        done = run_python(code, path)
+        assert (done.returncode == 0) == (end == "")
+        assert "Exception ignored" not in done.stderr
+        with TraceStore(path) as store:
+            assert store.count() == 2000
+
+    def test_a_save_during_exit(self, path):
+        """A trace saved by an exit handler, when no thread can be started, is kept."""
+        code = """
+            import atexit, sys
+            from conftest import build_trace
+            from cascade import TraceStore
+            store = TraceStore(sys.argv[1])
+            trace = build_trace()
+            atexit.register(lambda: store.save(trace))
+        """
+        done = run_python(code, path)
+        assert (done.returncode, done.stderr) == (0, "")
+        with TraceStore(path) as store:
+            assert store.count() == 1
+
+    @pytest.mark.parametrize("leave", ["os._exit(0)", "raise SystemExit"])
+    def test_a_forked_child(self, path, leave):
+        """A child writes its own traces, never its parent's, and does not disturb the parent."""
+        code = f"""
+            import os, sys, warnings
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from dataclasses import replace
+            from conftest import build_trace
+            from cascade import TraceStore
+            store = TraceStore(sys.argv[1])
+            trace = build_trace()
+            for number in range(300):
+                store.save(replace(trace, id=f"parent-{{number}}"))
+            pid = os.fork()
+            if pid == 0:
+                for number in range(300):
+                    store.save(replace(trace, id=f"child-{{number}}"))
+                if "_exit" in {leave!r}:
+                    store.close()
+                {leave}
+            for number in range(300, 600):
+                store.save(replace(trace, id=f"parent-{{number}}"))
+            os.waitpid(pid, 0)
+        """
+        done = run_python(code, path)
+        assert (done.returncode, done.stderr) == (0, "")
+        with TraceStore(path) as store:
+            ids = {row.id for row in store.list(limit=None)}
+        assert len(ids) == 900
+
+    @pytest.mark.parametrize("method", ["fork", "spawn"])
+    def test_a_child_of_multiprocessing(self, path, tmp_path, method):
+        """Children of multiprocessing, which leave past the exit handlers, lose nothing either."""
+        script = tmp_path / "children.py"
+        script.write_text(
+            textwrap.dedent("""
+                import multiprocessing, sys, warnings
+                from dataclasses import replace
+                from conftest import build_trace
+                from cascade import TraceStore
+
+                def work(where, name):
+                    store = TraceStore(where)
+                    trace = build_trace()
+                    for number in range(200):
+                        store.save(replace(trace, id=f"{name}-{number}"))
+
+                if __name__ == "__main__":
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    context = multiprocessing.get_context(sys.argv[2])
+                    jobs = [context.Process(target=work, args=(sys.argv[1], n)) for n in "ab"]
+                    for job in jobs: job.start()
+                    for job in jobs: job.join()
+            """)
+        )
+        code = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+        if method == "spawn":  # a spawned child imports the main module by its path
+            env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
+            done = subprocess.run(
+                [sys.executable, str(script), str(path), method],
+                env=env, capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+        else:
+            done = run_python(code, script, path, method)
+        assert (done.returncode, done.stderr) == (0, "")
+        with TraceStore(path) as store:
+            assert store.count() == 400
+
+
+class TestTrouble:
+    def test_a_full_queue_drops_and_says_so(self, path, trace, caplog, monkeypatch):
+        """Overload never blocks the caller: traces are dropped, counted, and logged once a burst."""
+        gate = threading.Event()
+        store = TraceStore(path, queue_size=5)
+        real = store._writer._do_write
+        monkeypatch.setattr(
+            store._writer, "_do_write", lambda batch: (gate.wait(10), real(batch))[1]
+        )
+        store.save(replace(trace, id="first"))
+        while store._writer._items:
+            time.sleep(0.001)
+        for number in range(20):
+            store.save(replace(trace, id=f"t{number}"))
+        assert store.dropped == 15
+        gate.set()
+        store.flush()
+        store.close()
+        messages = [record.getMessage() for record in caplog.records]
+        assert [m for m in messages if "cannot keep up" in m] == [messages[0]]
+        assert any("caught up: 15" in m for m in messages)
+        assert any("15 traces were dropped in all" in m for m in messages)
+        assert store.count() == 6
+
+    def test_a_lock_that_passes_costs_nothing(self, path, trace, monkeypatch):
+        """A write that fails because the file is locked is tried again and succeeds."""
+        monkeypatch.setattr("cascade.traces.store.BUSY_TIMEOUT_MS", 10)
+        with TraceStore(path) as store:
+            other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            other.execute("BEGIN IMMEDIATE")
+            store.save(trace)
+            time.sleep(0.1)
+            other.execute("ROLLBACK")
+            other.close()
+            store.flush()
+            assert (store.count(), store.dropped) == (1, 0)
+
+    def test_a_lock_that_stays_is_told(self, path, trace, monkeypatch, caplog):
+        """After a bounded number of tries traces count as dropped, and flush and close say why."""
+        monkeypatch.setattr("cascade.traces.store.BUSY_TIMEOUT_MS", 10)
+        monkeypatch.setattr(writer, "RETRY_WAIT_S", 0.01)
+        store = TraceStore(path)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        store.save(trace)
+        with pytest.raises(StoreError, match=r"1 traces could not be written: .*locked"):
+            store.flush()
+        store.flush()  # told once
+        store.save(replace(trace, id="again"))
+        with pytest.raises(StoreError, match="locked"):
+            store.close()
+        store.close()
+        assert store.dropped == 2
+        assert "could not be written" in caplog.text
+        with pytest.raises(StoreError, match="another program is writing"):
+            TraceStore(path)
+        other.close()
+
+    def test_trouble_at_exit_is_a_warning(self, path):
+        """What cannot be written when the program ends is logged; the exit code stays."""
+        code = """
+            import sqlite3, sys
+            from conftest import build_trace
+            import cascade.traces.store as room
+            room.BUSY_TIMEOUT_MS = 10
+            store = room.TraceStore(sys.argv[1])
+            other = sqlite3.connect(sys.argv[1], isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            store.save(build_trace())
+        """
+        done = run_python(code, path)
+        assert done.returncode == 0
+        assert "1 traces could not be written: database is locked" in done.stderr
+
+    def test_a_flush_that_takes_too_long(self, path, trace, monkeypatch):
+        """A flush with a time limit says how much is still waiting."""
+        gate = threading.Event()
+        store = TraceStore(path)
+        real = store._writer._do_write
+        monkeypatch.setattr(
+            store._writer, "_do_write", lambda batch: (gate.wait(10), real(batch))[1]
+        )
+        store.save(trace)
+        with pytest.raises(StoreError, match="1 traces are not yet written"):
+            store.flush(0.01)
+        gate.set()
+        store.close()
+        assert store.count() == 1
+
+    def test_an_idle_store_holds_no_connection(self, path, trace, monkeypatch):
+        """When there is no work the file is complete by itself: no write-ahead log beside it."""
+        monkeypatch.setattr(writer, "IDLE_S", 0.01)
+        store = TraceStore(path)
+        store.save(trace)
+        store.flush()
+        end = time.monotonic() + 5
+        while path.with_name("traces.sqlite3-wal").exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert not path.with_name("traces.sqlite3-wal").exists()
+        assert b"parcel" in path.read_bytes()
+        store.close()
+
+    def test_errors_of_the_database_show_no_content(self, store, trace, caplog):
+        """What a refused row holds appears neither in the error nor in the log."""
+        store.save(replace(trace, status=None))
+        with pytest.raises(StoreError) as caught:
+            store.flush()
+        assert "parcel" not in str(caught.value) + caplog.text
+        assert isinstance(caught.value.__cause__, IntegrityError)
+        assert "parcel" not in str(caught.value.__cause__)
+
+
+def test_importing_the_package_loads_no_database():
+    """`import cascade` loads neither SQLAlchemy nor structlog nor rich."""
+    code = """
+        import sys, cascade
+        print([name for name in ("sqlalchemy", "structlog", "rich", "sqlite3") if name in sys.modules])
+    """
+    assert run_python(code).stdout.strip() == "[]"
