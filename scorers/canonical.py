@@ -1,0 +1,166 @@
+"""Bringing answers into one form, so that equal answers are equal.
+
+Each function takes a text and returns its canonical form, or `None` where the text holds nothing of
+that kind. Two answers agree when their forms are equal. Knows no drafts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Literal
+
+from scorers.strict_json import JsonTextError, json_body, read_json
+
+__all__ = [
+    "Canonical",
+    "canonical_form",
+    "canonical_json",
+    "canonical_kind",
+    "canonical_number",
+    "canonical_option",
+    "canonical_text",
+    "canonical_value",
+]
+
+Canonical = Literal["number", "option", "json", "text"]
+
+_NUMBER = re.compile(
+    r"(?<![\w.])[-+]?\$?(?:(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?|\.\d++)(?:[eE][-+]?\d{1,3}(?!\d))?"
+)
+_MARKED = re.compile(
+    r"(?:####|\\boxed\{|\banswer\s*(?:is|:|=))[\s*:=$]{0,8}(?=[-+$\d])", re.IGNORECASE
+)
+_ONLY_NUMBER = re.compile(
+    r"[^\w]*[-+]?[$€£]?\d[\d,.]*(?:[eE][-+]?\d+)?\s?(?:%|[^\W\d]{1,12})?[^\w%]*"
+)
+_ONLY_OPTION = re.compile(r"[\s*(\[]*([A-J])[\s*.)\]:]*")
+_SAID_OPTION = re.compile(
+    r"(?i:\b(?:answer|option|choice)\b\s*(?:is|:)?)[\s*:]{0,6}"
+    r"(?:\(([A-Ja-j])\)|([B-HJ])(?![A-Za-z'])|([AI])(?=\s*$|[).\]:*,;]))",
+    re.MULTILINE,
+)
+"""Bare "A" and "I" are words too: they need a mark or the end of the line behind them."""
+_LED_BY_OPTION = re.compile(r"[\s*(]*([A-J])\)")
+_WORD = re.compile(r"\w+(?:[.,]\d+)*")
+_ARTICLES = frozenset({"a", "an", "the"})
+_DIGITS = 400
+"""Longest number that is compared as a number."""
+
+
+def canonical_number(text: str) -> Decimal | None:
+    r"""The number an answer ends on: "so 1,000 in total" gives 1000, which equals 1000.0.
+
+    A number marked as the answer (`#### 42`, `\boxed{42}`, "the answer is 42") wins over the last
+    one in the text. Signs and thousands commas are read; units, currencies and "%" are dropped.
+
+    Pitfalls: "1.000,50" is not read as a European number; "1/2" gives 2.
+    """
+    plain = text.replace("\N{MINUS SIGN}", "-")
+    marked = None
+    for marked in _MARKED.finditer(plain):  # noqa: B007  the last one counts
+        pass
+    found = _NUMBER.match(plain, marked.end()) if marked else None
+    if found is None:
+        for found in _NUMBER.finditer(plain):  # noqa: B007
+            pass
+    if found is None or len(found[0]) > _DIGITS:
+        return None
+    return Decimal(found[0].replace(",", "").replace("$", ""))
+
+
+def canonical_option(text: str) -> str | None:
+    """The letter of a multiple-choice answer, A to J: "B", "(b)", "**B.**", "the answer is (B)".
+
+    A lone letter counts in either case; inside a sentence only after "answer", "option" or
+    "choice" (the last one counts), or as "B) ..." at the beginning.
+    """
+    only = _ONLY_OPTION.fullmatch(text.strip().upper())
+    if only:
+        return only[1]
+    said = _SAID_OPTION.findall(text)
+    if said:
+        return "".join(said[-1]).upper()
+    led = _LED_BY_OPTION.match(text)
+    return led[1] if led else None
+
+
+def canonical_json(text: str) -> str | None:
+    """A JSON answer with sorted keys and canonical leaves; a code fence around it is dropped."""
+    try:
+        document = read_json(json_body(text), raw_newlines=True)
+    except JsonTextError:
+        return None
+    return json.dumps(canonical_value(document), sort_keys=True, ensure_ascii=False)
+
+
+def canonical_value(value: Any) -> Any:
+    """A decoded JSON value with its leaves in canonical form.
+
+    Text that is nothing but a number equals that number; other text is `canonical_text`. `true`
+    and 1 stay different.
+    """
+    if isinstance(value, Mapping):
+        return {key: canonical_value(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [canonical_value(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    number = value if isinstance(value, int | float) else _whole_number(value)
+    return canonical_text(str(value)) if number is None else f"number:{_plain(number)}"
+
+
+def canonical_text(text: str) -> str | None:
+    """The words of a text without case, punctuation, white space and English articles."""
+    words = _WORD.findall(text.casefold())
+    kept = [word for word in words if word not in _ARTICLES] or words
+    return " ".join(kept) if kept else (text.strip() or None)
+
+
+def canonical_kind(text: str) -> Canonical:
+    """Which form suits an answer.
+
+    JSON objects and arrays are "json"; a lone letter or a named option is "option"; a text that is
+    one number with its unit, or marks one as the answer, is "number"; the rest is "text". A number
+    somewhere in a sentence does not make it a number.
+    """
+    body = json_body(text)
+    if body[:1] in ("{", "[") and canonical_json(text) is not None:
+        return "json"
+    if canonical_option(text) is not None:
+        return "option"
+    if _ONLY_NUMBER.fullmatch(text[:200]) and len(text) <= 200 or _MARKED.search(text):  # noqa: PLR2004, RUF021
+        return "number"
+    return "text"
+
+
+def canonical_form(text: str, kind: Canonical) -> Decimal | str | None:
+    """A text in the canonical form of a kind."""
+    return _FORMS[kind](text)
+
+
+_FORMS: Mapping[Canonical, Callable[[str], Decimal | str | None]] = {
+    "number": canonical_number,
+    "option": canonical_option,
+    "json": canonical_json,
+    "text": canonical_text,
+}
+
+
+def _whole_number(text: str) -> Decimal | None:
+    found = _NUMBER.fullmatch(text.strip().replace("\N{MINUS SIGN}", "-"))
+    if found is None or len(found[0]) > _DIGITS:
+        return None
+    return Decimal(found[0].replace(",", "").replace("$", ""))
+
+
+def _plain(number: Decimal | float) -> str:
+    """Equal for equal numbers: 1000, 1000.0 and 1e3 give one text."""
+    exact = number if isinstance(number, Decimal) else Decimal(str(number))
+    sign, digits, exponent = exact.as_tuple()
+    text = "".join(map(str, digits)).rstrip("0")
+    scale = int(exponent) + len(digits) - len(text)
+    text = text.lstrip("0")
+    return f"{'-' if sign and text else ''}{text or '0'}e{scale if text else 0}"
