@@ -10,7 +10,6 @@ import os
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -42,6 +41,7 @@ from cascade.core.trace import Content, Status, Trace
 from cascade.errors import ConfigError, StoreError, TraceError
 from cascade.traces.content import check_content, redact
 from cascade.traces.migrations import migrate
+from cascade.traces.row import TraceRow
 from cascade.traces.schema import charge_rows, charges, trace_row, traces, utc
 from cascade.traces.writer import Writer
 
@@ -67,24 +67,6 @@ Rows = dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]
 """By trace id: its row of `traces` and its rows of `charges`."""
 
 Moment = str | datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TraceRow:
-    """One line of a list of traces. Amounts are `None` where unknown."""
-
-    id: str
-    started_at: str
-    status: str
-    tier: str | None
-    chain: str
-    attempts: int
-    cost_usd: Decimal | None
-    scoring_cost_usd: Decimal | None
-    saved_usd: Decimal | None
-    basis: str
-    duration_s: float
-    content: str
 
 
 class TraceStore:

@@ -94,7 +94,13 @@ def test_damaged_traces_are_rejected(validator, trace, damage):
 
 def test_the_schema_names_every_field(schema):
     """Each field of the values is in the schema, required and described, and no other."""
-    kinds = {None: Trace, "attempt": Attempt, "charge": Charge, "score": ScoreRecord, "usage": Usage}
+    kinds = {
+        None: Trace,
+        "attempt": Attempt,
+        "charge": Charge,
+        "score": ScoreRecord,
+        "usage": Usage,
+    }
     for name, kind in kinds.items():
         found = schema if name is None else schema["$defs"][name]
         extra = {"format", "version", *SUMMARY} if kind is Trace else set()
