@@ -1,0 +1,29 @@
+"""Run by `.ci/run` with the built wheel alone: is everything in it, and does it work?"""
+
+from importlib.resources import files
+
+import cascade
+import scorers
+from cascade import Cascade, Price, Tier, Trace
+from cascade.config import registered_scorers
+from cascade.data import model_table
+from cascade.testing import ScriptedModels
+
+for package in (cascade, scorers):
+    assert (files(package.__name__) / "py.typed").is_file(), f"{package.__name__} ships no py.typed"
+for name in ("models.json", "trace.schema.json"):
+    assert (files("cascade.data") / name).is_file(), f"{name} is missing"
+assert model_table().find("gpt-5.4-nano") is not None
+assert set(scorers.__all__) >= {"JsonSchema", "LogprobConfidence", "SelfCheck"}
+assert registered_scorers()["json_schema"].load() is scorers.JsonSchema
+assert "site-packages" in str(cascade.__file__), f"not the installed wheel: {cascade.__file__}"
+
+price = Price.of("1", "2")
+llm = Cascade(
+    [Tier("small", scorer=lambda draft: draft.text == "yes", price=price), Tier("big", price=price)],
+    models=ScriptedModels({"small": "no", "big": "yes"}),
+)
+done = llm.complete("Does the wheel work?")
+assert done.tier == "big"
+assert Trace.from_json(done.trace.to_json()) == done.trace
+print(f"wheel of cascade {cascade.__version__}: {done.text}")
