@@ -41,7 +41,7 @@ async def main() -> None:
     llm = AsyncCascade(
         [
             Tier("gpt-5.4-nano", name="function", scorer=names_an_order),
-            Tier("gpt-5.4-nano", name="object", scorer=LongEnough(words=6)),
+            Tier("gpt-5.4-nano", name="object", scorer=LongEnough(words=6), threshold=0.9),
             Tier("gpt-5.4-nano", name="coroutine", scorer=known_to_the_shop),
             Tier("gpt-5.4-mini", name="generator", scorer=polite),
             Tier("gpt-5.5", name="top"),
@@ -66,4 +66,8 @@ async def main() -> None:
 asyncio.run(main())
 
 # function: escalated, score 0 < 0.5
-# object: escalated, score 0.5 >= 0.5: 3 words
+# object: escalated, score 0.5 < 0.9: 3 words
+# coroutine: escalated, score 0 < 0.5
+# generator: escalated, score 0 < 0.5: no, it is not
+# top: accepted, the last tier's answer stands
+# cost $0.00030075, of which scorers $0.000007

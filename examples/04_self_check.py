@@ -28,4 +28,5 @@ done = llm.complete("What is 17 * 23?")
 print(done.trace.attempts[0].reason)
 print(f"{done.text} | checks cost ${done.scoring_cost_usd} of ${done.cost_usd}")
 
-#
+# score 0.04974 < 0.7: P(true) = 0.04974, said 'No'
+# 17 * 23 = 391 | checks cost $0.00001325 of $0.00022150

@@ -23,8 +23,9 @@ llm = Cascade(
 
 with llm.stream("How do I clean a burnt pan?") as chunks:
     for chunk in chunks:
-        print(chunk.text, end="|")
+        print(chunk.text, end="|" if chunk.text else "")
 print()
 print(chunks.completion.tier, f"${chunks.completion.cost_usd}")
 
-#
+# Soak| the| pan| in| warm| water| first.|
+# gpt-5.5 $0.000272

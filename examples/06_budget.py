@@ -8,7 +8,9 @@ tiers = [
     Tier("gpt-5.4-nano", scorer=LengthBetween(min_words=3), params={"max_completion_tokens": 50}),
     Tier("gpt-5.5", params={"max_completion_tokens": 2000}),
 ]
-models = ScriptedModels({"gpt-5.4-nano": reply("Yes."), "gpt-5.5": reply("Yes, until Friday at noon.")})
+models = ScriptedModels(
+    {"gpt-5.4-nano": reply("Yes."), "gpt-5.5": reply("Yes, until Friday at noon.")}
+)
 llm = Cascade(tiers, models=models)
 
 # gpt-5.5 could cost 2,000 tokens * $30 per million = $0.06 and a little for the prompt.
@@ -23,4 +25,6 @@ try:
 except BudgetExceeded as error:
     print(f"{type(error).__name__}: spent ${error.trace.cost_usd}")
 
-#
+# 'Yes.', accepted: False, best draft so far; budget: tier 'gpt-5.5': the call could cost up to $0.06655 and $0.04999675 of $0.05 is left; a lower max_completion_tokens lowers the bound
+# 'Yes, until Friday at noon.', accepted: True, cost $0.00020325
+# BudgetExceeded: spent $0
