@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException, InvalidOperation, localcontext
 from threading import Lock
 from typing import Any, Literal
 
 from cascade.core.chain import Chain
+from cascade.core.price import EXACT
 from cascade.core.pricing import Price, Rates
 from cascade.core.tier import Tier
-from cascade.core.usage import Usage
+from cascade.core.usage import MAX_COUNT, Usage
 from cascade.errors import ConfigError
 
 __all__ = ["Budget", "worst_case_usd"]
@@ -23,7 +24,8 @@ __all__ = ["Budget", "worst_case_usd"]
 TOKENS_PER_MESSAGE = 16
 """Room for role markers and separators around one message (OpenAI's own count is 3 to 4)."""
 
-MILLION = Decimal(1_000_000)
+FINEST = Decimal("1e-40")
+"""Smallest step of an amount; ten decimals finer than any price makes one."""
 
 
 class Budget:
@@ -59,6 +61,13 @@ class Budget:
             ) from None
         if not self.limit_usd.is_finite() or self.limit_usd <= 0:
             raise ConfigError(f"budget {limit_usd!r} is not above 0 US dollars")
+        try:  # so that adding and subtracting exact costs never rounds
+            EXACT.quantize(self.limit_usd, FINEST)
+        except DecimalException:
+            raise ConfigError(
+                f"budget {limit_usd!r} is no credible amount: expected dollars below 10**20 with "
+                "at most 40 decimals"
+            ) from None
         if on_exceeded not in ("return_best", "raise"):
             raise ConfigError(
                 f"budget on_exceeded={on_exceeded!r}; expected 'return_best' or 'raise'"
@@ -80,21 +89,23 @@ class Budget:
     @property
     def left_usd(self) -> Decimal:
         """What may still be spent."""
-        return self.limit_usd - self._committed
+        return EXACT.subtract(self.limit_usd, self._committed)
 
     def reserve(self, amount_usd: Decimal) -> bool:
         """Set an amount aside; False, and nothing changes, where it does not fit."""
         with self._lock:
-            if self._committed + amount_usd > self.limit_usd:
+            committed = EXACT.add(self._committed, amount_usd)
+            if committed > self.limit_usd:
                 return False
-            self._committed += amount_usd
+            self._committed = committed
             return True
 
     def settle(self, reserved_usd: Decimal, actual_usd: Decimal | None) -> None:
         """Replace a reservation by what was really paid; an unknown cost keeps it whole."""
         if actual_usd is not None:
             with self._lock:
-                self._committed += actual_usd - reserved_usd
+                change = EXACT.subtract(actual_usd, reserved_usd)
+                self._committed = EXACT.add(self._committed, change)
 
     def __repr__(self) -> str:
         return f"Budget({str(self.limit_usd)!r}, committed_usd={str(self._committed)!r})"
@@ -117,8 +128,7 @@ def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Deci
     limits = tier.capabilities or info
     longest_in = limits.max_input_tokens if limits else None
     longest_out = limits.max_output_tokens if limits else None
-    asked_out = payload.get("max_completion_tokens") or payload.get("max_tokens")
-    tokens_out = asked_out if isinstance(asked_out, int) else longest_out
+    tokens_out = _answer_bound(payload, longest_out)
     tokens_in = _prompt_bound(payload, longest_in)
     if tokens_in is None or tokens_out is None:
         return None
@@ -126,8 +136,16 @@ def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Deci
     dearest_in = max(
         rate for rate in (rates.input, rates.cached_input, rates.cache_write) if rate is not None
     )
-    bound = (tokens_in * dearest_in + tokens_out * rates.output) / MILLION
-    return bound * (price.regional_multiplier or 1)
+    with localcontext(EXACT):
+        bound = (tokens_in * dearest_in + tokens_out * rates.output).scaleb(-6)
+        return bound * (price.regional_multiplier or 1)
+
+
+def _answer_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:
+    asked = payload.get("max_completion_tokens") or payload.get("max_tokens")
+    if type(asked) is not int or asked < 0:  # no limit, or one that no server takes
+        return longest
+    return min(asked, longest if longest is not None else MAX_COUNT)
 
 
 def _prompt_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:

@@ -1,7 +1,7 @@
 """A chain of tiers and the policy for what is neither accepted nor rejected.
 
-The one place where a chain is validated, whether it was written in Python or in TOML. Mistakes
-surface here, before money flows.
+`cascade.core.chain_checks` checks a chain when it is built, whether it was written in Python or in
+TOML: mistakes surface before money flows.
 """
 
 from __future__ import annotations
@@ -9,23 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal
 
+from cascade.core.chain_checks import MAX_TIERS, check_chain, tier_tuple
 from cascade.core.pricing import ModelInfo, ModelTable, Price, model_table
 from cascade.core.scoring import Needs, needs_of, parts_of, scorer_name
 from cascade.core.tier import Tier
-from cascade.errors import ConfigError, UnknownPriceError
+from cascade.errors import ConfigError
 
 __all__ = ["MAX_TIERS", "Chain", "Policy", "RetiringModelWarning"]
-
-MAX_TIERS = 16
-"""More than anyone has shown to pay: full chains lose to pairs (see docs, "Cascades")."""
-
-SHUTDOWN_NOTICE = timedelta(days=180)
-"""OpenAI's usual notice; a chain naming a model that ends sooner warns when it is built."""
 
 Choice = Literal["escalate", "accept"]
 
@@ -97,12 +92,9 @@ class Chain:
     today: date | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tiers", _tier_tuple(self.tiers))
-        _check_names(self.tiers)
-        for tier in self.tiers:
-            self._check_price(tier)
-            self._check_logprobs(tier)
-            self._check_shutdown(tier)
+        object.__setattr__(self, "tiers", tier_tuple(self.tiers))
+        for warning in check_chain(self):
+            warnings.warn(warning, RetiringModelWarning, stacklevel=3)  # whoever built the chain
 
     # Looking things up ---------------------------------------------------------------------------
 
@@ -126,7 +118,8 @@ class Chain:
         for tier in self.tiers:
             if tier.name == name:
                 return tier
-        raise ConfigError(f"no tier {name!r} in chain {self.name!r}; it has {self._names()}")
+        names = ", ".join(repr(tier.name) for tier in self.tiers)
+        raise ConfigError(f"no tier {name!r} in chain {self.name!r}; it has {names}")
 
     def find(self, model: str) -> Tier | None:
         """The tier of that name, else the first that uses this model."""
@@ -217,98 +210,6 @@ class Chain:
         ]
         text = json.dumps([decisive, repr(self.policy)], sort_keys=True, default=repr)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    # Checks --------------------------------------------------------------------------------------
-
-    def _names(self) -> str:
-        return ", ".join(repr(tier.name) for tier in self.tiers)
-
-    def _check_price(self, tier: Tier) -> None:
-        if self.allow_unknown_prices or self.price(tier) is not None:
-            return
-        nearest = self.table.nearest(tier.model)
-        hint = f"; did you mean {nearest!r}?" if nearest else ""
-        raise UnknownPriceError(
-            f"tier {tier.name!r}: model {tier.model!r} has no price in the table of "
-            f"{self.table.as_of}{hint} Give one with price=Price.of(input='0.20', output='1.25') "
-            "(USD per million tokens), price=Price.free(), or build the chain with "
-            "allow_unknown_prices=True (its cost is then None)"
-        )
-
-    def _check_logprobs(self, tier: Tier) -> None:
-        if tier is self.top or tier.scorer is None:
-            return
-        needy = _needy(tier.scorer)
-        if needy is None or self.gives_logprobs(tier) is not False:
-            return
-        info = self.info(tier)
-        effort = tier.params.get("reasoning_effort") or (info and info.default_reasoning_effort)
-        can = info is not None and "none" in info.reasoning_efforts and info.logprobs != "never"
-        advice = (
-            "set params={'reasoning_effort': 'none'} on this tier or use another scorer"
-            if can
-            else "use another scorer, e.g. JsonSchema or SelfCheck"
-        )
-        why = f" at reasoning_effort {effort!r}" if effort else ""
-        raise ConfigError(
-            f"tier {tier.name!r}: {needy} needs log-probabilities, but {tier.model} gives none"
-            f"{why}; {advice}"
-        )
-
-    def _check_shutdown(self, tier: Tier) -> None:
-        info = self.info(tier)
-        if info is None or info.shutdown_date is None or self.today is None:
-            return
-        if tier.client is not None and tier.price is not None:
-            return  # another server with a price of its own: OpenAI's dates do not apply
-        if info.shutdown_date <= self.today:
-            raise ConfigError(
-                f"tier {tier.name!r}: {tier.model} was shut down on {info.shutdown_date}; "
-                "choose a model that `cascade prices` lists as available"
-            )
-        if info.shutdown_date - self.today <= SHUTDOWN_NOTICE:
-            warnings.warn(
-                f"tier {tier.name!r}: {tier.model} will be shut down on {info.shutdown_date}; "
-                "plan its replacement (`cascade doctor` lists the dates)",
-                RetiringModelWarning,
-                stacklevel=4,
-            )
-
-
-def _tier_tuple(tiers: object) -> tuple[Tier, ...]:
-    if not isinstance(tiers, Iterable):
-        raise ConfigError(f"a chain is a list of tiers, not {type(tiers).__name__} {tiers!r}")
-    found = tuple(tiers)
-    if not found:
-        raise ConfigError("the chain is empty: give it at least one Tier(model)")
-    if len(found) > MAX_TIERS:
-        raise ConfigError(f"the chain has {len(found)} tiers: at most {MAX_TIERS} are allowed")
-    for item in found:
-        if not isinstance(item, Tier):
-            raise ConfigError(f"{item!r} is no Tier; write Tier({str(item)!r})")
-    return found
-
-
-def _check_names(tiers: tuple[Tier, ...]) -> None:
-    seen: set[str] = set()
-    for tier in tiers:
-        if tier.name in seen:
-            raise ConfigError(
-                f"two tiers are named {tier.name!r}: names tell tiers apart in traces; "
-                f"give one of them name=..., e.g. Tier({tier.model!r}, name='{tier.name}-2')"
-            )
-        seen.add(tier.name)
-
-
-def _needy(scorer: object) -> str | None:
-    """Name of the scorer inside `scorer` that cannot do without log-probabilities."""
-    for part in parts_of(scorer):
-        found = _needy(part)
-        if found:
-            return found
-    if needs_of(scorer).logprobs and not parts_of(scorer):
-        return scorer_name(scorer)
-    return None
 
 
 def _settings(scorer: object) -> object:

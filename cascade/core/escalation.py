@@ -14,25 +14,22 @@ result, so that sync, async, streaming, lock-step and replay are drivers around 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cascade.core.chain import Chain, merged_needs
-from cascade.core.evaluation import evaluate
 from cascade.core.failures import CallFailure
-from cascade.core.ledger import Ledger, OpenAttempt, record_of
-from cascade.core.reply import Reply
+from cascade.core.judging import Halt, judge
+from cascade.core.ledger import Ledger
 from cascade.core.request import Message, Request
-from cascade.core.scoring import Abstained, Ask, Draft, Failed, Outcome, Score, scorer_name
+from cascade.core.scoring import (
+    Draft,
+)
 from cascade.core.tier import Tier
 from cascade.core.trace import Status
 from cascade.core.wishes import Wish
-from cascade.errors import ScorerError
 
 __all__ = ["Decision", "escalate", "payload_for"]
-
-MAX_ASKS = 64
-"""Questions one scorer may ask about one draft; a loop that never ends must not pay for ever."""
 
 ENDS: dict[str, Status] = {
     "billing": "billing_stopped",
@@ -75,12 +72,6 @@ class Graded:
     value: float | None
 
 
-class _Halt(Exception):  # noqa: N818  carries a failure that ends the request out of a scorer
-    def __init__(self, failure: CallFailure) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
-
-
 def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, Any, Decision]:
     """Decide one request.
 
@@ -113,10 +104,10 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
             request, result, tier.name, tier.model, payload, tuple(g.draft for g in rejected)
         )
         try:
-            accepted, value = yield from _judge(chain, tier, draft, attempt, ledger, final=final)
-        except _Halt as halt:
+            accepted, value = yield from judge(chain, tier, draft, attempt, ledger, final=final)
+        except Halt as halt:
             attempt.end("failed", f"stopped while scoring: {halt.failure}")
-            status = _ending(halt.failure, chain) or "refused"
+            status = ENDS[halt.failure.kind]
             return _ended(status, halt.failure, [*rejected, Graded(draft, None)], ledger)
         if accepted:
             return Decision("accepted", draft, attempt.reason)
@@ -138,121 +129,6 @@ def _with_preamble(messages: list[Message], preamble: tuple[Message, ...]) -> li
     while head < len(messages) and messages[head]["role"] in ("system", "developer"):
         head += 1
     return [*messages[:head], *preamble, *messages[head:]]
-
-
-# Judging a draft -------------------------------------------------------------------------------
-
-
-def _judge(
-    chain: Chain, tier: Tier, draft: Draft, attempt: OpenAttempt, ledger: Ledger, *, final: bool
-) -> Generator[Wish, Any, tuple[bool, float | None]]:
-    """Whether the draft is accepted, and its score if it got one; writes the verdict."""
-    flaw = _flaw(draft.reply)
-    if flaw is not None:
-        name, words = flaw
-        choice = getattr(chain.policy, f"on_{name}")
-        stands = choice == "accept" or (final and name != "empty")
-        why = (
-            "the last tier's answer stands" if final and stands else f"policy on_{name}={choice!r}"
-        )
-        attempt.end("accepted" if stands else "escalated", f"{words}; {why}")
-        return stands, None
-    if tier.scorer is None:
-        attempt.end("accepted", "the last tier's answer stands" if final else "no scorer")
-        return True, None
-    outcome = yield from _score(chain, tier, draft, attempt, ledger)
-    attempt.score = record_of(scorer_name(tier.scorer), outcome)
-    accepted, words = _verdict(outcome, tier, chain)
-    if final and not accepted:
-        attempt.end("accepted", f"{words}; the last tier's answer stands")
-        accepted = True
-    else:
-        attempt.end("accepted" if accepted else "escalated", words)
-    return accepted, outcome.value if isinstance(outcome, Score) else None
-
-
-def _flaw(reply: Reply) -> tuple[str, str] | None:
-    """What makes an answer unusable before any scorer is paid: (policy name, words)."""
-    if reply.refusal:
-        return "refusal", f"the model declined: {reply.refusal[:120]!r}"
-    if reply.finish_reason == "content_filter":
-        return "content_filter", "the provider's content filter cut the answer"
-    if reply.is_empty:
-        cut = ", cut at the output limit" if reply.finish_reason == "length" else ""
-        return "empty", f"the answer is empty{cut}"
-    if reply.finish_reason == "length":
-        return "length", "the answer was cut at the output limit"
-    return None
-
-
-def _verdict(outcome: Outcome, tier: Tier, chain: Chain) -> tuple[bool, str]:
-    if isinstance(outcome, Score):
-        accepted = outcome.value >= tier.threshold
-        sign = ">=" if accepted else "<"
-        because = f": {outcome.reason}" if outcome.reason else ""
-        return accepted, f"score {outcome.value:.4g} {sign} {tier.threshold:g}{because}"
-    if isinstance(outcome, Abstained):
-        choice, what = chain.policy.on_abstain, "scorer abstained"
-    else:
-        choice, what = chain.policy.on_scorer_failure, "scorer failed"
-    because = f": {outcome.reason}" if outcome.reason else ""
-    return choice == "accept", f"{what}{because}"
-
-
-def _score(
-    chain: Chain, tier: Tier, draft: Draft, attempt: OpenAttempt, ledger: Ledger
-) -> Generator[Wish, Any, Outcome]:
-    """Run the tier's scorer; its questions become model calls in the ledger."""
-    if tier.scorer is None:
-        return Failed("no scorer")
-    scoring = evaluate(tier.scorer, draft)
-    asks = 0
-    try:
-        item = next(scoring)
-        while True:
-            if not isinstance(item, Ask):
-                item = scoring.send((yield replace(item, timeout_s=tier.scorer_timeout_s)))
-                continue
-            asks += 1
-            if asks > MAX_ASKS:
-                return Failed(f"asked {asks} questions about one draft; {MAX_ASKS} are allowed")
-            result = yield from _answer(chain, tier, item, attempt, ledger)
-            if isinstance(result, Reply):
-                item = scoring.send(result)
-            elif result.kind in ("billing", "deadline"):
-                raise _Halt(result)
-            else:
-                item = scoring.throw(ScorerError(f"its model call failed, {result}"))
-    except StopIteration as stop:
-        outcome: Outcome = stop.value
-        return outcome
-    finally:
-        scoring.close()
-
-
-def _answer(
-    chain: Chain, tier: Tier, wanted: Ask, attempt: OpenAttempt, ledger: Ledger
-) -> Generator[Wish, Any, Reply | CallFailure]:
-    """Put a scorer's question to the tier that uses the model, else to the chain's own client."""
-    if wanted.model in (None, tier.name, tier.model):
-        target = tier
-    else:
-        target = chain.find(str(wanted.model)) or Tier(str(wanted.model))
-    needs = merged_needs(None)
-    params = dict(wanted.params)
-    if params.pop("logprobs", False):
-        needs = replace(needs, logprobs=True, top_logprobs=params.pop("top_logprobs", 0) or 0)
-    payload = {"messages": list(wanted.messages), **params}
-    return (
-        yield from ledger.call(
-            attempt,
-            target,
-            {key: value for key, value in payload.items() if value is not None},
-            purpose="scorer",
-            scorer=scorer_name(tier.scorer),
-            needs=needs,
-        )
-    )
 
 
 # Ending ----------------------------------------------------------------------------------------

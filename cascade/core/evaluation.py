@@ -37,10 +37,10 @@ def evaluate(scorer: Scorer, draft: Draft) -> Generator[Ask | Run | Await, Any, 
 def is_coroutine_scorer(scorer: object) -> bool:
     """Whether a scorer, or one that it combines, is a coroutine function."""
     call = getattr(scorer, "__call__", None)  # noqa: B004  the bound method is what is inspected
-    function = scorer.func if isinstance(scorer, partial) else scorer
     return (
-        inspect.iscoroutinefunction(function)
+        inspect.iscoroutinefunction(scorer)
         or inspect.iscoroutinefunction(call)
+        or (isinstance(scorer, partial) and is_coroutine_scorer(scorer.func))
         or any(is_coroutine_scorer(part) for part in parts_of(scorer))
     )
 
@@ -63,7 +63,7 @@ def _steps(
 ) -> Generator[Ask | Run | Await, Any, object]:
     """Drive a generator scorer, each of its steps as its scorer asks: inline or as a `Run`."""
     answer: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     try:
         while True:
             step = partial(_step, scoring, answer, error)
@@ -72,7 +72,9 @@ def _steps(
                 return item
             answer, error = None, None
             if isinstance(item, Awaitable):
-                item = Await(item)
+                ran: Ran = yield Await(item)
+                answer, error = ran.value, ran.error
+                continue
             if not isinstance(item, Ask | Run | Await):
                 error = TypeError(
                     f"a scorer yielded {item!r}; write `reply = yield from ask(model, prompt)`"
@@ -88,7 +90,7 @@ def _steps(
 
 
 def _step(
-    scoring: Generator[Any, Any, object], answer: Any, error: Exception | None
+    scoring: Generator[Any, Any, object], answer: Any, error: BaseException | None
 ) -> tuple[bool, Any]:
     """One step: (False, what it yielded) or (True, what it returned)."""
     try:

@@ -2,57 +2,30 @@
 
 Every model call passes through `Ledger.call`: the budget is asked before, and each exchange is
 priced after. What a cancelled call has already tried stays in the books, because the model client
-writes each exchange down as it happens.
+writes each exchange down as it happens. `cascade.core.booked` makes the
+trace's values of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, cast
 
+from cascade.core.booked import Booked, OpenAttempt, attempt_of, cost_of_try, top_tier_cost
 from cascade.core.budget import Budget, worst_case_usd
 from cascade.core.chain import Chain
-from cascade.core.failures import BILLED_NEVER, CallFailure
-from cascade.core.pricing import Cost, cost_of
+from cascade.core.failures import CallFailure
+from cascade.core.pricing import plain
 from cascade.core.reply import Reply
 from cascade.core.request import Request
-from cascade.core.scoring import Abstained, Needs, Outcome, Score
+from cascade.core.scoring import Needs
 from cascade.core.tier import Tier
-from cascade.core.trace import Attempt, Charge, ScoreRecord, Status, Trace, Verdict
+from cascade.core.trace import Status, Trace
+from cascade.core.usage import Usage
 from cascade.core.wishes import ModelCall, Purpose, Try
 
-__all__ = ["Ledger", "OpenAttempt"]
-
-
-@dataclass(slots=True)
-class Booked:
-    """A call with what the budget holds for each of its tries."""
-
-    call: ModelCall
-    attempt: OpenAttempt
-    scorer: str | None
-    bound_usd: Decimal | None
-    reserved: int = 0
-    settled: bool = False
-
-
-@dataclass(slots=True)
-class OpenAttempt:
-    """One tier's turn while it lasts."""
-
-    tier: Tier
-    verdict: Verdict = "failed"
-    reason: str = "not finished"
-    reply: Reply | None = None
-    score: ScoreRecord | None = None
-    calls: list[Booked] = field(default_factory=list)
-
-    def end(self, verdict: Verdict, reason: str) -> None:
-        """Set how the turn ended."""
-        self.verdict = verdict
-        self.reason = reason
+__all__ = ["Ledger"]
 
 
 class Ledger:
@@ -115,11 +88,11 @@ class Ledger:
                 purpose=purpose,
                 needs=self.chain.allowed(target, needs or Needs()),
                 final=final,
+                attempt=attempt.tier.name,
+                scorer=scorer,
                 options=self.request.options,
                 timeout_s=target.timeout_s,
             ),
-            attempt=attempt,
-            scorer=scorer,
             bound_usd=worst_case_usd(self.chain, target, payload) if self.budget else None,
         )
         if not self._reserve(booked):
@@ -128,6 +101,10 @@ class Ledger:
         self._calls += 1
         attempt.calls.append(booked)
         result = yield booked.call
+        if not booked.call.tries and isinstance(result, CallFailure):
+            # The driver did not make the call: it came too late. That is known to cost nothing.
+            late = Try(result.kind, self._now(), 0.0, failure=result, usage=Usage(0, 0))
+            booked.call.tries.append(late)
         self._settle(booked)
         return result
 
@@ -145,7 +122,7 @@ class Ledger:
         for attempt in self.attempts:
             for booked in attempt.calls:
                 self._settle(booked)
-        attempts = tuple(self._attempt(attempt) for attempt in self.attempts)
+        attempts = tuple(attempt_of(self.chain, item, self.origin) for item in self.attempts)
         return Trace(
             id=trace_id,
             status=status,
@@ -160,7 +137,7 @@ class Ledger:
             request=self.request.payload,
             requested_model=self.request.requested_model,
             top_tier=self.chain.top.name,
-            top_tier_cost_usd=self._top_tier_cost(attempts, tier),
+            top_tier_cost_usd=top_tier_cost(self.chain, attempts, tier),
             budget_usd=self.budget.limit_usd if self.budget else None,
             metadata=self.request.metadata,
         )
@@ -181,13 +158,24 @@ class Ledger:
             return
         booked.settled = True
         if not booked.call.tries:
-            booked.call.tries.append(_lost(self.origin))
+            booked.call.tries.append(_lost(self._now()))
         if self.budget is None or booked.bound_usd is None:
             return
-        for entry in booked.call.tries[: booked.reserved]:
-            self.budget.settle(booked.bound_usd, self._cost(booked, entry).usd)
+        for place, entry in enumerate(booked.call.tries):
+            held = booked.bound_usd if place < booked.reserved else Decimal(0)
+            self.budget.settle(held, cost_of_try(self.chain, booked, entry).usd)
         for _ in range(booked.reserved - len(booked.call.tries)):
             self.budget.settle(booked.bound_usd, Decimal(0))
+
+    def _now(self) -> float:
+        """When the last recorded exchange ended: the latest time these books know of."""
+        known = (
+            entry.started + entry.latency_s
+            for attempt in self.attempts
+            for booked in attempt.calls
+            for entry in booked.call.tries
+        )
+        return max(known, default=self.origin)
 
     def _no_room(self, booked: Booked) -> str:
         budget = cast("Budget", self.budget)
@@ -198,110 +186,13 @@ class Ledger:
                 "on the request, or price= and capabilities= on the tier"
             )
         return (
-            f"{where}: the call could cost up to ${booked.bound_usd.normalize():f} and "
-            f"${budget.left_usd.normalize():f} of ${budget.limit_usd.normalize():f} is left; "
+            f"{where}: the call could cost up to ${plain(booked.bound_usd)} and "
+            f"${plain(budget.left_usd)} of ${plain(budget.limit_usd)} is left; "
             "a lower max_completion_tokens lowers the bound"
         )
 
-    # Pricing -------------------------------------------------------------------------------------
 
-    def _cost(self, booked: Booked, entry: Try) -> Cost:
-        if entry.failure is not None and _never_billed(entry.failure):
-            return Cost(Decimal(0), "exact", None, (f"not billed: {entry.failure.kind}",))
-        return cost_of(
-            entry.usage,
-            self.chain.price(booked.call.tier),
-            service_tier=entry.service_tier,
-            batch=entry.batch,
-            regional=entry.regional,
-            estimated=entry.estimated,
-        )
-
-    def _top_tier_cost(self, attempts: tuple[Attempt, ...], tier: str | None) -> Decimal | None:
-        """The returned answer's own charge, priced on the last tier at standard service."""
-        if tier is None:
-            return None
-        charges = [
-            charge
-            for attempt in attempts
-            if attempt.tier == tier
-            for charge in attempt.charges
-            if charge.purpose == "draft" and charge.usage is not None
-        ]
-        if not charges:
-            return None
-        last = charges[-1]
-        if tier == self.chain.top.name:
-            return last.cost_usd
-        price = self.chain.price(self.chain.top)
-        return cost_of(
-            last.usage, price, service_tier="default", batch=last.batch, regional=last.regional
-        ).usd
-
-    # Trace ---------------------------------------------------------------------------------------
-
-    def _attempt(self, attempt: OpenAttempt) -> Attempt:
-        reply = attempt.reply
-        return Attempt(
-            tier=attempt.tier.name,
-            model=attempt.tier.model,
-            verdict=attempt.verdict,
-            reason=attempt.reason,
-            threshold=attempt.tier.threshold if attempt.tier.scorer is not None else None,
-            score=attempt.score,
-            text=reply.text if reply else None,
-            finish_reason=reply.finish_reason if reply else None,
-            tool_calls=reply.tool_calls if reply else (),
-            charges=tuple(
-                self._charge(booked, entry)
-                for booked in attempt.calls
-                for entry in booked.call.tries
-            ),
-        )
-
-    def _charge(self, booked: Booked, entry: Try) -> Charge:
-        cost = self._cost(booked, entry)
-        failure = entry.failure
-        return Charge(
-            call=booked.call.number,
-            purpose=booked.call.purpose,
-            tier=booked.call.tier.name,
-            model=(entry.reply and entry.reply.model) or booked.call.model,
-            outcome=entry.outcome,
-            cost_usd=cost.usd,
-            basis=cost.basis,
-            started_s=round(entry.started - self.origin, 6),
-            latency_s=round(entry.latency_s, 6),
-            scorer=booked.scorer,
-            usage=entry.usage,
-            service_tier=entry.service_tier,
-            price_id=cost.price_id,
-            message=failure.message if failure else None,
-            status=failure.status if failure else None,
-            code=failure.code if failure else None,
-            request_id=entry.request_id,
-            regional=entry.regional,
-            batch=entry.batch,
-            reply=entry.reply.wire if entry.reply else None,
-            notes=cost.notes + (entry.reply.notes if entry.reply else ()),
-        )
-
-
-def record_of(name: str, outcome: Outcome) -> ScoreRecord:
-    """A scorer's outcome as it stands in the trace."""
-    parts = tuple(record_of(part_name, part) for part_name, part in outcome.parts)
-    if isinstance(outcome, Score):
-        return ScoreRecord(name, "score", outcome.value, outcome.reason or None, parts)
-    if isinstance(outcome, Abstained):
-        return ScoreRecord(name, "abstained", None, outcome.reason or None, parts)
-    return ScoreRecord(name, "failed", None, outcome.reason, parts)
-
-
-def _never_billed(failure: CallFailure) -> bool:
-    return failure.kind in BILLED_NEVER or failure.status == 429  # noqa: PLR2004
-
-
-def _lost(origin: float) -> Try:
+def _lost(started: float) -> Try:
     """A call that left no record: its driver was stopped before it could write one."""
     failure = CallFailure("cancelled", "the driver stopped before the call was recorded")
-    return Try("cancelled", origin, 0.0, failure=failure)
+    return Try("cancelled", started, 0.0, failure=failure)

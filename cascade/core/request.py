@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cascade.errors import RequestError
 
-__all__ = ["Asked", "Message", "Request"]
+__all__ = ["Asked", "Message", "Request", "as_json", "check_messages"]
 
 Message = Mapping[str, Any]
 Asked = str | Sequence[Message] | Mapping[str, Any]
@@ -75,18 +75,30 @@ class Request:
         model = payload.pop("model", None)
         if payload.pop("stream", False):
             raise RequestError("stream=True: call .stream(...) instead of .complete(...)")
-        _check_messages(payload.get("messages"))
+        check_messages(payload.get("messages"), "messages")
         _check_n(payload.get("n"))
-        size = len(_serialised(payload, "payload"))
-        if metadata:
-            _serialised(metadata, "metadata")
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise RequestError(f"metadata is {metadata!r}: expected a mapping of labels")
+        body = as_json(payload, "payload")
         return cls(
-            payload=payload,
+            # Read back from what is sent: the caller's lists may grow, a request never changes.
+            payload=json.loads(body),
             requested_model=model if isinstance(model, str) else None,
             options=options,
-            metadata=dict(metadata or {}),
-            size_bytes=size,
+            metadata=json.loads(as_json(dict(metadata or {}), "metadata")),
+            size_bytes=len(body),
         )
+
+    def extended(
+        self, params: Mapping[str, Any], *, metadata: Mapping[str, Any] | None = None
+    ) -> Request:
+        """The same request with further parameters and labels; theirs win. Raises as `build`."""
+        if not params and not metadata:
+            return self
+        built = Request.build(
+            {**self.payload, **self.options}, params, metadata={**self.metadata, **(metadata or {})}
+        )
+        return replace(built, requested_model=built.requested_model or self.requested_model)
 
     @property
     def messages(self) -> list[Message]:
@@ -103,16 +115,17 @@ def _message_list(asked: object) -> list[Any]:
     return list(asked)
 
 
-def _check_messages(messages: object) -> None:
+def check_messages(messages: object, where: str) -> None:
+    """Raise `RequestError` unless this is a conversation: one message or more, each with a role."""
     if not isinstance(messages, list | tuple) or not messages:
         raise RequestError(
-            f"messages is {messages!r}: expected at least one message, "
+            f"{where} is {messages!r}: expected at least one message, "
             'e.g. [{"role": "user", "content": "..."}]'
         )
     for index, message in enumerate(messages):
         if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
             raise RequestError(
-                f"messages[{index}] is {message!r}: expected a mapping with a 'role', "
+                f"{where}[{index}] is {message!r}: expected a mapping with a 'role', "
                 'e.g. {"role": "user", "content": "..."}'
             )
     if len(messages) == 1 and messages[0].get("content") == "":
@@ -126,11 +139,13 @@ def _check_n(n: object) -> None:
         )
 
 
-def _serialised(value: object, where: str) -> bytes:
+def as_json(value: object, where: str) -> bytes:
+    """A value as JSON bytes; raises `RequestError` with the path of what JSON cannot hold."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError as error:
-        raise RequestError(f"{where} holds text that is not valid Unicode: {error}") from error
+    except UnicodeEncodeError as error:  # half of a surrogate pair
+        culprit = _find_culprit(value, where)
+        raise RequestError(f"{culprit} is not valid Unicode text; repair or drop it") from error
     except (TypeError, ValueError, RecursionError) as error:
         culprit = _find_culprit(value, where)
         raise RequestError(
@@ -155,7 +170,7 @@ def _find_culprit(value: object, where: str, depth: int = 0) -> str:
 
 def _fits_json(value: object) -> bool:
     try:
-        json.dumps(value, allow_nan=False)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError):
         return False
     return True

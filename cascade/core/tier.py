@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cascade.core.pricing import Price
-from cascade.core.request import Message
+from cascade.core.request import Message, as_json, check_messages
 from cascade.core.scoring import Scorer
-from cascade.errors import ConfigError
+from cascade.errors import ConfigError, RequestError
 
-__all__ = ["Capabilities", "Endpoint", "Retry", "Tier"]
+__all__ = ["Capabilities", "Endpoint", "Retry", "Tier", "is_positive"]
 
 DEFAULT_THRESHOLD = 0.5
 """A scorer that says yes or no scores 1 or 0; half separates the two. Choose others from data."""
@@ -40,11 +40,12 @@ class Retry:
     max_wait_s: float = 30.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_tries <= 20:  # noqa: PLR2004  stated in the docstring
-            raise ConfigError(f"Retry: max_tries {self.max_tries!r} is outside 1 to 20")
+        tries: object = self.max_tries
+        if type(tries) is not int or not 1 <= tries <= 20:  # noqa: PLR2004  as documented
+            raise ConfigError(f"Retry: max_tries {tries!r} is no whole number from 1 to 20")
         for name in ("initial_s", "max_wait_s"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
+            if value != 0 and not is_positive(value):
                 raise ConfigError(f"Retry: {name} {value!r} is not a number of seconds >= 0")
 
 
@@ -127,16 +128,24 @@ class Tier:
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model.strip():
             raise ConfigError(f"a tier's model is {self.model!r}: expected a model id")
+        if not isinstance(self.name, str):
+            raise ConfigError(f"tier {self.model!r}: name {self.name!r} is no text")
         if not self.name:
             object.__setattr__(self, "name", self.model)
-        object.__setattr__(self, "preamble", tuple(self.preamble))
         self._check_threshold()
         self._check_scorer()
         self._check_params()
+        self._check_preamble()
+        self._check_timeouts()
+
+    def _check_timeouts(self) -> None:
         for label in ("timeout_s", "scorer_timeout_s"):
             value = getattr(self, label)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"tier {self.name!r}: {label} {value!r} is not a number above 0")
+            without = label == "scorer_timeout_s" and value is None
+            if not without and not is_positive(value):
+                raise ConfigError(
+                    f"tier {self.name!r}: {label} {value!r} is not a number of seconds above 0"
+                )
 
     def _check_threshold(self) -> None:
         value = self.threshold
@@ -159,6 +168,11 @@ class Tier:
         )
 
     def _check_params(self) -> None:
+        if not isinstance(self.params, Mapping):
+            raise ConfigError(
+                f"tier {self.name!r}: params is {self.params!r}: expected a mapping, "
+                "e.g. {'reasoning_effort': 'none'}"
+            )
         n = self.params.get("n")
         if n is not None and n != 1:
             raise ConfigError(f"tier {self.name!r}: params n={n!r}; a tier gives one answer")
@@ -168,3 +182,25 @@ class Tier:
                     f"tier {self.name!r}: params cannot set {key!r}; "
                     "use model=, preamble= or .stream()"
                 )
+        try:
+            as_json(dict(self.params), "params")
+        except RequestError as error:
+            raise ConfigError(f"tier {self.name!r}: {error}") from error
+
+    def _check_preamble(self) -> None:
+        if not self.preamble:
+            object.__setattr__(self, "preamble", ())
+            return
+        try:
+            check_messages(list(self.preamble), "preamble")
+            as_json(list(self.preamble), "preamble")
+        except (RequestError, TypeError) as error:
+            raise ConfigError(f"tier {self.name!r}: {error}") from error
+        object.__setattr__(self, "preamble", tuple(self.preamble))
+
+
+def is_positive(value: object) -> bool:
+    """Whether a value is a finite number above 0; a bool or text is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value > 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from cascade.core.price import EXACT
 from cascade.core.pricing import Basis
 from cascade.core.usage import Usage
 
@@ -187,7 +188,8 @@ class Trace:
     @property
     def known_cost_usd(self) -> Decimal:
         """The charges whose cost is known: a lower bound of `cost_usd`."""
-        return sum((c.cost_usd for c in self.charges if c.cost_usd is not None), Decimal(0))
+        known = total_usd(tuple(charge for charge in self.charges if charge.cost_usd is not None))
+        return known or Decimal(0)
 
     @property
     def scoring_cost_usd(self) -> Decimal | None:
@@ -204,7 +206,7 @@ class Trace:
         """`top_tier_cost_usd - cost_usd`; negative where the cascade cost more."""
         if self.top_tier_cost_usd is None or self.cost_usd is None:
             return None
-        return self.top_tier_cost_usd - self.cost_usd
+        return EXACT.subtract(self.top_tier_cost_usd, self.cost_usd)
 
     @property
     def basis(self) -> Basis:
@@ -230,9 +232,9 @@ class Trace:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The trace as JSON."""
-        import json  # noqa: PLC0415
+        from cascade.core.trace_json import trace_to_json  # noqa: PLC0415
 
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+        return trace_to_json(self, indent=indent)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Trace:
@@ -273,5 +275,5 @@ def total_usd(charges: tuple[Charge, ...]) -> Decimal | None:
     for charge in charges:
         if charge.cost_usd is None:
             return None
-        total += charge.cost_usd
+        total = EXACT.add(total, charge.cost_usd)
     return total

@@ -16,7 +16,14 @@ from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
 from cascade.core.usage import Usage
 from cascade.errors import TraceError, TraceVersionError
 
-__all__ = ["FORMAT", "VERSION", "trace_from_dict", "trace_from_json", "trace_to_dict"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "trace_from_dict",
+    "trace_from_json",
+    "trace_to_dict",
+    "trace_to_json",
+]
 
 FORMAT = "cascade.trace"
 VERSION = 1
@@ -31,6 +38,17 @@ def trace_to_dict(trace: Trace) -> dict[str, Any]:
     data.update(_plain(trace))
     data.update({name: _value(getattr(trace, name)) for name in SUMMARY})
     return data
+
+
+def trace_to_json(trace: Trace, *, indent: int | None = None) -> str:
+    """A trace as JSON text that can be encoded as UTF-8."""
+    data = trace_to_dict(trace)
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a model wrote half of a surrogate pair: only an escape can hold it
+        text = json.dumps(data, indent=indent)
+    return text
 
 
 def trace_from_json(text: str | bytes) -> Trace:

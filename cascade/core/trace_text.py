@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from cascade.core.pricing import plain
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
 
 __all__ = ["dollars", "headline", "score_text", "shorten", "tokens_text", "trace_to_text"]
@@ -15,7 +16,7 @@ def dollars(amount: Decimal | None) -> str:
     """An amount to read: `$0.000123`, no digit rounded away, "unknown" for `None`."""
     if amount is None:
         return "unknown"
-    text = format(amount.normalize(), "f")
+    text = plain(amount)
     return f"-${text[1:]}" if text.startswith("-") else f"${text}"
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Usage"]
+__all__ = ["MAX_COUNT", "Usage"]
 
-_MAX_COUNT = 2**53 - 1
+MAX_COUNT = 2**53 - 1
 # The largest whole number that every JSON reader keeps exactly. A larger count on the wire is an
 # error of the server and read as no count.
 
@@ -93,7 +93,7 @@ class Usage:
 
 
 def _count(value: Any) -> int | None:
-    return value if type(value) is int and value <= _MAX_COUNT else None
+    return value if type(value) is int and value <= MAX_COUNT else None
 
 
 def _part(details: object, name: str) -> int | None:

@@ -62,6 +62,8 @@ class ModelCall:
         purpose: a draft, or a scorer's question.
         needs: log-probabilities to request where the model can give them.
         final: this answer will stand in any case, so it may be streamed straight through.
+        attempt: name of the tier whose turn it is; a scorer may ask another one.
+        scorer: name of the scorer that asks, for purpose "scorer".
         tries: every exchange made for this call, the last one decides. Appended by the driver's
             model client as it goes, so that nothing is lost when the request is cancelled.
         may_retry: whether the budget has room for one more try.
@@ -77,6 +79,8 @@ class ModelCall:
     purpose: Purpose = "draft"
     needs: Needs = field(default_factory=Needs)
     final: bool = False
+    attempt: str = ""
+    scorer: str | None = None
     tries: list[Try] = field(default_factory=list)
     may_retry: Callable[[], bool] = lambda: True
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -102,10 +106,14 @@ class Await:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of a `Run` or an `Await`: a value or the exception it raised."""
+    """What came of a `Run` or an `Await`: a value or the exception it raised.
+
+    A `KeyboardInterrupt` or the like is carried too and raised again in the decision loop, which it
+    ends.
+    """
 
     value: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 Wish = ModelCall | Run | Await

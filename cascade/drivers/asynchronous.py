@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from cascade.core.escalation import Decision
 from cascade.core.wishes import Await, ModelCall, Ran, Run, Wish
-from cascade.drivers.base import AsyncModels, Timing
-from cascade.drivers.sync import Decisions
+from cascade.drivers.base import AsyncModels, Decisions, Holdback, Timing, step
 from cascade.drivers.threads import attempt, start, timed_out
 
 __all__ = ["StreamEnd", "carry_out", "drive", "drive_stream"]
@@ -27,12 +27,10 @@ class StreamEnd:
 async def drive(decisions: Decisions, models: AsyncModels, timing: Timing) -> Decision:
     """Run the decision loop to its end."""
     try:
-        wish = next(decisions)
-        while True:
-            wish = decisions.send(await carry_out(wish, models, timing))
-    except StopIteration as stop:
-        decision: Decision = stop.value
-        return decision
+        wish = step(decisions)
+        while not isinstance(wish, Decision):
+            wish = step(decisions, await carry_out(wish, models, timing))
+        return wish
     finally:
         decisions.close()
 
@@ -41,27 +39,20 @@ async def drive_stream(
     decisions: Decisions, models: AsyncModels, timing: Timing, end: StreamEnd
 ) -> AsyncGenerator[Mapping[str, Any]]:
     """Run the decision loop, yielding the wire chunks of an answer that will stand."""
+    gate = Holdback()
     try:
-        wish = next(decisions)
-        while True:
-            if isinstance(wish, ModelCall) and wish.final:
-                late = timing.admit(wish)
-                if late is None:
-                    live = models.stream(wish)
-                    chunks = aiter(live)
-                    try:
-                        async for chunk in chunks:
-                            end.streamed = True
-                            yield chunk
-                    finally:
-                        await chunks.aclose()
-                    wish = decisions.send(live.outcome)
-                else:
-                    wish = decisions.send(late)
+        wish = step(decisions)
+        while not isinstance(wish, Decision):
+            if isinstance(wish, ModelCall) and wish.final and timing.admit(wish) is None:
+                live = models.stream(wish)
+                async with aclosing(aiter(live)) as chunks:
+                    async for chunk in chunks:
+                        for ready in gate.pass_on(chunk):
+                            yield ready
+                wish = step(decisions, live.outcome)
             else:
-                wish = decisions.send(await carry_out(wish, models, timing))
-    except StopIteration as stop:
-        end.decision = stop.value
+                wish = step(decisions, await carry_out(wish, models, timing))
+        end.decision, end.streamed = wish, gate.shown
     finally:
         decisions.close()
 

@@ -2,15 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
+from cascade.core.escalation import Decision
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
-from cascade.core.wishes import ModelCall
+from cascade.core.wishes import ModelCall, Wish
 
-__all__ = ["AsyncModels", "AsyncStreamed", "Models", "Streamed", "Timing", "as_async"]
+__all__ = [
+    "AsyncModels",
+    "AsyncStreamed",
+    "Decisions",
+    "Holdback",
+    "Models",
+    "Streamed",
+    "Timing",
+    "as_async",
+    "step",
+]
+
+Decisions = Generator[Wish, Any, Decision]
+
+
+def step(decisions: Decisions, answer: Any = None) -> Wish | Decision:
+    """Hand the decision loop what it waits for; gives its next wish, or how it ended.
+
+    Only the loop itself runs in here, so a `StopIteration` that a model client lets slip is never
+    taken for the loop's end.
+    """
+    try:
+        return decisions.send(answer)
+    except StopIteration as stop:
+        decision: Decision = stop.value
+        return decision
+
+
+@dataclass(slots=True)
+class Holdback:
+    """Keeps the first chunks of an answer back until one shows that there is an answer.
+
+    An answer that turns out empty does not stand; an earlier draft is then shown instead, and no
+    chunk of the empty one may have gone out before it.
+
+    Attributes:
+        shown: whether anything has gone out.
+    """
+
+    shown: bool = False
+    _held: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def pass_on(self, chunk: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The chunks that may go out now that this one has come."""
+        self._held.append(chunk)
+        if not self.shown and not _shows(chunk):
+            return []
+        self.shown = True
+        ready, self._held = self._held, []
+        return ready
 
 
 class Streamed(Protocol):
@@ -106,6 +156,17 @@ class _AsyncAdaptedStream:
         self.outcome = self._streamed.outcome
 
 
+def _shows(chunk: Mapping[str, Any]) -> bool:
+    """Whether a chunk carries a part of an answer: text that is not blank, a call, a refusal."""
+    choices = chunk.get("choices")
+    delta = choices[0].get("delta") if isinstance(choices, list) and choices else None
+    return isinstance(delta, Mapping) and any(
+        bool(value.strip()) if isinstance(value, str) else bool(value)
+        for key, value in delta.items()
+        if key != "role"
+    )
+
+
 def as_async(models: Models | AsyncModels) -> AsyncModels:
     """Models for an async driver, sync ones adapted."""
     import inspect  # noqa: PLC0415
@@ -113,7 +174,3 @@ def as_async(models: Models | AsyncModels) -> AsyncModels:
     if inspect.iscoroutinefunction(models.call):
         return cast("AsyncModels", models)
     return _AsyncAdapter(cast("Models", models))
-
-
-Chunks = Iterable[Mapping[str, Any]]
-AsyncChunks = AsyncIterable[Mapping[str, Any]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from cascade.core.failures import KINDS, CallFailure, FailureKind
@@ -15,14 +16,16 @@ from cascade.wire.chat import chunks_of, read_reply
 
 __all__ = ["Recording"]
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, str]
+"""Tier whose turn it is, purpose, scorer, tier that is asked."""
 
 
 class Recording:
     """Answers calls with what a trace recorded, call by call.
 
-    A call is found by the tier and model it goes to and its purpose, in the order they were made,
-    so another chain over the same tiers can be replayed as far as the recording reaches.
+    A call is found by whose turn it is, its purpose, its scorer and the tier it goes to, in the
+    order they were made, so another chain over the same tiers can be replayed as far as the
+    recording reaches.
 
     Args:
         trace: a trace with its replies (content policy "full").
@@ -42,12 +45,13 @@ class Recording:
         self._trace_id = trace.id
         self._calls: dict[Key, list[list[Charge]]] = defaultdict(list)
         numbers: dict[Key, list[int]] = defaultdict(list)
-        for charge in trace.charges:
-            key = (charge.tier, charge.purpose, charge.scorer or "")
-            if charge.call not in numbers[key]:
-                numbers[key].append(charge.call)
-                self._calls[key].append([])
-            self._calls[key][-1].append(charge)
+        for attempt in trace.attempts:
+            for charge in attempt.charges:
+                key = (attempt.tier, charge.purpose, charge.scorer or "", charge.tier)
+                if charge.call not in numbers[key]:
+                    numbers[key].append(charge.call)
+                    self._calls[key].append([])
+                self._calls[key][-1].append(charge)
         self._used: dict[Key, int] = defaultdict(int)
 
     def call(self, call: ModelCall) -> Reply | CallFailure:
@@ -69,12 +73,11 @@ class Recording:
         return RecordedStream(self, call)
 
     def _find(self, call: ModelCall) -> list[Charge]:
-        for (tier, purpose, scorer), recorded in self._calls.items():
-            key = (tier, purpose, scorer)
-            fits = tier == call.tier.name and purpose == call.purpose
-            if fits and self._used[key] < len(recorded):
-                self._used[key] += 1
-                return recorded[self._used[key] - 1]
+        key = (call.attempt, call.purpose, call.scorer or "", call.tier.name)
+        recorded = self._calls.get(key, [])
+        if self._used[key] < len(recorded):
+            self._used[key] += 1
+            return recorded[self._used[key] - 1]
         raise ReplayError(
             f"trace {self._trace_id} holds no further {call.purpose} call to tier "
             f"{call.tier.name!r}: the recording cannot answer what this chain asks"
@@ -83,7 +86,9 @@ class Recording:
     def _try(self, charge: Charge) -> Try:
         reply = read_reply(charge.reply) if charge.reply is not None else None
         failure = None
-        if reply is None:
+        if reply is not None:  # notes from its way here are kept; the ledger drops repeated ones
+            reply = replace(reply, notes=charge.notes)
+        else:
             kind = charge.outcome if charge.outcome in KINDS else "malformed"
             failure = CallFailure(
                 cast("FailureKind", kind), charge.message or "", charge.status, charge.code

@@ -9,23 +9,19 @@ from typing import Any
 from cascade.core.escalation import Decision
 from cascade.core.failures import CallFailure
 from cascade.core.wishes import Await, ModelCall, Ran, Run, Wish
-from cascade.drivers.base import Models, Timing
+from cascade.drivers.base import Decisions, Holdback, Models, Timing, step
 from cascade.drivers.threads import run_limited
 
 __all__ = ["carry_out", "drive", "drive_stream"]
-
-Decisions = Generator[Wish, Any, Decision]
 
 
 def drive(decisions: Decisions, models: Models, timing: Timing) -> Decision:
     """Run the decision loop to its end."""
     try:
-        wish = next(decisions)
-        while True:
-            wish = decisions.send(carry_out(wish, models, timing))
-    except StopIteration as stop:
-        decision: Decision = stop.value
-        return decision
+        wish = step(decisions)
+        while not isinstance(wish, Decision):
+            wish = step(decisions, carry_out(wish, models, timing))
+        return wish
     finally:
         decisions.close()
 
@@ -38,25 +34,19 @@ def drive_stream(
     Returns:
         The decision, and whether its answer has been yielded already.
     """
-    streamed = False
+    gate = Holdback()
     try:
-        wish = next(decisions)
-        while True:
-            if isinstance(wish, ModelCall) and wish.final:
-                late = timing.admit(wish)
-                if late is None:
-                    live = models.stream(wish)
-                    with closing(iter(live)) as chunks:
-                        for chunk in chunks:
-                            streamed = True
-                            yield chunk
-                    wish = decisions.send(live.outcome)
-                else:
-                    wish = decisions.send(late)
+        wish = step(decisions)
+        while not isinstance(wish, Decision):
+            if isinstance(wish, ModelCall) and wish.final and timing.admit(wish) is None:
+                live = models.stream(wish)
+                with closing(iter(live)) as chunks:
+                    for chunk in chunks:
+                        yield from gate.pass_on(chunk)
+                wish = step(decisions, live.outcome)
             else:
-                wish = decisions.send(carry_out(wish, models, timing))
-    except StopIteration as stop:
-        return stop.value, streamed
+                wish = step(decisions, carry_out(wish, models, timing))
+        return wish, gate.shown
     finally:
         decisions.close()
 

@@ -20,8 +20,8 @@ def attempt(function: Callable[[], Any]) -> Ran:
     """Call a function; what it raises becomes data."""
     try:
         return Ran(value=function())
-    except Exception as error:  # noqa: BLE001  plug-in border: a scorer's exception is its outcome
-        return Ran(error=error)
+    except BaseException as error:  # noqa: BLE001  plug-in border: a scorer's exception is its
+        return Ran(error=error)  # outcome; one that ends the program is raised again by the caller
 
 
 def timed_out(limit_s: float) -> Ran:

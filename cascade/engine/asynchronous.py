@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Self, cast
 
@@ -68,27 +68,37 @@ class AsyncCascade(Engine):
         self,
         requests: Sequence[Asked | Request],
         *,
+        budget: Budget | str | int | Decimal | None = None,
         deadline_s: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
         concurrency: int = LOCKSTEP_CONCURRENCY,
         **params: Any,
     ) -> list[Completion | RunError]:
         """Answer many requests in lock-step; the calls of a round run at once."""
-        runs = [self._begin(asked, params, None, deadline_s, None) for asked in requests]
+        runs = [self._begin(asked, params, budget, deadline_s, metadata) for asked in requests]
         gate = asyncio.Semaphore(concurrency)
 
-        async def bounded(call: Any) -> Any:
+        async def bounded(begin: Callable[[], Awaitable[None]]) -> None:
             async with gate:
-                return await call
+                await begin()
 
-        async def gather(calls: list[Any]) -> list[Any]:
-            return list(await asyncio.gather(*(bounded(call) for call in calls)))
+        async def gather(calls: list[Callable[[], Awaitable[None]]]) -> None:
+            tasks = [asyncio.ensure_future(bounded(begin)) for begin in calls]
+            try:
+                await asyncio.gather(*tasks)
+            finally:  # one that broke or was cancelled must not leave the others spending money
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
         with Rounds(runs) as rounds:
             await lockstep.drive_async(rounds.lanes, self._models, gather, rounds.done)
         return rounds.results()
 
     async def close(self) -> None:
-        """Write what the store still holds, if this cascade made it."""
+        """Close what this cascade made: connections, and a store once it holds everything."""
+        if isinstance(self._models, LazyAsyncModels):
+            await self._models.close()
         await asyncio.to_thread(self._close_store)
 
     async def __aenter__(self) -> Self:

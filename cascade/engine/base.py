@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from cascade.core.escalation import Decision
 from cascade.core.evaluation import is_coroutine_scorer
 from cascade.core.request import Asked, Request
 from cascade.core.scoring import scorer_name
-from cascade.core.tier import Tier
+from cascade.core.tier import Tier, is_positive
 from cascade.core.trace import Trace
 from cascade.drivers import lockstep
 from cascade.engine.completion import Completion
@@ -60,6 +61,7 @@ class Engine:
         _check_clients(
             [client, *(tier.client for tier in self.chain.tiers)], is_async=self.is_async
         )
+        _check_models(models, is_async=self.is_async)
         self._store, self._owns_store = _store_of(store)
         watching = (self._store,) if self._store is not None else ()
         self._observers: tuple[Observer, ...] = (*observers, *watching)
@@ -88,7 +90,7 @@ class Engine:
         metadata: Mapping[str, Any] | None,
     ) -> Run:
         if isinstance(asked, Request):
-            request = asked
+            request = asked.extended(params, metadata=metadata)
         else:
             request = Request.build(asked, params, metadata=metadata)
         limit = _deadline(deadline_s) if deadline_s is not None else self.deadline_s
@@ -168,16 +170,35 @@ def chain_of(
 
 def _check_clients(clients: Iterable[Any], *, is_async: bool) -> None:
     for client in clients:
-        name = type(client).__name__
-        if is_async and name in ("OpenAI", "AzureOpenAI"):
-            raise ConfigError(f"AsyncCascade got a sync client ({name}); pass openai.Async{name}")
-        if not is_async and name in ("AsyncOpenAI", "AsyncAzureOpenAI"):
-            raise ConfigError(f"Cascade got an async client ({name}); pass openai.{name[5:]}")
+        for name in (kind.__name__ for kind in type(client).__mro__):
+            if is_async and name in ("OpenAI", "AzureOpenAI"):
+                raise ConfigError(
+                    f"AsyncCascade got a sync client ({name}); pass openai.Async{name}"
+                )
+            if not is_async and name in ("AsyncOpenAI", "AsyncAzureOpenAI"):
+                raise ConfigError(f"Cascade got an async client ({name}); pass openai.{name[5:]}")
+
+
+def _check_models(models: Any, *, is_async: bool) -> None:
+    if models is None:
+        return
+    call = getattr(models, "call", None)
+    if not callable(call):
+        raise ConfigError(
+            f"models={models!r} cannot answer calls: expected an object with the methods call and "
+            "stream, e.g. cascade.testing.ScriptedModels"
+        )
+    if not is_async and inspect.iscoroutinefunction(call):
+        raise ConfigError(
+            f"Cascade got asynchronous models ({type(models).__name__}); use AsyncCascade"
+        )
 
 
 def _deadline(value: float | None) -> float | None:
-    if value is not None and not value > 0:
-        raise ConfigError(f"deadline_s {value!r} is not a number of seconds above 0")
+    if value is not None and not is_positive(value):
+        raise ConfigError(
+            f"deadline_s {value!r} is not a number of seconds above 0; leave it out for no limit"
+        )
     return value
 
 

@@ -33,6 +33,10 @@ class LazyModels:
         """Make a call whose chunks are passed on."""
         return self.made.stream(call)
 
+    def close(self) -> Any:
+        """Close the connections that were opened."""
+        return self._made.close() if self._made is not None else None
+
 
 class LazyAsyncModels(LazyModels):
     """The same for async drivers."""
@@ -40,3 +44,8 @@ class LazyAsyncModels(LazyModels):
     async def call(self, call: Any) -> Any:
         """Make a call."""
         return await self.made.call(call)
+
+    async def close(self) -> None:
+        """Close the connections that were opened."""
+        if self._made is not None:
+            await self._made.close()

@@ -14,7 +14,6 @@ from cascade.core.trace import Trace
 from cascade.drivers import sync
 from cascade.drivers.base import Timing
 from cascade.drivers.replay import Recording
-from cascade.engine.base import chain_of
 from cascade.errors import ReplayError
 
 __all__ = ["replay"]
@@ -32,8 +31,11 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
 
     Raises:
         ReplayError: the chain asks for a call that was not recorded, or the replies were not kept.
+            A request that a budget shared with others stopped may end so: what they spent is not
+            in the trace.
     """
-    chain = chain_of(tiers, None, allow_unknown_prices=True)
+    # No date is checked: a model that has retired since can still be replayed.
+    chain = tiers if isinstance(tiers, Chain) else Chain(tuple(tiers), allow_unknown_prices=True)
     recording = Recording(trace)
     request = Request(
         payload=trace.request or {},
@@ -42,7 +44,10 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
     )
     if not request.payload.get("messages"):
         raise ReplayError(f"trace {trace.id} holds no request")
-    budget = Budget(trace.budget_usd) if trace.budget_usd is not None else None
+    budget = None
+    if trace.budget_usd is not None:
+        stopped = trace.status == "budget_exceeded"
+        budget = Budget(trace.budget_usd, on_exceeded="raise" if stopped else "return_best")
     ledger = Ledger(chain, request, budget=budget, origin=0.0)
     decision = sync.drive(escalate(chain, request, ledger), recording, Timing(clock=lambda: 0.0))
     return ledger.close(

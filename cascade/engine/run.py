@@ -12,6 +12,7 @@ from cascade.core.budget import Budget
 from cascade.core.chain import Chain
 from cascade.core.escalation import Decision, escalate
 from cascade.core.ledger import Ledger
+from cascade.core.pricing import plain
 from cascade.core.request import Request
 from cascade.core.scoring import Draft
 from cascade.core.trace import Status, Trace
@@ -114,7 +115,7 @@ class Run:
 
     def _raise(self, decision: Decision, trace: Trace) -> NoReturn:
         cost = trace.cost_usd
-        spent = f"${cost.normalize():f}" if cost is not None else "an unknown amount"
+        spent = f"${plain(cost)}" if cost is not None else "an unknown amount"
         kind = ERRORS.get(decision.status, ChainExhausted)
         raise kind(f"{decision.reason} (spent {spent}; see .trace)", trace)
 

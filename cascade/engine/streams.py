@@ -62,9 +62,11 @@ class CompletionStream:
 
     def close(self) -> None:
         """Stop reading."""
-        if not self._begun:  # a generator that never ran cannot close the request itself
-            self._run.__exit__(None, None, None)
+        _close_unbegun(self)
         self._chunks.close()
+
+    def __del__(self) -> None:
+        _close_unbegun(self)
 
     def __enter__(self) -> Self:
         return self
@@ -113,15 +115,23 @@ class AsyncCompletionStream:
 
     async def aclose(self) -> None:
         """Stop reading."""
-        if not self._begun:
-            self._run.__exit__(None, None, None)
+        _close_unbegun(self)
         await self._chunks.aclose()
+
+    def __del__(self) -> None:
+        _close_unbegun(self)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
+
+
+def _close_unbegun(stream: CompletionStream | AsyncCompletionStream) -> None:
+    """Close the trace of a stream nobody read: a generator that never ran cannot do it itself."""
+    if not stream._begun:  # noqa: SLF001  one idea in two classes
+        stream._run.__exit__(None, None, None)  # noqa: SLF001
 
 
 def _rest(completion: Completion, *, streamed: bool) -> Iterator[Chunk]:

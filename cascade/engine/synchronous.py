@@ -94,7 +94,9 @@ class Cascade(Engine):
         self,
         requests: Sequence[Asked | Request],
         *,
+        budget: Budget | str | int | Decimal | None = None,
         deadline_s: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
         **params: Any,
     ) -> list[Completion | RunError]:
         """Answer many requests in lock-step: all on the first tier, then the rest on the next.
@@ -102,13 +104,15 @@ class Cascade(Engine):
         Returns:
             One completion or error per request, in order.
         """
-        runs = [self._begin(asked, params, None, deadline_s, None) for asked in requests]
+        runs = [self._begin(asked, params, budget, deadline_s, metadata) for asked in requests]
         with Rounds(runs) as rounds:
             lockstep.drive(rounds.lanes, self._models, rounds.done)
         return rounds.results()
 
     def close(self) -> None:
-        """Write what the store still holds, if this cascade made it."""
+        """Close what this cascade made: connections, and a store once it holds everything."""
+        if isinstance(self._models, LazyModels):
+            self._models.close()
         self._close_store()
 
     def __enter__(self) -> Self:

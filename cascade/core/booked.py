@@ -1,0 +1,147 @@
+"""What is written down while a request runs, and the trace's values it becomes.
+
+Prices each exchange. Knows no budget and asks nobody: see `cascade.core.ledger`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from cascade.core.chain import Chain
+from cascade.core.failures import BILLED_NEVER, CallFailure
+from cascade.core.pricing import Cost, cost_of
+from cascade.core.reply import Reply
+from cascade.core.scoring import Abstained, Outcome, Score
+from cascade.core.tier import Tier
+from cascade.core.trace import Attempt, Charge, ScoreRecord, Verdict
+from cascade.core.usage import Usage
+from cascade.core.wishes import ModelCall, Try
+
+__all__ = ["Booked", "OpenAttempt", "attempt_of", "cost_of_try", "record_of", "top_tier_cost"]
+
+
+@dataclass(slots=True)
+class Booked:
+    """A call with what the budget holds for each of its tries."""
+
+    call: ModelCall
+    bound_usd: Decimal | None
+    reserved: int = 0
+    settled: bool = False
+
+
+@dataclass(slots=True)
+class OpenAttempt:
+    """One tier's turn while it lasts."""
+
+    tier: Tier
+    verdict: Verdict = "failed"
+    reason: str = "not finished"
+    reply: Reply | None = None
+    score: ScoreRecord | None = None
+    calls: list[Booked] = field(default_factory=list)
+
+    def end(self, verdict: Verdict, reason: str) -> None:
+        """Set how the turn ended."""
+        self.verdict = verdict
+        self.reason = reason
+
+
+def cost_of_try(chain: Chain, booked: Booked, entry: Try) -> Cost:
+    """What one exchange cost; a refused one, or one known to have used nothing, costs nothing."""
+    failure = entry.failure
+    if failure is not None and (_never_billed(failure) or entry.usage == Usage(0, 0)):
+        return Cost(Decimal(0), "exact", None, (f"not billed: {failure.kind}",))
+    return cost_of(
+        entry.usage,
+        chain.price(booked.call.tier),
+        service_tier=entry.service_tier,
+        batch=entry.batch,
+        regional=entry.regional,
+        estimated=entry.estimated,
+    )
+
+
+def top_tier_cost(chain: Chain, attempts: tuple[Attempt, ...], tier: str | None) -> Decimal | None:
+    """The returned answer's own charge, priced on the last tier at standard service."""
+    charges = [
+        charge
+        for attempt in attempts
+        if attempt.tier == tier
+        for charge in attempt.charges
+        if charge.purpose == "draft" and charge.usage is not None
+    ]
+    if not charges:
+        return None
+    last = charges[-1]
+    if tier == chain.top.name:
+        return last.cost_usd
+    price = chain.price(chain.top)
+    return cost_of(
+        last.usage, price, service_tier="default", batch=last.batch, regional=last.regional
+    ).usd
+
+
+def attempt_of(chain: Chain, attempt: OpenAttempt, origin: float) -> Attempt:
+    """One tier's turn as it stands in the trace."""
+    reply = attempt.reply
+    return Attempt(
+        tier=attempt.tier.name,
+        model=attempt.tier.model,
+        verdict=attempt.verdict,
+        reason=attempt.reason,
+        threshold=attempt.tier.threshold if attempt.tier.scorer is not None else None,
+        score=attempt.score,
+        text=reply.text if reply else None,
+        finish_reason=reply.finish_reason if reply else None,
+        tool_calls=reply.tool_calls if reply else (),
+        charges=tuple(
+            _charge_of(chain, booked, entry, origin)
+            for booked in attempt.calls
+            for entry in booked.call.tries
+        ),
+    )
+
+
+def record_of(name: str, outcome: Outcome) -> ScoreRecord:
+    """A scorer's outcome as it stands in the trace."""
+    parts = tuple(record_of(part_name, part) for part_name, part in outcome.parts)
+    if isinstance(outcome, Score):
+        return ScoreRecord(name, "score", outcome.value, outcome.reason or None, parts)
+    if isinstance(outcome, Abstained):
+        return ScoreRecord(name, "abstained", None, outcome.reason or None, parts)
+    return ScoreRecord(name, "failed", None, outcome.reason, parts)
+
+
+def _charge_of(chain: Chain, booked: Booked, entry: Try, origin: float) -> Charge:
+    cost = cost_of_try(chain, booked, entry)
+    failure = entry.failure
+    notes = cost.notes + (entry.reply.notes if entry.reply else ())
+    return Charge(
+        call=booked.call.number,
+        purpose=booked.call.purpose,
+        tier=booked.call.tier.name,
+        model=(entry.reply and entry.reply.model) or booked.call.model,
+        outcome=entry.outcome,
+        cost_usd=cost.usd,
+        basis=cost.basis,
+        started_s=round(entry.started - origin, 6),
+        latency_s=round(entry.latency_s, 6),
+        scorer=booked.call.scorer,
+        usage=entry.usage,
+        service_tier=entry.service_tier,
+        price_id=cost.price_id,
+        message=failure.message if failure else None,
+        status=failure.status if failure else None,
+        code=failure.code if failure else None,
+        request_id=entry.request_id,
+        regional=entry.regional,
+        batch=entry.batch,
+        reply=entry.reply.wire if entry.reply else None,
+        notes=tuple(dict.fromkeys(notes)),  # a replayed reply brings the notes of its first cost
+    )
+
+
+def _never_billed(failure: CallFailure) -> bool:
+    return failure.kind in BILLED_NEVER or failure.status == 429  # noqa: PLR2004
