@@ -9,13 +9,13 @@ dropped: that would accept an option and ignore it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from cascade.core.failures import CallFailure
 
-__all__ = ["Downgrades"]
+__all__ = ["Downgrades", "Situation"]
 
 Body = dict[str, Any]
 Change = Callable[[Body], Any]
@@ -49,20 +49,34 @@ LIMIT = re.compile(r"less than or equal to (\d+)")
 QUOTED = re.compile(r"'([a-z_]+)'|\"([a-z_]+)\"|parameter: ([a-z_]+)", re.IGNORECASE)
 
 
+class Situation(NamedTuple):
+    """Where a refusal holds: what a model takes depends on how much it reasons."""
+
+    server: str
+    model: str
+    effort: str | None
+
+    @classmethod
+    def of(cls, server: str, model: str, payload: Mapping[str, Any]) -> Situation:
+        """The situation of a call; `payload` is what was asked, before any change."""
+        effort = payload.get("reasoning_effort")
+        return cls(server, model, effort if isinstance(effort, str) else None)
+
+
 class Downgrades:
-    """Remembers, per server and model, how to change a body so that it is accepted."""
+    """Remembers, per situation, how to change a body so that it is accepted."""
 
     def __init__(self) -> None:
-        self._changes: dict[tuple[str, str], dict[str, Change]] = {}
+        self._changes: dict[Situation, dict[str, Change]] = {}
         self._lock = Lock()
 
-    def apply(self, server: str, model: str, body: Body) -> tuple[str, ...]:
-        """Change a body in place as this model needs it.
+    def apply(self, situation: Situation, body: Body) -> tuple[str, ...]:
+        """Change a body in place as the model needs it.
 
         Returns:
             What was changed, in words, for the trace.
         """
-        changes = self._changes.get((server, model))
+        changes = self._changes.get(situation)
         if not changes:
             return ()
         before = dict(body)
@@ -74,7 +88,7 @@ class Downgrades:
                 before = dict(body)
         return tuple(applied)
 
-    def learn(self, server: str, model: str, failure: CallFailure, body: Body) -> bool:
+    def learn(self, situation: Situation, failure: CallFailure, body: Body) -> bool:
         """Learn from a refusal.
 
         Returns:
@@ -91,7 +105,7 @@ class Downgrades:
         if changed == body:
             return False
         with self._lock:
-            self._changes.setdefault((server, model), {})[words] = change
+            self._changes.setdefault(situation, {})[words] = change
         return True
 
 
@@ -107,7 +121,7 @@ def _change_for(  # noqa: PLR0911  one return per row of the documented errors
         return f"top_logprobs capped at {limit[1]}", _cap_top_logprobs(int(limit[1]))
     if param == "top_logprobs" and "only allowed when" in words:
         return "top_logprobs dropped", _drop("top_logprobs")
-    if "logprobs" in words:
+    if "logprobs" in words and param in (None, "logprobs", "top_logprobs"):
         return "logprobs dropped: the model gives none", _drop("logprobs", "top_logprobs")
     if param == "max_tokens" and "max_completion_tokens" in words:
         return "max_tokens renamed to max_completion_tokens", _rename_max_tokens

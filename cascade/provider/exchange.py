@@ -1,13 +1,12 @@
-"""One HTTP exchange with a provider: what is sent, and the `Try` that is written down for it.
+"""One HTTP exchange with a provider: the bytes that come back, and the `Try` written down for it.
 
-Shared by the sync and the async client. An `Exchange` is a context manager around the one line that
-differs between them; it writes its `Try` whatever happens inside, cancellation included, because
+Shared by the sync and the async client. An `Exchange` is a context manager around the lines that
+differ between them; it writes its `Try` whatever happens inside, cancellation included, because
 what was sent may have been billed.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,16 +19,22 @@ from cascade.core.pricing import is_regional
 from cascade.core.reply import Reply
 from cascade.core.usage import Usage
 from cascade.core.wishes import ModelCall, Try
-from cascade.provider.downgrades import Downgrades
-from cascade.provider.failures import classify, scrub
-from cascade.wire.chat import ChunkAssembler, MalformedReply, read_reply
+from cascade.errors import CascadeError
+from cascade.provider.body import body_of, options_of, secrets_in
+from cascade.provider.downgrades import Downgrades, Situation
+from cascade.provider.failures import classify
+from cascade.wire.assembler import ChunkAssembler
+from cascade.wire.chat import MalformedReply, decode, read_reply
+from cascade.wire.sse import EventDecoder
 
-__all__ = ["Exchange"]
+__all__ = ["Chunks", "Exchange"]
 
-OPENAI_HOST = "api.openai.com"
+PATH = "/chat/completions"
 
 MAX_DOWNGRADES = 4
 """Different parameters that one call may have to give up before it goes through."""
+
+Chunks = list[Mapping[str, Any]]
 
 
 class Exchange:
@@ -37,82 +42,114 @@ class Exchange:
 
     Args:
         call: the call; the `Try` is appended to its `tries`.
-        server: the client's base URL.
+        client: the SDK client that carries it.
         memory: what models were found not to accept.
         clock: seconds.
-        stream: whether the answer comes in chunks.
+        stream: whether the answer is asked for in chunks.
 
     Attributes:
         body: the JSON body to send.
+        timeout_s: longest wait, in seconds: the tier's, or what is left of the request's deadline.
         result: the reply or the failure, once the exchange is over.
+        done: whether nothing more will come.
     """
 
     def __init__(
         self,
         call: ModelCall,
-        server: str,
+        client: Any,
         memory: Downgrades,
         clock: Callable[[], float],
         *,
         stream: bool = False,
     ) -> None:
         self.call = call
-        self.server = server
-        self.memory = memory
         self.clock = clock
-        self.body, changed = _body(call, server, memory, stream=stream)
+        self._client = client
+        self._memory = memory
+        self._server = str(client.base_url)
+        self._situation = Situation.of(self._server, call.model, call.payload)
+        self.body = body_of(call, self._server, stream=stream)
+        self._notes = memory.apply(self._situation, self.body)
         self.result: Reply | CallFailure | None = None
-        self._notes = changed
-        self._assembler = ChunkAssembler() if stream else None
+        self.done = False
+        self._events: EventDecoder | None = EventDecoder() if stream else None
+        self._assembler = ChunkAssembler()
+        self._received: list[bytes] = []
+        self._reading = False
         self._shown = False
         self._request_id: str | None = None
         self._usage: Usage | None = None
+        self._service_tier: str | None = None
         self._started = clock()
+        left_s = self.left_s
+        self.timeout_s = call.timeout_s if left_s is None else min(call.timeout_s, left_s)
 
     @property
-    def timeout_s(self) -> float:
-        """Longest wait, in seconds: the tier's, or what is left of the request's deadline."""
+    def left_s(self) -> float | None:
+        """Seconds until the request's deadline; `None` without one."""
         if self.call.deadline is None:
-            return self.call.timeout_s
-        return max(0.001, min(self.call.timeout_s, self.call.deadline - self._started))
+            return None
+        return max(0.001, self.call.deadline - self.clock())
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The SDK's options: no retries of its own, the timeout, the user's headers."""
-        options: dict[str, Any] = {"max_retries": 0, "timeout": self.timeout_s}
-        if "extra_headers" in self.call.options:
-            options["headers"] = self.call.options["extra_headers"]
-        if "extra_query" in self.call.options:
-            options["params"] = self.call.options["extra_query"]
-        return options
+    def send(self) -> Any:
+        """Send it: the raw HTTP response, its body unread (awaitable on an async client)."""
+        import httpx2  # noqa: PLC0415  comes with the SDK
+
+        return self._client.post(
+            PATH,
+            body=self.body,
+            cast_to=httpx2.Response,
+            options=options_of(self.call, self.timeout_s),
+            stream=True,
+        )
 
     # Reading -------------------------------------------------------------------------------------
 
-    def read(self, response: Any) -> None:
-        """Take in a whole response.
-
-        Raises:
-            MalformedReply: it holds no answer.
-        """
+    def begin(self, response: Any) -> None:
+        """Look at the head of the response."""
+        self._reading = True
         self._request_id = response.headers.get("x-request-id")
-        try:
-            body = json.loads(response.content)
-        except (ValueError, RecursionError):
-            kind = response.headers.get("content-type", "no content type")
-            start = scrub(response.text[:60])
-            raise MalformedReply(f"the reply is no JSON but {kind}: {start!r}") from None
-        self.result = read_reply(body)
+        kind = response.headers.get("content-type", "")
+        if "json" in kind or "html" in kind:
+            self._events = None  # whatever was asked for, this is no stream of events
 
-    def feed(self, chunk: object) -> Mapping[str, Any] | None:
-        """Take in one chunk of a stream; returns it if it carries something for the reader.
+    def take(self, data: bytes) -> Chunks:
+        """Take in a piece of the response's body.
+
+        Returns:
+            The chunks of a streamed answer that it completes, for the reader.
 
         Raises:
             MalformedReply: it is no chunk, or an error frame.
-            TimeoutError: the request's deadline has passed.
+            TimeoutError: the try has taken too long, or the request's deadline has passed.
         """
-        if self.call.deadline is not None and self.clock() >= self.call.deadline:
-            raise TimeoutError("the request's deadline has passed")
-        return self._stream.feed(chunk)
+        self._check_time()
+        if self._events is None:
+            self._received.append(data)
+            return []
+        return self._read(self._events.feed(data))
+
+    def end(self) -> Chunks:
+        """The body has ended: settle what it was; the chunks are as in `take`.
+
+        Raises:
+            MalformedReply: it holds no answer, or broke off before its end.
+        """
+        last: Chunks = []
+        if self._events is None:
+            self.result = read_reply(decode(b"".join(self._received)))
+        else:
+            last = [] if self.done else self._read(self._events.end())
+            if not self.done and self._assembler.finish_reason is None:
+                raise MalformedReply("the stream ended before its finish reason")
+            self.result = read_reply(self._assembler.body())
+        return last
+
+    @property
+    def begun(self) -> bool:
+        """Whether the streamed answer has something to show."""
+        return self._assembler.begun
 
     @property
     def settled(self) -> Reply | CallFailure:
@@ -121,26 +158,38 @@ class Exchange:
             raise RuntimeError("the exchange is not over")
         return self.result
 
+    @property
+    def refusal(self) -> CallFailure:
+        """Why a stream could not be opened."""
+        if not isinstance(self.result, CallFailure):
+            raise TypeError("the stream was opened")
+        return self.result
+
     def shown(self) -> None:
         """From now on the caller has seen text, so a failure can no longer be retried."""
         self._shown = True
 
-    @property
-    def _stream(self) -> ChunkAssembler:
-        if self._assembler is None:
-            raise TypeError("not a stream")
-        return self._assembler
+    def _read(self, events: list[bytes]) -> Chunks:
+        found: Chunks = []
+        for event in events:
+            if self.done:
+                break
+            if event.startswith(b"[DONE]"):
+                self.done = True
+                break
+            chunk = self._assembler.feed(decode(event, "a stream event"))
+            if chunk is not None:
+                found.append(chunk)
+        return found
 
-    def end_of_stream(self) -> None:
-        """The stream ended by itself.
+    def _is_late(self) -> bool:
+        return self.call.deadline is not None and self.clock() >= self.call.deadline
 
-        Raises:
-            MalformedReply: before it said why it finished.
-        """
-        assembler = self._stream
-        if not assembler.finished:
-            raise MalformedReply("the stream ended before its finish reason")
-        self.result = read_reply(assembler.body())
+    def _check_time(self) -> None:
+        if self._is_late():
+            raise TimeoutError("the request's deadline has passed")
+        if not self._shown and self.clock() - self._started > self.timeout_s:
+            raise TimeoutError(f"not complete after {self.timeout_s:g} s")
 
     # Writing it down -----------------------------------------------------------------------------
 
@@ -160,9 +209,14 @@ class Exchange:
         if not isinstance(error, Exception):
             self._write(CallFailure("cancelled", "the caller went away"))
             return False
-        failure = self._seen_as(classify(error))
+        if _is_ours(error):
+            self._write(CallFailure("unreachable", str(error)))
+            return False
+        secrets = secrets_in(self.call, self._client)
+        failure = self._seen_as(classify(error, reading=self._reading, secrets=secrets))
         if isinstance(error, MalformedReply):
-            self._usage = error.usage
+            self._usage, self._service_tier = error.usage, error.service_tier
+        self._request_id = getattr(error, "request_id", None) or self._request_id
         self.result = failure
         self._write(failure)
         return True
@@ -181,7 +235,7 @@ class Exchange:
         return (
             isinstance(self.result, CallFailure)
             and len(self.call.tries) <= MAX_DOWNGRADES * self.call.tier.retry.max_tries
-            and self.memory.learn(self.server, self.call.model, self.result, self.body)
+            and self._memory.learn(self._situation, self.result, self.body)
             and self.call.may_retry()
         )
 
@@ -189,8 +243,7 @@ class Exchange:
         """A failure after text was shown is an interruption; one at the deadline says so."""
         if self._shown:
             return CallFailure("interrupted", f"after text had been shown: {failure}")
-        late = self.call.deadline is not None and self.clock() >= self.call.deadline
-        if failure.kind == "timeout" and late:
+        if failure.kind == "timeout" and (self._is_late() or self.timeout_s < self.call.timeout_s):
             return CallFailure("deadline", "the request's deadline has passed")
         return failure
 
@@ -208,51 +261,28 @@ class Exchange:
                 failure=failure,
                 reply=reply,
                 usage=usage,
-                service_tier=self._service_tier(reply),
+                service_tier=reply.service_tier if reply else self._tier_so_far(),
                 request_id=self._request_id,
                 estimated=estimated,
-                regional=is_regional(self.server),
+                regional=is_regional(self._server),
             )
         )
 
     def _usage_of(self, reply: Reply | None) -> tuple[Usage | None, bool]:
         """The usage, and whether it is an estimate: only a stream can be estimated."""
-        known = reply.usage if reply else self._usage
-        if known is not None or self._assembler is None:
+        known = reply.usage if reply else self._usage or Usage.from_wire(self._assembler.usage)
+        tokens = self._assembler.output_tokens
+        if known is not None or not tokens:
             return known, False
-        reported = Usage.from_wire(self._assembler.usage)
-        if reported is not None:
-            return reported, False
-        if not self._assembler.pieces:
-            return None, False
-        return estimate_usage(self.body, self._assembler.pieces), True
+        return estimate_usage(self.body, tokens), True
 
-    def _service_tier(self, reply: Reply | None) -> str | None:
-        if reply is not None:
-            return reply.service_tier
-        if self._assembler is not None:
-            tier = self._assembler.head.get("service_tier")
-            return tier if isinstance(tier, str) else None
-        return None
+    def _tier_so_far(self) -> str | None:
+        tier = self._service_tier or self._assembler.head.get("service_tier")
+        return tier if isinstance(tier, str) else None
 
 
-def _body(
-    call: ModelCall, server: str, memory: Downgrades, *, stream: bool
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The JSON body of a call; keys are added only where OpenAI itself is asked."""
-    body: dict[str, Any] = {"model": call.model, **call.payload}
-    if call.needs.logprobs:
-        body["logprobs"] = True
-        most = max(call.needs.top_logprobs, body.get("top_logprobs") or 0)
-        if most:
-            body["top_logprobs"] = most
-    is_openai = OPENAI_HOST in server
-    if is_openai:
-        # A project setting can make requests without it twice as dear; the reply tells the truth.
-        body.setdefault("service_tier", "default")
-    if stream:
-        body["stream"] = True
-        options = {"include_usage": True, **({"include_obfuscation": False} if is_openai else {})}
-        body["stream_options"] = {**options, **(body.get("stream_options") or {})}
-        body["stream_options"]["include_usage"] = True
-    return body, memory.apply(server, call.model, body)
+def _is_ours(error: BaseException) -> bool:
+    """Whether it is an error of Cascade's own: the guard against the network, in a test."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_ours(inner) for inner in error.exceptions)
+    return isinstance(error, CascadeError)

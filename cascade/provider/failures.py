@@ -6,14 +6,16 @@ passes, and a billing stop, which does not.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from cascade.core.failures import CallFailure, FailureKind
-from cascade.wire.chat import MalformedReply
+from cascade.wire.chat import ErrorFrame, MalformedReply
 
 __all__ = ["classify", "scrub"]
 
@@ -27,8 +29,34 @@ BILLING_CODES = frozenset(
     }
 )
 
-NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"})
+NEVER_SENT = frozenset(
+    {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
+)
 """Transport errors before a request left this machine: nothing can have been billed."""
+
+TRANSPORT: tuple[tuple[frozenset[str], FailureKind, str], ...] = (
+    (NEVER_SENT, "unreachable", "no connection"),
+    (frozenset({"LocalProtocolError", "InvalidURL"}), "invalid", "the request cannot be sent"),
+    (
+        frozenset({"DecodingError", "APIResponseValidationError"}),
+        "malformed",
+        "the reply cannot be read",
+    ),
+    (
+        frozenset({"TimeoutError", "TimeoutException", "APITimeoutError"}),
+        "timeout",
+        "no answer in time",
+    ),
+    (
+        frozenset({"APIConnectionError", "RequestError", "OSError", "EndOfStream"}),
+        "connection",
+        "the connection broke",
+    ),
+)
+"""Class names of the transport's exceptions (httpx2, or httpx under a client of yours), in the
+order they must be tried: a timeout while connecting is a timeout, too."""
+
+LONGEST_MESSAGE = 500
 
 SECRET = re.compile(r"\b(sk|sess|key)-[A-Za-z0-9_*.-]{6,}|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{6,}")
 
@@ -41,6 +69,15 @@ HTTP_KINDS: dict[int, FailureKind] = {
     409: "server",
     413: "context_length",
 }
+
+TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+
+TOO_LONG_WORDS = ("maximum context length", "exceeds the available context size")
+"""vLLM and llama.cpp say it in words."""
+
+FILTER_CODES = frozenset(
+    {"content_filter", "content_policy_violation", "moderation_blocked", "invalid_prompt"}
+)
 
 UNSUPPORTED_CODES = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
 
@@ -57,71 +94,95 @@ UNSUPPORTED_WORDS = (
 )
 
 
-def scrub(text: str) -> str:
-    """Text without anything that looks like a key."""
+def scrub(text: str, secrets: Sequence[str] = ()) -> str:
+    """Text without anything that looks like a key, and without the given words."""
+    for secret in secrets:
+        text = text.replace(secret, "[secret]")
     return SECRET.sub("[secret]", text)
 
 
-def classify(error: BaseException) -> CallFailure:
+def classify(
+    error: BaseException, *, reading: bool = False, secrets: Sequence[str] = ()
+) -> CallFailure:
     """What an exception of the SDK, of its transport or of reading means.
+
+    Args:
+        error: what was raised.
+        reading: whether the head of a reply had come already.
+        secrets: words that must not get into the message.
 
     Returns:
         The failure. An exception nobody foresaw is "malformed" if a reply was being read, else
         "connection": unknown cost either way.
     """
+    failure = _classified(error, reading=reading)
+    return replace(failure, message=scrub(failure.message, secrets)[:LONGEST_MESSAGE])
+
+
+def _classified(error: BaseException, *, reading: bool) -> CallFailure:
     import openai  # noqa: PLC0415  loaded with the first call
 
     if isinstance(error, openai.APIStatusError):
         return _from_status(error)
-    if isinstance(error, openai.APITimeoutError | TimeoutError):
-        return _from_transport(error, "timeout", "no answer in time")
-    if isinstance(error, openai.APIConnectionError):
-        return _from_transport(error, "connection", "the connection broke")
-    if isinstance(error, MalformedReply | openai.APIResponseValidationError):
-        return CallFailure("malformed", scrub(str(error)))
-    if isinstance(error, openai.APIError):
-        return _from_frame(error)
-    return CallFailure("connection", scrub(f"{type(error).__name__}: {error}"))
+    if isinstance(error, MalformedReply):
+        return _from_reply(error)
+    if isinstance(error, openai.OpenAIError) and not isinstance(error, openai.APIError):
+        return CallFailure("auth", f"the client has no credentials: {error}")
+    chain = tuple(_causes(error))
+    kinds = {base.__name__ for cause in chain for base in type(cause).__mro__}
+    detail = next((str(cause) for cause in reversed(chain) if str(cause)), type(error).__name__)
+    for names, kind, words in TRANSPORT:
+        if kinds & names:
+            return CallFailure(kind, f"{words}: {detail}")
+    if reading:
+        return CallFailure("malformed", f"{type(error).__name__}: {error}")
+    wrong = isinstance(error, TypeError | ValueError)  # from building the request
+    return CallFailure("invalid" if wrong else "connection", f"{type(error).__name__}: {error}")
 
 
-def _from_transport(error: BaseException, kind: FailureKind, words: str) -> CallFailure:
-    """A failure below HTTP; one that happened before sending is "unreachable" and cost nothing."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what it was raised from, the SDK's first, the socket's last."""
     cause: BaseException | None = error
     while cause is not None:
-        if type(cause).__name__ in NEVER_SENT:
-            return CallFailure("unreachable", scrub(f"{type(cause).__name__}: {cause}"))
-        if type(cause).__name__ == "RemoteProtocolError" or cause.__cause__ is None:
-            break
+        yield cause
         cause = cause.__cause__
-    detail = str(cause or error) or type(cause or error).__name__
-    return CallFailure(kind, scrub(f"{words}: {detail}"))
 
 
-def _from_frame(error: Any) -> CallFailure:
-    """An error inside a stream that had begun with a 200."""
-    body = error.body if isinstance(error.body, Mapping) else {}
-    code, kind = _code(body, error), body.get("type")
-    message = scrub(str(error.message or error))
-    if _is_billing(code, kind):
+def _from_reply(error: MalformedReply) -> CallFailure:
+    """A 200 without an answer; an error object inside says what it is."""
+    body: Mapping[str, Any] = error.error or {}
+    code, message = _code(body), str(error)
+    if _is_billing(code, body.get("type")):
         return CallFailure("billing", message, code=code)
-    if code == "rate_limit_exceeded":
-        return CallFailure("rate_limit", message, code=code)
-    return CallFailure("server", message, code=code)
+    if not isinstance(error, ErrorFrame):
+        return CallFailure("malformed", message, code=code)
+    limited = code == "rate_limit_exceeded"
+    return CallFailure("rate_limit" if limited else "server", message, code=code)
 
 
 def _from_status(error: Any) -> CallFailure:
-    body = error.body if isinstance(error.body, Mapping) else {}
-    status, code = int(error.status_code), _code(body, error)
-    message = scrub(_message(error, body))
-    param = body.get("param") if isinstance(body.get("param"), str) else None
+    body = _error_body(error.body)
+    status, code = int(error.status_code), _code(body)
+    message = _message(error, body)
+    param = body.get("param")
     return CallFailure(
         kind=_kind(status, code, body.get("type"), message),
-        message=message[:500],
+        message=message,
         status=status,
         code=code,
-        param=param,
+        param=param if isinstance(param, str) else None,
         retry_after_s=retry_after_s(error.response.headers),
     )
+
+
+def _error_body(body: object) -> Mapping[str, Any]:
+    """The error object of a body; some servers wrap it in a list (Gemini) or send text."""
+    if isinstance(body, list) and body:
+        return _error_body(body[0])
+    if isinstance(body, Mapping):
+        inner = body.get("error")
+        return inner if isinstance(inner, Mapping) else body
+    return {"message": body} if isinstance(body, str) else {}
 
 
 def _kind(  # noqa: PLR0911  one return per class of error, in the order they must be tried
@@ -132,14 +193,14 @@ def _kind(  # noqa: PLR0911  one return per class of error, in the order they mu
         return _too_many(code, kind, words)
     if status in (400, 403, 422) and _is_unsupported(code, words):
         return "unsupported"
-    if code == "context_length_exceeded" or "maximum context length" in words:
+    if code in TOO_LONG_CODES or any(known in words for known in TOO_LONG_WORDS):
         return "context_length"
-    if code in ("content_filter", "content_policy_violation", "moderation_blocked"):
+    if code in FILTER_CODES:
         return "content_policy"
     if status in HTTP_KINDS:
         return HTTP_KINDS[status]
     if status >= 500:  # noqa: PLR2004
-        overloaded = code in ("server_is_overloaded", "overloaded") or "overloaded" in words
+        overloaded = code == "slow_down" or "overloaded" in f"{code} {words}"
         return "overloaded" if overloaded else "server"
     return "invalid"
 
@@ -159,19 +220,18 @@ def _is_unsupported(code: str | None, words: str) -> bool:
     return code in UNSUPPORTED_CODES or any(known in words for known in UNSUPPORTED_WORDS)
 
 
-def _code(body: Mapping[str, Any], error: Any) -> str | None:
-    code = body.get("code") or getattr(error, "code", None)
+def _code(body: Mapping[str, Any]) -> str | None:
+    code = body.get("code")
     return str(code) if code else None
 
 
 def _message(error: Any, body: Mapping[str, Any]) -> str:
-    inner = body.get("message")
-    if isinstance(inner, str) and inner:
-        return inner
-    nested = body.get("error")
-    if isinstance(nested, str) and nested:
-        return nested
-    return str(error.message or error)
+    """The API's own words; what else the body holds, where it has none."""
+    for name in ("message", "error", "detail"):
+        words = body.get(name)
+        if isinstance(words, str) and words.strip():
+            return words.strip()
+    return f"{error.message}: {json.dumps(body, default=str)}" if body else str(error.message)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -1,4 +1,4 @@
-"""Chat Completions: reading replies, and streams in both directions.
+"""Chat Completions: reading replies, and writing finished ones as streams.
 
 Servers that call themselves compatible answer in many ways. Whatever decides money or verdicts is
 checked for its type here; everything else stays as it came.
@@ -6,18 +6,22 @@ checked for its type here; everything else stays as it came.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from cascade.core.reply import Reply
 from cascade.core.usage import Usage
 
 __all__ = [
-    "ChunkAssembler",
+    "ErrorFrame",
     "MalformedReply",
+    "choice_of",
     "chunk_text",
     "chunks_of",
+    "decode",
+    "delta_of",
+    "error_in",
     "read_reply",
     "usage_chunk",
 ]
@@ -25,12 +29,42 @@ __all__ = [
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 
 
-class MalformedReply(ValueError):  # noqa: N818  becomes a failure of kind "malformed"
-    """A 200 that holds no answer. `usage` is what it says was used, where it says so."""
+NO_NUMBERS = {"NaN": None, "Infinity": None, "-Infinity": -9999.0}
+"""What Python's writers put where JSON has no number, and how it is read: as none, or as OpenAI's
+own marker for "no probability to speak of"."""
 
-    def __init__(self, message: str, usage: Usage | None = None) -> None:
+
+class MalformedReply(ValueError):  # noqa: N818  becomes a failure of kind "malformed"
+    """A 200 that holds no answer.
+
+    Attributes:
+        usage: what it says was used, where it says so: it is paid all the same.
+        service_tier: the tier it names.
+        error: the error object it carries instead of an answer.
+    """
+
+    def __init__(self, message: str, error: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.usage = usage
+        self.usage: Usage | None = None
+        self.service_tier: str | None = None
+        self.error = error
+
+
+class ErrorFrame(MalformedReply):
+    """An error inside a stream that had begun with a 200: the server stopped working on it."""
+
+
+def decode(data: bytes | str, what: str = "the reply") -> Any:
+    """Decode JSON from a server.
+
+    Raises:
+        MalformedReply: it is no JSON, or nested too deep to be one's answer.
+    """
+    try:
+        return json.loads(data, parse_constant=NO_NUMBERS.__getitem__)
+    except (ValueError, RecursionError):
+        start = data[:60].decode(errors="replace") if isinstance(data, bytes) else data[:60]
+        raise MalformedReply(f"{what} is no JSON: {start!r}") from None
 
 
 def read_reply(body: object) -> Reply:
@@ -47,49 +81,69 @@ def read_reply(body: object) -> Reply:
     """
     if not isinstance(body, Mapping):
         raise MalformedReply(f"the reply is {_kind(body)}, expected a JSON object")
-    usage = Usage.from_wire(body.get("usage"))
+    usage, service_tier = Usage.from_wire(body.get("usage")), _str(body.get("service_tier"))
+    try:
+        return _reply(body, usage, service_tier)
+    except MalformedReply as error:
+        error.usage, error.service_tier = usage, service_tier
+        raise
+
+
+def _reply(body: Mapping[str, Any], usage: Usage | None, service_tier: str | None) -> Reply:
     if body.get("error"):
-        raise MalformedReply(f"an error came with status 200: {_error_text(body['error'])}", usage)
-    message, choice = _message_of(body, usage)
-    notes = []
-    text = _text_of(message.get("content"), usage)
-    if usage is None:
-        given = "is missing" if body.get("usage") is None else "cannot be read"
-        notes.append(f"usage {given}")
-    finish = choice.get("finish_reason")
-    if finish is not None and (not isinstance(finish, str) or finish not in FINISH_REASONS):
-        notes.append(f"unknown finish_reason {finish!r}")
+        raise MalformedReply(*error_in(body, "an error came with status 200"))
+    message, choice = _message_of(body)
     logprobs = choice.get("logprobs")
     content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     return Reply(
-        text=text,
+        text=_text_of(message.get("content")),
         wire=body,
         model=_str(body.get("model")),
-        finish_reason=_str(finish),
+        finish_reason=_str(choice.get("finish_reason")),
         refusal=_str(message.get("refusal")),
         tool_calls=_tool_calls(message),
         usage=usage,
-        service_tier=_str(body.get("service_tier")),
+        service_tier=service_tier,
         id=_str(body.get("id")),
         raw_logprobs=content if isinstance(content, list) else None,
-        notes=tuple(notes),
+        notes=tuple(_oddities(body, choice, usage)),
     )
 
 
-def _message_of(
-    body: Mapping[str, Any], usage: Usage | None
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _oddities(
+    body: Mapping[str, Any], choice: Mapping[str, Any], usage: Usage | None
+) -> Iterator[str]:
+    if usage is None:
+        given = "is missing" if body.get("usage") is None else "cannot be read"
+        yield f"usage {given}"
+    if _str(body.get("model")) is None:
+        yield "model is missing"
+    finish = choice.get("finish_reason")
+    if finish is None:
+        yield "finish_reason is missing"
+    elif not isinstance(finish, str) or finish not in FINISH_REASONS:
+        yield f"unknown finish_reason {str(finish)[:60]!r}"
+
+
+def error_in(body: Mapping[str, Any], words: str) -> tuple[str, Mapping[str, Any]]:
+    """An error object where an answer was expected: in words, and as data."""
+    error = body["error"]
+    inner = error if isinstance(error, Mapping) else {"message": str(error)}
+    return f"{words}: {str(inner.get('message') or inner)[:200]}", inner
+
+
+def _message_of(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise MalformedReply(f"choices is {_kind(choices)}, expected a list with one choice", usage)
+        raise MalformedReply(f"choices is {_kind(choices)}, expected a list with one choice")
     choice = choices[0]
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(message, Mapping):
-        raise MalformedReply(f"choices[0].message is {_kind(message)}, expected an object", usage)
+        raise MalformedReply(f"choices[0].message is {_kind(message)}, expected an object")
     return message, choice
 
 
-def _text_of(content: object, usage: Usage | None) -> str:
+def _text_of(content: object) -> str:
     """The text of a message: a string, nothing, or a list of parts as some servers send."""
     if content is None:
         return ""
@@ -98,7 +152,7 @@ def _text_of(content: object, usage: Usage | None) -> str:
     if isinstance(content, list):
         texts = [part.get("text") for part in content if isinstance(part, Mapping)]
         return "".join(text for text in texts if isinstance(text, str))
-    raise MalformedReply(f"message.content is {_kind(content)}, expected text", usage)
+    raise MalformedReply(f"message.content is {_kind(content)}, expected text")
 
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -120,135 +174,26 @@ def _kind(value: object) -> str:
     return "missing" if value is None else f"{type(value).__name__} {str(value)[:60]}"
 
 
-def _error_text(error: object) -> str:
-    message = error.get("message") if isinstance(error, Mapping) else error
-    return str(message)[:200]
-
-
 # Streams ---------------------------------------------------------------------------------------
 
 
 def chunk_text(chunk: Mapping[str, Any]) -> str:
     """The text that a chunk adds."""
-    delta = _delta(chunk)
-    content = delta.get("content")
-    return content if isinstance(content, str) else ""
+    content = delta_of(chunk).get("content")
+    return _text_of(content) if isinstance(content, str | list) else ""
 
 
-def _choice(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
+def choice_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The choice of a chunk, empty where it has none."""
     choices = chunk.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     return first if isinstance(first, Mapping) else {}
 
 
-def _delta(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
-    delta = _choice(chunk).get("delta")
+def delta_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a chunk adds to the message."""
+    delta = choice_of(chunk).get("delta")
     return delta if isinstance(delta, Mapping) else {}
-
-
-@dataclass
-class ChunkAssembler:
-    """Puts the chunks of a stream together into the reply that an unstreamed call would have given.
-
-    Attributes:
-        pieces: how many chunks carried output; about one per token, for estimates.
-        finished: whether a finish reason has come.
-    """
-
-    head: dict[str, Any] = field(default_factory=dict)
-    message: dict[str, Any] = field(default_factory=lambda: {"role": "assistant"})
-    usage: Any = None
-    finish_reason: Any = None
-    logprobs: dict[str, list[Any]] = field(default_factory=dict)
-    texts: dict[str, list[str]] = field(default_factory=dict)
-    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
-    pieces: int = 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether a finish reason has come."""
-        return self.finish_reason is not None
-
-    def feed(self, chunk: object) -> Mapping[str, Any] | None:
-        """Take in one chunk.
-
-        Returns:
-            The chunk, if it carries something for the reader; `None` for bookkeeping alone.
-
-        Raises:
-            MalformedReply: it is no chunk, or an error frame inside a 200.
-        """
-        if not isinstance(chunk, Mapping):
-            raise MalformedReply(f"a stream event is {_kind(chunk)}, expected a JSON object")
-        if chunk.get("error"):
-            raise MalformedReply(f"the stream carried an error: {_error_text(chunk['error'])}")
-        for key, value in chunk.items():
-            if key not in ("choices", "usage", "object", "obfuscation") and value is not None:
-                self.head[key] = value
-        if chunk.get("usage") is not None:
-            self.usage = chunk["usage"]
-        choice, delta = _choice(chunk), _delta(chunk)
-        if choice.get("finish_reason") is not None:
-            self.finish_reason = choice["finish_reason"]
-        self._take_logprobs(choice.get("logprobs"))
-        carries = self._take_delta(delta)
-        self.pieces += carries
-        return chunk if carries or choice.get("finish_reason") is not None else None
-
-    def body(self) -> dict[str, Any]:
-        """The `chat.completion` object so far."""
-        message = {"content": None, **self.message}
-        message.update({key: "".join(parts) for key, parts in self.texts.items()})
-        if self.calls:
-            message["tool_calls"] = [self.calls[index] for index in sorted(self.calls)]
-        choice: dict[str, Any] = {
-            "index": 0,
-            "message": message,
-            "finish_reason": self.finish_reason,
-            "logprobs": self.logprobs or None,
-        }
-        return {**self.head, "object": "chat.completion", "choices": [choice], "usage": self.usage}
-
-    def _take_delta(self, delta: Mapping[str, Any]) -> bool:
-        carries = False
-        for key, value in delta.items():
-            if key == "tool_calls":
-                carries = self._take_calls(value) or carries
-            elif key == "role" or value is None:
-                continue
-            elif isinstance(value, str):
-                self.texts.setdefault(key, []).append(value)
-                carries = carries or bool(value)
-            else:
-                self.message[key] = value
-        return carries
-
-    def _take_calls(self, calls: object) -> bool:
-        for call in calls if isinstance(calls, list) else ():
-            if not isinstance(call, Mapping):
-                continue
-            index = call.get("index")
-            slot = self.calls.setdefault(index if isinstance(index, int) else len(self.calls), {})
-            _merge_call(slot, call)
-        return bool(calls)
-
-    def _take_logprobs(self, logprobs: object) -> None:
-        if isinstance(logprobs, Mapping):
-            for key, entries in logprobs.items():
-                if isinstance(entries, list):
-                    self.logprobs.setdefault(key, []).extend(entries)
-
-
-def _merge_call(slot: dict[str, Any], call: Mapping[str, Any]) -> None:
-    """Join a tool-call delta: arguments grow, everything else is set once."""
-    for key, value in call.items():
-        if key == "function" and isinstance(value, Mapping):
-            function = slot.setdefault("function", {"name": "", "arguments": ""})
-            for name, part in value.items():
-                if name in ("arguments", "name") and isinstance(part, str):
-                    function[name] = function.get(name, "") + part
-        elif key != "index" and value is not None:
-            slot[key] = value
 
 
 def chunks_of(reply: Reply) -> Iterator[dict[str, Any]]:

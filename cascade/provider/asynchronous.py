@@ -1,0 +1,158 @@
+"""Model calls through `openai.AsyncOpenAI`; the same steps as in `synchronous`, awaited.
+
+What differs is time: a task can be stopped while it waits, so a deadline ends a silent stream too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Self
+
+from tenacity import AsyncRetrying
+
+from cascade.core.failures import CallFailure
+from cascade.core.reply import Reply
+from cascade.core.wishes import ModelCall
+from cascade.provider.base import ModelsBase, StreamedCall
+from cascade.provider.exchange import Chunks, Exchange
+from cascade.provider.retry import retrying
+
+__all__ = ["AsyncOpenAIModels", "AsyncStream"]
+
+
+class AsyncOpenAIModels(ModelsBase):
+    """Carries out model calls through `openai.AsyncOpenAI`; arguments as `OpenAIModels`."""
+
+    sdk_class = "AsyncOpenAI"
+
+    def __init__(
+        self,
+        client: Any = None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+    ) -> None:
+        super().__init__(client, clock=clock)
+        self._sleep = sleep
+
+    async def call(self, call: ModelCall) -> Reply | CallFailure:
+        """Make a call, retries included."""
+        client = self._client(call)
+        policy = retrying(AsyncRetrying, call, self._clock, self._sleep)
+        result: Reply | CallFailure = await policy(self._once, call, client)
+        return result
+
+    async def _once(self, call: ModelCall, client: Any) -> Reply | CallFailure:
+        while True:
+            exchange = self._exchange(call, client)
+            with exchange:
+                async with asyncio.timeout(exchange.timeout_s), AsyncBody() as body:
+                    async for data in await body.of(exchange):
+                        exchange.take(data)
+                exchange.end()
+            if not exchange.may_resend():
+                return exchange.settled
+
+    def stream(self, call: ModelCall) -> AsyncStream:
+        """Make a call whose chunks are passed on as they come."""
+        return AsyncStream(self, call)
+
+    async def open_stream(self, call: ModelCall) -> CallFailure | Opened:
+        """Start a stream, retries included, up to the first chunk that carries something."""
+        client = self._client(call)
+        policy = retrying(AsyncRetrying, call, self._clock, self._sleep)
+        opened: CallFailure | Opened = await policy(self._open_once, call, client)
+        return opened
+
+    async def _open_once(self, call: ModelCall, client: Any) -> CallFailure | Opened:
+        while True:
+            exchange = self._exchange(call, client, stream=True)
+            first: Chunks = []
+            async with AsyncExitStack() as stack:
+                body = await stack.enter_async_context(AsyncBody())
+                with exchange.opening():
+                    async with asyncio.timeout(exchange.timeout_s):
+                        async for data in await body.of(exchange):
+                            first += exchange.take(data)
+                            if exchange.begun or exchange.done:
+                                break
+                if exchange.result is None:
+                    stack.pop_all()  # open from here on; the stream closes it
+                    return exchange, body, first
+            if not exchange.may_resend():
+                return exchange.refusal
+
+    async def close(self) -> None:
+        """Close the connections of the clients made here; yours stay open."""
+        for client in self._forget():
+            await client.close()
+
+
+class AsyncBody:
+    """The body of a response, closed whatever happens.
+
+    Attributes:
+        rest: the pieces that have not been read yet.
+    """
+
+    def __init__(self) -> None:
+        self._response: Any = None
+        self.rest: AsyncIterator[bytes]
+
+    async def of(self, exchange: Exchange) -> AsyncIterator[bytes]:
+        """Send an exchange and give the pieces of its body as they come."""
+        self._response = await exchange.send()
+        exchange.begin(self._response)
+        self.rest = self._response.aiter_bytes()
+        return self.rest
+
+    async def next(self, limit_s: float | None) -> bytes | None:
+        """The next piece, `None` after the last.
+
+        Raises:
+            TimeoutError: it did not come in time.
+        """
+        async with asyncio.timeout(limit_s):
+            return await anext(self.rest, None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._response is not None:
+            with suppress(Exception):  # the connection may be gone already
+                await self._response.aclose()
+
+
+Opened = tuple[Exchange, AsyncBody, Chunks]
+
+
+class AsyncStream(StreamedCall):
+    """The chunks of a streamed call."""
+
+    def __init__(self, models: AsyncOpenAIModels, call: ModelCall) -> None:
+        super().__init__()
+        self._models = models
+        self._call = call
+
+    async def __aiter__(self) -> AsyncIterator[Mapping[str, Any]]:
+        opened = await self._models.open_stream(self._call)
+        if isinstance(opened, CallFailure):
+            self.outcome = opened
+            return
+        exchange, body, first = opened
+        async with body:
+            with exchange:
+                if first:
+                    exchange.shown()
+                for chunk in first:
+                    yield chunk
+                while not exchange.done and (data := await body.next(exchange.left_s)) is not None:
+                    for chunk in exchange.take(data):
+                        yield chunk
+                for chunk in exchange.end():
+                    yield chunk
+        self.outcome = exchange.result

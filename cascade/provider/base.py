@@ -1,0 +1,106 @@
+"""What the sync and the async client share: the SDK's clients, and the memory of downgrades."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from cascade.core.failures import CallFailure
+from cascade.core.reply import Reply
+from cascade.core.tier import Endpoint, Tier
+from cascade.core.wishes import ModelCall, Try
+from cascade.errors import ConfigError
+from cascade.provider.downgrades import Downgrades
+from cascade.provider.exchange import Exchange
+
+__all__ = ["ModelsBase", "StreamedCall"]
+
+PLACEHOLDER_KEY = "no-key-needed"
+"""Sent to endpoints without `api_key_env`: the SDK insists on a key, local servers do not."""
+
+
+class ModelsBase:
+    """SDK clients, one per endpoint, and what models were found not to accept."""
+
+    sdk_class = "OpenAI"
+
+    def __init__(
+        self, client: Any = None, *, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._default = client
+        self._clock = clock
+        self._memory = Downgrades()
+        self._made: dict[Endpoint | None, Any] = {}
+        self._lock = Lock()
+
+    def _client(self, call: ModelCall) -> Any:
+        """The SDK client for a call; without one, the call is written down as not sent.
+
+        Raises:
+            ConfigError: a key is missing.
+        """
+        try:
+            return self._find(call.tier)
+        except ConfigError as error:
+            failure = CallFailure("unreachable", str(error))
+            call.tries.append(Try("unreachable", self._clock(), 0.0, failure=failure))
+            raise
+
+    def _find(self, tier: Tier) -> Any:
+        """A tier's own client, its endpoint's, or the chain's."""
+        place = tier.client if tier.client is not None else self._default
+        if place is not None and not isinstance(place, Endpoint):
+            return place
+        with self._lock:
+            if place not in self._made:
+                self._made[place] = self._make(place)
+            return self._made[place]
+
+    def _make(self, endpoint: Endpoint | None) -> Any:
+        import openai  # noqa: PLC0415  takes 0.8 s: with the first call, not with the package
+
+        sdk = getattr(openai, self.sdk_class)
+        try:
+            if endpoint is None:
+                return sdk(max_retries=0)
+            return sdk(base_url=endpoint.base_url, api_key=_key(endpoint), max_retries=0)
+        except openai.OpenAIError as error:
+            raise ConfigError(
+                f"the OpenAI client cannot be made: {error} Set OPENAI_API_KEY, pass client=, "
+                "or give the tier an Endpoint(...)"
+            ) from error
+
+    def _exchange(self, call: ModelCall, client: Any, *, stream: bool = False) -> Exchange:
+        return Exchange(call, client, self._memory, self._clock, stream=stream)
+
+    def _forget(self) -> list[Any]:
+        """The clients made here, to be closed; the next call makes new ones."""
+        with self._lock:
+            made, self._made = self._made, {}
+        return list(made.values())
+
+
+class StreamedCall:
+    """A final answer as it arrives: iterate its chunks, then read `outcome`.
+
+    Attributes:
+        outcome: the reply or the failure, once the chunks are exhausted.
+    """
+
+    def __init__(self) -> None:
+        self.outcome: Reply | CallFailure | None = None
+
+
+def _key(endpoint: Endpoint) -> str:
+    if endpoint.api_key_env is None:
+        return PLACEHOLDER_KEY
+    key = os.environ.get(endpoint.api_key_env)
+    if not key:
+        raise ConfigError(
+            f"endpoint {endpoint.base_url}: environment variable {endpoint.api_key_env} is not "
+            "set; export it, or leave api_key_env out for a server that needs no key"
+        )
+    return key

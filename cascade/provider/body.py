@@ -1,0 +1,79 @@
+"""What goes over the wire for a call: the JSON body and the SDK's options.
+
+A payload is passed on as it is. Keys are added only where a scorer needs them, where a stream needs
+its usage, or where OpenAI itself is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from cascade.core.wishes import ModelCall
+
+__all__ = ["body_of", "is_openai", "options_of", "secrets_in"]
+
+OPENAI_HOST = "api.openai.com"
+
+CONNECT_TIMEOUT_S = 5.0
+"""The SDK's own; a host that does not pick up by then will not."""
+
+SECRET_HEADERS = ("authorization", "key", "token", "secret", "cookie")
+
+SHORTEST_SECRET = 8
+"""Shorter ones are placeholders ("none", "EMPTY"), and taking them out would maim messages."""
+
+
+def is_openai(server: str) -> bool:
+    """Whether an address is OpenAI's own, regional hosts included; a proxy's is not."""
+    host = urlsplit(server).hostname or ""
+    return host == OPENAI_HOST or host.endswith(f".{OPENAI_HOST}")
+
+
+def body_of(call: ModelCall, server: str, *, stream: bool) -> dict[str, Any]:
+    """The JSON body of a call, before what the model turned out not to accept is taken out."""
+    body: dict[str, Any] = {"model": call.model, **call.payload}
+    if call.needs.logprobs:
+        body["logprobs"] = True
+        asked = body.get("top_logprobs")
+        most = max(call.needs.top_logprobs, asked if isinstance(asked, int) else 0)
+        if most:
+            body["top_logprobs"] = most
+    if is_openai(server):
+        # A project setting can make requests without it twice as dear; the reply tells the truth.
+        body.setdefault("service_tier", "default")
+    asked_options = body.pop("stream_options", None)  # an error beside an unstreamed call
+    if stream:
+        body["stream"] = True
+        extra = {"include_obfuscation": False} if is_openai(server) else {}
+        given = asked_options if isinstance(asked_options, Mapping) else {}
+        body["stream_options"] = {**extra, **given, "include_usage": True}
+    return body
+
+
+def options_of(call: ModelCall, timeout_s: float) -> dict[str, Any]:
+    """The SDK's options: no retries of its own, the timeout, the user's headers and query."""
+    import httpx2  # noqa: PLC0415  comes with the SDK
+
+    timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
+    options: dict[str, Any] = {"max_retries": 0, "timeout": timeout}
+    if "extra_headers" in call.options:
+        options["headers"] = call.options["extra_headers"]
+    if "extra_query" in call.options:
+        options["params"] = call.options["extra_query"]
+    return options
+
+
+def secrets_in(call: ModelCall, client: Any) -> tuple[str, ...]:
+    """The credentials sent with a call: a server may repeat them in its errors."""
+    headers = call.options.get("extra_headers") or {}
+    found = [getattr(client, "api_key", None)]
+    if isinstance(headers, Mapping):
+        found += [
+            value
+            for name, value in headers.items()
+            if any(word in str(name).lower() for word in SECRET_HEADERS)
+        ]
+    words = [part for value in found if isinstance(value, str) for part in value.split()]
+    return tuple(word for word in words if len(word) >= SHORTEST_SECRET)

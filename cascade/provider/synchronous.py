@@ -1,0 +1,148 @@
+"""Model calls through `openai.OpenAI`, one after the other on the calling thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from typing import Any, Self
+
+from tenacity import Retrying
+
+from cascade.core.failures import CallFailure
+from cascade.core.reply import Reply
+from cascade.core.wishes import ModelCall
+from cascade.provider.base import ModelsBase, StreamedCall
+from cascade.provider.exchange import Chunks, Exchange
+from cascade.provider.retry import retrying
+
+__all__ = ["OpenAIModels", "SyncStream"]
+
+
+class OpenAIModels(ModelsBase):
+    """Carries out model calls through `openai.OpenAI`.
+
+    Args:
+        client: an `openai.OpenAI` (or `AzureOpenAI`), an `Endpoint`, or `None` for one made from
+            the SDK's environment variables on the first call.
+        clock: seconds, monotonic.
+        sleep: how to wait between tries.
+    """
+
+    def __init__(
+        self,
+        client: Any = None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(client, clock=clock)
+        self._sleep = sleep
+
+    def call(self, call: ModelCall) -> Reply | CallFailure:
+        """Make a call, retries included."""
+        client = self._client(call)
+        policy = retrying(Retrying, call, self._clock, self._sleep)
+        result: Reply | CallFailure = policy(self._once, call, client)
+        return result
+
+    def _once(self, call: ModelCall, client: Any) -> Reply | CallFailure:
+        while True:
+            exchange = self._exchange(call, client)
+            with exchange, Body() as body:
+                for data in body.of(exchange):
+                    exchange.take(data)
+                exchange.end()
+            if not exchange.may_resend():
+                return exchange.settled
+
+    def stream(self, call: ModelCall) -> SyncStream:
+        """Make a call whose chunks are passed on as they come."""
+        return SyncStream(self, call)
+
+    def open_stream(self, call: ModelCall) -> CallFailure | Opened:
+        """Start a stream, retries included, up to the first chunk that carries something."""
+        client = self._client(call)
+        policy = retrying(Retrying, call, self._clock, self._sleep)
+        opened: CallFailure | Opened = policy(self._open_once, call, client)
+        return opened
+
+    def _open_once(self, call: ModelCall, client: Any) -> CallFailure | Opened:
+        while True:
+            exchange = self._exchange(call, client, stream=True)
+            first: Chunks = []
+            with ExitStack() as stack:
+                body = stack.enter_context(Body())
+                with exchange.opening():
+                    for data in body.of(exchange):
+                        first += exchange.take(data)
+                        if exchange.begun or exchange.done:
+                            break
+                if exchange.result is None:
+                    stack.pop_all()  # open from here on; the stream closes it
+                    return exchange, body, first
+            if not exchange.may_resend():
+                return exchange.refusal
+
+    def close(self) -> None:
+        """Close the connections of the clients made here; yours stay open."""
+        for client in self._forget():
+            client.close()
+
+
+class Body:
+    """The body of a response, closed whatever happens.
+
+    Attributes:
+        rest: the pieces that have not been read yet.
+    """
+
+    def __init__(self) -> None:
+        self._response: Any = None
+        self.rest: Iterator[bytes] = iter(())
+
+    def of(self, exchange: Exchange) -> Iterator[bytes]:
+        """Send an exchange and give the pieces of its body as they come."""
+        self._response = exchange.send()
+        exchange.begin(self._response)
+        self.rest = self._response.iter_bytes()
+        return self.rest
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._response is not None:
+            with suppress(Exception):  # the connection may be gone already
+                self._response.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+Opened = tuple[Exchange, Body, Chunks]
+
+
+class SyncStream(StreamedCall):
+    """The chunks of a streamed call."""
+
+    def __init__(self, models: OpenAIModels, call: ModelCall) -> None:
+        super().__init__()
+        self._models = models
+        self._call = call
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        opened = self._models.open_stream(self._call)
+        if isinstance(opened, CallFailure):
+            self.outcome = opened
+            return
+        exchange, body, first = opened
+        with body, exchange:
+            if first:
+                exchange.shown()
+            yield from first
+            while not exchange.done and (data := next(body.rest, None)) is not None:
+                yield from exchange.take(data)
+            yield from exchange.end()
+        self.outcome = exchange.result

@@ -1,0 +1,50 @@
+"""Server-sent events: bytes as they arrive, events as they become complete.
+
+Knows the framing alone, not what an event says. Event names, ids and retry hints are passed over:
+Chat Completions carries everything in `data`.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["EventDecoder"]
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class EventDecoder:
+    """Cuts a byte stream into the data of its events, wherever the network cut it."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []  # of the line that has not ended; joined when it does
+        self._data: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take in some bytes.
+
+        Returns:
+            The data of every event that they complete.
+        """
+        self._parts.append(data)
+        if b"\n" not in data and b"\r" not in data:
+            return []
+        text = b"".join(self._parts)
+        half = b"\r" if text.endswith(b"\r") else b""  # perhaps the first half of a "\r\n"
+        *lines, rest = LINE_END.split(text.removesuffix(half))
+        self._parts = [rest + half]
+        events = (self._take(line) for line in lines)
+        return [event for event in events if event is not None]
+
+    def end(self) -> list[bytes]:
+        """No more bytes will come: an event that lacks its empty line counts all the same."""
+        return self.feed(b"\n\n")
+
+    def _take(self, line: bytes) -> bytes | None:
+        if not line:
+            data, self._data = self._data, []
+            return b"\n".join(data) if data else None
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._data.append(value.removeprefix(b" "))
+        return None
