@@ -1,0 +1,32 @@
+"""Fixtures of the wire tests: a face for each client, OpenAI's endpoint faked."""
+
+from __future__ import annotations
+
+import pytest
+from faces import Face
+from fake_openai import URL
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def face(kind):
+    """Makes faces: `face(tiers, **settings)`."""
+    made = []
+
+    def make(tiers, **settings):
+        made.append(Face(kind, tiers, **settings))
+        return made[-1]
+
+    yield make
+    for item in made:
+        item.close()
+
+
+@pytest.fixture
+def openai_api(httpx2_mock):
+    """OpenAI's endpoint, faked at the transport: set `.side_effect` or `.return_value`."""
+    return httpx2_mock.post(URL)
