@@ -11,7 +11,7 @@ from typing import Any
 from cascade.core.escalation import Decision
 from cascade.core.wishes import Await, ModelCall, Ran, Run, Wish
 from cascade.drivers.base import AsyncModels, Decisions, Holdback, Timing, step
-from cascade.drivers.threads import attempt, start, timed_out
+from cascade.drivers.threads import attempt, discard, start, timed_out
 
 __all__ = ["StreamEnd", "carry_out", "drive", "drive_stream"]
 
@@ -63,6 +63,10 @@ async def carry_out(wish: Wish, models: AsyncModels, timing: Timing) -> Any:
         late = timing.admit(wish)
         return late if late is not None else await models.call(wish)
     limit_s = timing.left_s(wish.timeout_s)
+    if limit_s is not None and limit_s <= 0:
+        if isinstance(wish, Await):
+            discard(wish)
+        return timed_out(limit_s)
     if isinstance(wish, Run):
         return attempt(wish.function) if limit_s is None else await _run(wish, limit_s)
     return await _await(wish, limit_s)

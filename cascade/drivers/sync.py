@@ -8,9 +8,9 @@ from typing import Any
 
 from cascade.core.escalation import Decision
 from cascade.core.failures import CallFailure
-from cascade.core.wishes import Await, ModelCall, Ran, Run, Wish
+from cascade.core.wishes import ModelCall, Ran, Run, Wish
 from cascade.drivers.base import Decisions, Holdback, Models, Timing, step
-from cascade.drivers.threads import run_limited
+from cascade.drivers.threads import discard, run_limited
 
 __all__ = ["carry_out", "drive", "drive_stream"]
 
@@ -58,12 +58,6 @@ def carry_out(wish: Wish, models: Models, timing: Timing) -> Any:
         return late if late is not None else models.call(wish)
     if isinstance(wish, Run):
         return run_limited(wish.function, timing.left_s(wish.timeout_s))
-    return _refuse(wish)
-
-
-def _refuse(wish: Await) -> Ran:
-    """A coroutine that only turned up at run time (a function that returned one)."""
-    close = getattr(wish.awaitable, "close", None)
-    if close is not None:
-        close()
+    # A coroutine that only turned up at run time: a plain function returned it.
+    discard(wish)
     return Ran(error=TypeError("this scorer is asynchronous: use AsyncCascade"))

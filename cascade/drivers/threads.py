@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from cascade.core.wishes import Ran
+from cascade.core.wishes import Await, Ran
 
-__all__ = ["attempt", "run_limited", "start", "timed_out"]
+__all__ = ["attempt", "discard", "run_limited", "start", "timed_out"]
 
 
 def attempt(function: Callable[[], Any]) -> Ran:
@@ -25,8 +25,17 @@ def attempt(function: Callable[[], Any]) -> Ran:
 
 
 def timed_out(limit_s: float) -> Ran:
-    """The outcome of a function that did not come back."""
-    return Ran(error=TimeoutError(f"no answer within {limit_s:g} s (scorer_timeout_s)"))
+    """The outcome of a function that did not come back, or was not begun for lack of time."""
+    if limit_s <= 0:
+        return Ran(error=TimeoutError("the request's deadline has passed"))
+    return Ran(error=TimeoutError(f"no answer within {limit_s:g} s"))
+
+
+def discard(wish: Await) -> None:
+    """Drop something that nobody will await; a coroutine would complain otherwise."""
+    close = getattr(wish.awaitable, "close", None)
+    if close is not None:
+        close()
 
 
 def start(function: Callable[[], Any], done: Callable[[Ran], None]) -> None:
@@ -41,6 +50,8 @@ def run_limited(function: Callable[[], Any], limit_s: float | None) -> Ran:
     """Run a function and wait for it at most `limit_s` seconds; `None` runs it right here."""
     if limit_s is None:
         return attempt(function)
+    if limit_s <= 0:  # a thread might win this race or lose it: nobody starts
+        return timed_out(limit_s)
     finished = threading.Event()
     outcome: list[Ran] = []
 
