@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from cascade.core.failures import RETRYABLE, CallFailure, FailureKind
@@ -166,6 +167,7 @@ class ScriptedModels:
     ) -> None:
         self._script = {"draft": dict(script), "scorer": dict(scorers or {})}
         self._used: dict[tuple[str, str], int] = defaultdict(int)
+        self._lock = Lock()
         self._clock: Callable[[], float] = clock or time.perf_counter
         self._manual = clock
         self._latency_s = latency_s
@@ -214,12 +216,13 @@ class ScriptedModels:
                     continue
                 if isinstance(script, str) or not isinstance(script, Sequence):
                     return script
-                place = self._used[purpose, name]
+                with self._lock:
+                    place = self._used[purpose, name]
+                    self._used[purpose, name] += 1
                 if place >= len(script):
                     raise ScriptExhausted(
                         f"{name!r} was asked {place + 1} times; its script has {len(script)} lines"
                     )
-                self._used[purpose, name] += 1
                 return script[place]
         raise ScriptExhausted(f"no script for tier {call.tier.name!r} (model {call.model!r})")
 
