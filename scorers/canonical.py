@@ -39,7 +39,7 @@ _ONLY_NUMBER = re.compile(
 _ONLY_OPTION = re.compile(r"[\s*(\[]*([A-J])[\s*.)\]:]*")
 _SAID_OPTION = re.compile(
     r"(?i:\b(?:answer|option|choice)\b\s*(?:is|:)?)[\s*:]{0,6}"
-    r"(?:\(([A-Ja-j])\)|([B-HJ])(?![A-Za-z'])|([AI])(?=\s*$|[).\]:*,;]))",
+    r"(?:\(?([A-Ja-j])\)|([B-HJ])(?![A-Za-z'])|([AI])(?=\s*$|[).\]:*,;]))",
     re.MULTILINE,
 )
 """Bare "A" and "I" are words too: they need a mark or the end of the line behind them."""

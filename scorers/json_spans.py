@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cascade import TokenLogprob
 
@@ -23,12 +23,26 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]+', 
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY, _COMMA, _COLON, _QUOTE = b'{}[],:"'
 
 
-class Span(NamedTuple):
-    """A value of a JSON text: its path, and its bytes as `data[start:end]`."""
+Link = tuple[Any, str | int] | None
+"""The way to a value: the link of the container around it, and the last step. Links are shared, so
+that many values deep down cost no more than many at the top."""
 
-    path: tuple[str | int, ...]
+
+class Span(NamedTuple):
+    """A value of a JSON text: the way to it, and its bytes as `data[start:end]`."""
+
+    link: Link
     start: int
     end: int
+
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        """Keys and indexes from the root to the value."""
+        steps, link = [], self.link
+        while link is not None:
+            link, step = link
+            steps.append(step)
+        return tuple(reversed(steps))
 
 
 def value_spans(text: str) -> list[Span]:
@@ -73,7 +87,8 @@ def _stripped(data: bytes, start: int, end: int) -> tuple[int, int]:
 def _scan(data: bytes, start: int, end: int) -> list[Span]:
     """Walk over the tokens of a text that is known to be JSON."""
     spans: list[Span] = []
-    path: list[str | int] = []  # one entry per open container: the key or index it is at
+    links: list[Link] = []  # one per open container: the way to it
+    steps: list[str | int] = []  # one per open container: the key or index it is at
     key_next = False
     for found in _TOKEN.finditer(data, start, end):
         first, last = found.span()
@@ -81,25 +96,29 @@ def _scan(data: bytes, start: int, end: int) -> list[Span]:
         if mark == _COLON:
             continue
         if mark == _COMMA:
-            at = path[-1]
+            at = steps[-1]
             if isinstance(at, int):
-                path[-1] = at + 1
+                steps[-1] = at + 1
             else:
                 key_next = True
         elif mark == _QUOTE and key_next:
-            path[-1] = _key(data[first:last])
+            steps[-1] = _key(data[first:last])
             key_next = False
-        elif mark == _QUOTE:
-            begin = first + 1 if last - first > 2 else last - 1  # noqa: PLR2004  two quotes
-            spans.append(Span(tuple(path), begin, max(last - 1, begin + 1)))
-        elif mark in (_OPEN_OBJECT, _OPEN_ARRAY):
-            key_next = mark == _OPEN_OBJECT
-            path.append("" if key_next else 0)
         elif mark in (_CLOSE_OBJECT, _CLOSE_ARRAY):
-            path.pop()
+            links.pop()
+            steps.pop()
             key_next = False
         else:
-            spans.append(Span(tuple(path), first, last))
+            link = (links[-1], steps[-1]) if steps else None
+            if mark in (_OPEN_OBJECT, _OPEN_ARRAY):
+                key_next = mark == _OPEN_OBJECT
+                links.append(link)
+                steps.append("" if key_next else 0)
+            elif mark == _QUOTE:
+                begin = first + 1 if last - first > len('""') else last - 1
+                spans.append(Span(link, begin, max(last - 1, begin + 1)))
+            else:
+                spans.append(Span(link, first, last))
     return spans
 
 

@@ -140,9 +140,7 @@ class LogprobConfidence:
             return Abstained("the tokens do not spell the answer, so values cannot be found")
         fields = []
         for span in spans:
-            tokens = aligned.between(span.start, span.end)
-            if not tokens:
-                return Abstained(f"no token wrote {json_path(span.path)}")
+            tokens = aligned.between(span.start, span.end)  # never none: they spell the text
             fields.append((self._combined(tokens), span.path))
         value, path = min(fields, key=lambda field: field[0])
         many = f"weakest of {len(fields)} values" if len(fields) > 1 else "the only value"
@@ -155,10 +153,9 @@ class LogprobConfidence:
         found = normal_label(text)
         if found not in allowed:
             return Score(0.0, f"{text.strip()[:40]!r} is none of the {len(allowed)} labels")
-        at = next((i for i, token in enumerate(tokens) if normal_label(token.token)), None)
-        if at is None:
-            return Abstained("no token carries the label")
-        value = label_share(tokens[at:], allowed, found)
+        value = label_share(tokens, allowed, found)
+        if value is None:
+            return Abstained("the tokens do not spell the label")
         return Score(value, f"{allowed[found]!r}: p = {value:.4g} among {len(allowed)} labels")
 
 

@@ -34,6 +34,9 @@ REASONING_ROOM = 2_048
 """Added to the limit where the draft shows that the model reasons: its thinking counts too, and a
 limit that cuts it leaves no answer."""
 
+READ_CHARS = 200
+"""How much of a verdict is read; a longer one is no verdict."""
+
 LEFT_OUT = frozenset(
     {
         "messages",
@@ -62,7 +65,7 @@ LEFT_OUT = frozenset(
 """Parameters of the draft that a check of the same model does not repeat. All others are: tools,
 reasoning effort and verbosity are part of the cached prefix, unknown ones may be."""
 
-_STATED = re.compile(r"(?<![\d.,-])(\d{1,3})(?:\.(\d+))?\s*(?:%|percent|/\s*100)?(?![\d,])")
+_STATED = re.compile(r"(?<![\d.-])(?<!\d,)(\d{1,3}(?:\.\d{1,9})?)(?![\d,])\s?(%|percent|/\s?100)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ class SelfCheck:
         both = set(self.yes) & set(self.no)
         if both:
             raise ConfigError(f"SelfCheck: {sorted(both)} mean both yes and no; keep them in one")
-        if not isinstance(self.params, Mapping) or "messages" in self.params:
+        if not isinstance(self.params, Mapping) or {"messages", "model"} & set(self.params):
             raise ConfigError(
                 f"SelfCheck: params {self.params!r} are no wire parameters; "
                 "write params={'reasoning_effort': 'none'}"
@@ -200,14 +203,14 @@ class SelfCheck:
         return None
 
     def _stated(self, text: str) -> Score | Abstained:
-        numbers = _STATED.findall(text)
+        numbers = _STATED.findall(text[:READ_CHARS])
         unreadable = Abstained(f"cannot read the verdict {text[:60]!r}")
         if len(numbers) != 1:
             return unreadable
-        whole, decimals = numbers[0]
-        value = float(f"{whole}.{decimals or 0}") / 100
-        if value > 1:
-            return unreadable
+        digits, unit = numbers[0]
+        value = float(digits) / 100
+        if value > 1 or ("." in digits and not unit and float(digits) <= 1):
+            return unreadable  # a bare "0.9" may mean 0.9 or 90 percent
         if self.mode == "auto":
             said = normal_label(text.split(maxsplit=1)[0])
             if (said in self.yes and value < 0.5) or (said in self.no and value > 0.5):  # noqa: PLR2004

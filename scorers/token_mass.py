@@ -57,11 +57,13 @@ def _options(token: TokenLogprob) -> tuple[list[tuple[str, float]], float]:
     return options, max(0.0, 1.0 - sum(mass for _, mass in options))
 
 
-def label_share(tokens: Sequence[TokenLogprob], labels: Collection[str], chosen: str) -> float:
+def label_share(
+    tokens: Sequence[TokenLogprob], labels: Collection[str], chosen: str
+) -> float | None:
     """Probability of the label that the tokens spell, among the allowed labels.
 
     Args:
-        tokens: the answer's tokens from its first one with content.
+        tokens: the answer's tokens.
         labels: allowed labels, normalised by `normal_label`.
         chosen: the one of them that the answer is.
 
@@ -69,6 +71,7 @@ def label_share(tokens: Sequence[TokenLogprob], labels: Collection[str], chosen:
         A number in [0, 1]. An alternative belongs to the labels that it begins. Where the chosen
         token begins several, the following tokens decide; another alternative that begins several
         is split evenly. Mass on no label is left out; unlisted mass counts as other labels'.
+        `None` where the tokens do not spell the chosen label.
     """
     possible = list(labels)
     spelled, share = "", 1.0
@@ -76,6 +79,8 @@ def label_share(tokens: Sequence[TokenLogprob], labels: Collection[str], chosen:
     # way: P = rest_1 + own_1 * (rest_2 + own_2 * ...), all divided by the mass on any label.
     gathered = 0.0
     for token in tokens:
+        if not spelled and not normal_label(token.token):
+            continue  # quotes and white space before the label
         options, unlisted = _options(token)
         total, rest, own = unlisted, 0.0, 0.0
         for place, (text, mass) in enumerate(options):
@@ -87,15 +92,15 @@ def label_share(tokens: Sequence[TokenLogprob], labels: Collection[str], chosen:
                 own = mass
             elif chosen in begun:
                 rest += mass / len(begun)
-        if total <= 0 or own <= 0:
-            return gathered
-        gathered += share * rest / total
-        share *= own / total
         spelled += token.token
         possible = _begun(spelled, possible)
+        if chosen not in possible:
+            return None
+        gathered += share * rest / total
+        share *= own / total
         if len(possible) == 1:
             return min(1.0, gathered + share)
-    return min(1.0, gathered + share / len(possible))
+    return min(1.0, gathered + share / len(possible)) if spelled else None
 
 
 def _begun(text: str, labels: Sequence[str]) -> list[str]:

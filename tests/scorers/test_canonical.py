@@ -1,0 +1,142 @@
+"""Canonical forms: equal answers become equal, different ones stay different."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorers.canonical import (
+    canonical_form,
+    canonical_json,
+    canonical_kind,
+    canonical_number,
+    canonical_option,
+    canonical_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1,000", "1000"),
+        ("so 1000.0 in total", "1000"),
+        ("1e3", "1000"),
+        ("$1,234,567.50", "1234567.5"),
+        ("12 boxes of 3 make 36.", "36"),
+        ("It takes 5 steps.\n#### 42\nDone in 3 minutes", "42"),
+        (r"\boxed{-7} of 9", "-7"),
+        ("The answer is **12**, after 3 tries", "12"),
+        ("\u22125", "-5"),
+        (".5", "0.5"),
+        ("50%", "50"),
+        ("10:30", "30"),
+    ],
+)
+def test_the_number_an_answer_ends_on(text, number):
+    """The marked number, else the last; thousands, signs, exponents and units are read."""
+    assert canonical_number(text) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["", "none", "v2x", "9" * 500, "B2B"])
+def test_no_number(text):
+    """Words with digits inside and endless numbers are no numbers."""
+    assert canonical_number(text) is None
+
+
+@given(
+    st.decimals(
+        allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9
+    )
+)
+def test_thousands_commas_do_not_matter(number):
+    """A number equals itself with commas, in a sentence."""
+    assert canonical_number(f"That is {number:,} euros.") == number
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("B", "B"),
+        ("(b)", "B"),
+        ("**C.**", "C"),
+        ("The answer is (d).", "D"),
+        ("Answer: A", "A"),
+        ("The answer is b)", "B"),
+        ("answer is B because of A", "B"),
+        ("Option C, not option D.", "D"),
+        ("B) the second one", "B"),
+        ("The answer is a dog", None),
+        ("The answer is I don't know", None),
+        ("Banana", None),
+        ("K", None),
+        ("", None),
+    ],
+)
+def test_the_letter_of_a_multiple_choice_answer(text, option):
+    """A lone or named letter counts; a word that is also a letter does not."""
+    assert canonical_option(text) == option
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "equal"),
+    [
+        ('{"a": 1, "b": "The X."}', '```json\n{"b": "x", "a": 1.0}\n```', True),
+        ('{"a": "1,000"}', '{"a": 1000}', True),
+        ('{"a": 1e3}', '{"a": 1000.0}', True),
+        ('{"a": -0.0}', '{"a": 0}', True),
+        ('{"a": true}', '{"a": 1}', False),
+        ('{"a": null}', '{"a": "null"}', False),
+        ("[1, 2]", "[2, 1]", False),
+        ('{"a": "number:1e0"}', '{"a": 1}', False),
+        ('{"a": "!!"}', '{"a": "??"}', False),
+    ],
+)
+def test_json_answers_agree_by_value(one, two, equal):
+    """Key order, layout, number spelling and wording at the leaves do not matter; types do."""
+    assert (canonical_json(one) == canonical_json(two)) is equal
+    assert canonical_json(one) is not None
+
+
+def test_what_is_no_json_has_no_json_form():
+    """Prose and repeated keys have no form."""
+    assert canonical_json("hello") is None
+    assert canonical_json('{"a": 1, "a": 2}') is None
+
+
+@given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=5))
+def test_key_order_never_matters(record):
+    """Any order of keys gives one form."""
+    reverse = dict(reversed(record.items()))
+    assert canonical_json(json.dumps(record)) == canonical_json(json.dumps(reverse))
+
+
+def test_text_without_its_clothes():
+    """Case, punctuation, spaces and articles go; an answer of articles alone stays."""
+    assert canonical_text("  The Eiffel-Tower!\n") == canonical_text("eiffel tower")
+    assert canonical_text("A") == "a"
+    assert canonical_text("?!") == "?!"
+    assert canonical_text(" ") is None
+    assert canonical_text("3.5 m") != canonical_text("35 m")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"a": 1}', "json"),
+        ("```\n[1]\n```", "json"),
+        ("{broken", "text"),
+        ("(C)", "option"),
+        ("42", "number"),
+        ("$1,200.50", "number"),
+        ("about 5 days, then 3 more", "text"),
+        ("12 km.", "number"),
+        ("Long story. #### 7", "number"),
+        ("Paris", "text"),
+    ],
+)
+def test_the_form_that_suits_an_answer(text, kind):
+    """The automatic choice needs the whole answer to be of its kind."""
+    assert canonical_kind(text) == kind
+    assert canonical_form(text, kind) is not None

@@ -1,0 +1,59 @@
+"""What all shipped scorers have in common."""
+
+import dataclasses
+import json
+
+import pytest
+from scoring_help import draft_of, judged
+
+import scorers
+from cascade import Abstained, Reply, Score, scorer_name
+
+READY = [
+    scorers.AgreesWithEarlier(),
+    scorers.Forbids(["x"]),
+    scorers.JsonSchema(True),
+    scorers.LengthBetween(max_words=3),
+    scorers.LogprobConfidence(),
+    scorers.Matches("a"),
+    scorers.NoRefusal(),
+    scorers.SelfCheck(),
+    scorers.all_of(scorers.NoRefusal()),
+    scorers.any_of(scorers.NoRefusal()),
+    scorers.first_reject(scorers.NoRefusal()),
+    scorers.weighted(scorers.NoRefusal(), weights=[1]),
+]
+
+
+def test_public_names_are_sorted_and_exist():
+    """`__all__` is sorted and complete."""
+    assert list(scorers.__all__) == sorted(scorers.__all__)
+    assert all(getattr(scorers, name).__doc__ for name in scorers.__all__)
+
+
+@pytest.mark.parametrize("scorer", READY, ids=scorer_name)
+def test_scorers_are_frozen_inline_values_with_a_name(scorer):
+    """A shipped scorer is immutable, promises to be quick, and is called what its users call it."""
+    assert scorer.inline
+    assert scorer_name(scorer) in scorers.__all__
+    first = dataclasses.fields(scorer)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(scorer, first, None)
+    assert not hasattr(scorer, "__dict__")
+
+
+@pytest.mark.parametrize("scorer", READY, ids=scorer_name)
+@pytest.mark.parametrize("text", ["", chr(0xD800), "\x00", "{" * 3000, "a" * 50_000, "\ufffd"])
+def test_no_text_makes_a_scorer_fail(scorer, text):
+    """Odd answers get a score or an abstention, never an exception."""
+    draft = draft_of(text, [{"token": text, "logprob": -0.1}])
+    outcome, _ = judged(scorer, draft, Reply(text))
+    assert isinstance(outcome, Score | Abstained)
+
+
+def test_settings_are_json_friendly():
+    """Scorers can be built from a configuration file by keyword."""
+    settings = json.loads('{"aggregate": "min", "over": "json_values", "quantile": 0.2}')
+    assert scorers.LogprobConfidence(**settings).aggregate == "min"
+    assert scorers.LogprobConfidence(labels=json.loads('["a", "b"]')).labels == ("a", "b")
+    assert scorers.Forbids(texts=json.loads('["x"]')) == scorers.Forbids(("x",))
