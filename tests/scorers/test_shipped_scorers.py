@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from scoring_help import draft_of, judged
@@ -29,6 +32,22 @@ def test_public_names_are_sorted_and_exist():
     """`__all__` is sorted and complete."""
     assert list(scorers.__all__) == sorted(scorers.__all__)
     assert all(getattr(scorers, name).__doc__ for name in scorers.__all__)
+    assert dir(scorers) == scorers.__all__
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        scorers.Nothing  # noqa: B018
+
+
+def test_importing_a_scorer_loads_no_library_it_does_not_use():
+    """LogprobConfidence comes without jsonschema, numpy and the SDK."""
+    code = (
+        "import sys; from scorers import LogprobConfidence, SelfCheck, first_reject; "
+        "print(sorted({'jsonschema', 'regex', 'numpy', 'openai'} & set(sys.modules)))"
+    )
+    root = Path(scorers.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("scorer", READY, ids=scorer_name)
