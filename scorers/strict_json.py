@@ -79,7 +79,7 @@ def json_body(text: str) -> str:
 
 
 def json_path(path: Iterable[str | int]) -> str:
-    """A place in a document as `$.items[0].name`."""
+    """A place in a document as `$.items[0].name`; the middle of a very long one is left out."""
     written = ["$"]
     for step in path:
         if isinstance(step, int):
@@ -87,7 +87,8 @@ def json_path(path: Iterable[str | int]) -> str:
         else:
             key = step if len(step) <= 40 else f"{step[:37]}..."  # noqa: PLR2004  keys are untrusted
             written.append(f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{key!r}]")
-    return "".join(written)
+    place = "".join(written)
+    return place if len(place) <= 120 else f"{place[:57]} ... {place[-57:]}"  # noqa: PLR2004
 
 
 def _check_depth(text: str) -> None:

@@ -170,7 +170,8 @@ def test_unique_items_agrees_with_the_standard(one, two):
 
 
 def test_paths_are_readable():
-    """Plain keys get a dot, others brackets."""
+    """Plain keys get a dot, others brackets, and a path stays short."""
+    assert len(json_path(["key", 0] * 99)) < 125
     assert json_path(["a", 0, "b c", "x" * 99]) == f"$.a[0]['b c']['{'x' * 37}...']"
 
 
