@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cascade.core.trace_text import dollars
 
-__all__ = ["cost_text", "line", "seconds", "short_dollars"]
+__all__ = ["cost_text", "harmless", "line", "seconds", "short_dollars"]
 
 LONGEST = 2_000
 """No more of a text is looked at: a line shows a hundred characters."""
@@ -35,6 +35,12 @@ def line(text: str | None, style: str = "") -> Text:
     cut = SEQUENCE.sub("", (text or "")[:LONGEST])
     shown = "".join(" " if char in SPACES else char for char in cut if not _is_hidden(char))
     return Text(" ".join(shown.split()), style=style, no_wrap=True, overflow="ellipsis")
+
+
+def harmless(text: str) -> str:
+    """Foreign text of several lines without the characters that act on a terminal."""
+    kept = SEQUENCE.sub("", text)
+    return "".join(char for char in kept if char in "\n\t" or not _is_hidden(char))
 
 
 def cost_text(amount: Decimal | None, basis: str, *, style: str = "") -> Text:

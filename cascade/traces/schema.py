@@ -12,6 +12,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table
 
+# Imported here and not on first use: a thread in the middle of an import when the process forks
+# leaves its child with half a module.
+from cascade.core import trace_json
 from cascade.core.trace import Charge, Trace
 
 __all__ = ["charge_rows", "charges", "trace_row", "traces", "utc"]
@@ -71,7 +74,7 @@ def trace_row(trace: Trace) -> dict[str, Any]:
         "basis": trace.basis,
         "duration_s": trace.duration_s,
         "content": trace.content,
-        "json": _json(trace),
+        "json": trace_json.trace_to_json(trace),
     }
 
 
@@ -113,18 +116,6 @@ def _charge_row(trace_id: str, position: int, charge: Charge) -> dict[str, Any]:
         "reasoning_tokens": usage.reasoning_tokens if usage else None,
         "latency_s": charge.latency_s,
     }
-
-
-def _json(trace: Trace) -> str:
-    """The trace as JSON; half a surrogate pair, which no database takes, becomes an escape."""
-    text = trace.to_json()
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        import json  # noqa: PLC0415  models rarely send such text
-
-        return json.dumps(trace.to_dict())
-    return text
 
 
 def _amount(value: Decimal | None) -> str | None:
