@@ -1,0 +1,358 @@
+"""`cascade run`: answers on standard output, words about them on standard error, honest exit codes."""
+
+import json
+import signal
+import sys
+import time
+from decimal import Decimal
+
+import pytest
+
+from cascade import Cascade, ConfigError, Trace, TraceStore
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def asking(chain, tmp_path):
+    """Arguments that name a chain and a file for answers, and that file."""
+    out = tmp_path / "out.jsonl"
+    return ("--chain", chain, "--output", out), out
+
+
+class TestOnePrompt:
+    def test_prints_the_answer(self, cli, models, chain):
+        """The answer goes to standard output, its cost to standard error."""
+        done = cli("run", "hello", "--chain", chain)
+        assert (done.exit_code, done.stdout) == (0, "a proper answer to hello\n")
+        assert "accepted by nano · cost $0.00000" in done.stderr
+
+    def test_json(self, cli, models, chain):
+        """With --json standard output is one object that holds a readable trace."""
+        done = cli("run", "hello", "--chain", chain, "--json")
+        data = json.loads(done.stdout)
+        assert (data["text"], data["tier"], data["accepted"]) == (
+            "a proper answer to hello",
+            "nano",
+            True,
+        )
+        assert Trace.from_dict(data["trace"]).cost_usd == Decimal(data["cost_usd"])
+        assert done.stderr == ""
+
+    def test_a_prompt_from_standard_input(self, cli, models, chain):
+        """A prompt of "-" is read from standard input."""
+        assert (
+            "answer to from stdin" in cli("run", "-", "--chain", chain, input="from stdin").stdout
+        )
+
+    def test_a_system_message(self, cli, models, chain):
+        """--system is put before the prompt."""
+        cli("run", "hello", "--chain", chain, "--system", "be brief")
+        assert models.calls[0].payload["messages"][0] == {"role": "system", "content": "be brief"}
+
+    def test_a_trace(self, cli, models, chain):
+        """--show-trace shows both tiers, and the answer alone stays on standard output."""
+        done = cli("run", "hard one", "--chain", chain, "--show-trace")
+        assert done.stdout == "a proper answer to hard one\n"
+        assert "1. nano" in done.stderr
+        assert "escalated" in done.stderr
+        assert "2. big" in done.stderr
+
+    def test_a_stream(self, cli, models, chain):
+        """--stream prints the same answer and never the rejected draft."""
+        done = cli("run", "hard one", "--chain", chain, "--stream")
+        assert (done.exit_code, done.stdout) == (0, "a proper answer to hard one\n")
+        assert "accepted by big" in done.stderr
+
+    @pytest.mark.parametrize("more", [(), ("--stream",), ("--json",)])
+    def test_a_failure(self, cli, models, chain, more):
+        """A request without an answer ends with 1 and one line that says why."""
+        done = cli("run", "fail please", "--chain", chain, *more)
+        assert done.exit_code == 1
+        assert "error: invalid: the provider says no" in done.stderr
+        assert "Traceback" not in done.stderr
+        if more == ("--json",):
+            assert json.loads(done.stdout)["trace"]["status"] == "refused"
+
+    def test_a_tool_call(self, cli, models, chain):
+        """An answer that is a tool call is printed as JSON."""
+        done = cli("run", "use a tool", "--chain", chain)
+        assert json.loads(done.stdout)[0]["function"]["name"] == "f"
+
+    def test_an_answer_nobody_accepted(self, cli, models, chain, monkeypatch):
+        """A best draft is printed with a warning."""
+        done = cli("run", "hard one", "--chain", chain, "--budget", "0.00000001")
+        assert done.exit_code == 1
+        assert "budget" in done.stderr
+        text = chain.read_text().replace(
+            "[[tier]]", 'policy = {on_empty = "escalate"}\n[[tier]]', 1
+        )
+        chain.write_text(text)
+        models._script["draft"]["big"] = ""
+        done = cli("run", "hard one", "--chain", chain)
+        assert (done.exit_code, done.stdout) == (0, "dunno\n")
+        assert "warning: no tier accepted" in done.stderr
+
+    def test_an_answer_cannot_act_on_a_terminal(self, cli, models, chain, monkeypatch):
+        """Where standard output is a terminal, escape sequences in an answer are taken out."""
+        models._script["draft"]["nano"] = "three \x1b[31mred\x07 words\nhere"
+        assert "\x1b" in cli("run", "x", "--chain", chain).stdout
+        from cascade.cli import output
+
+        class Terminal:
+            written = ""
+
+            def isatty(self):
+                return True
+
+            def write(self, text):
+                self.written += text
+
+            def flush(self):
+                pass
+
+        terminal = Terminal()
+        monkeypatch.setattr(output.sys, "stdout", terminal)
+        output.write("three \x1b[31mred\x07 words\nhere \ud800")
+        assert terminal.written == "three red words\nhere "
+
+    def test_keeps_traces(self, cli, models, chain, tmp_path):
+        """--store keeps the trace under the content policy asked for."""
+        place = tmp_path / "t.db"
+        cli("run", "hello", "--chain", chain, "--store", place, "--content", "none")
+        with TraceStore(place) as store:
+            kept = store.get(store.resolve("last"))
+        assert (kept.content, kept.request, kept.tier) == ("none", None, "nano")
+
+    def test_writes_the_answer_to_a_file(self, cli, models, chain, tmp_path, read_lines):
+        """--output holds one JSON line for a prompt too."""
+        out = tmp_path / "out.jsonl"
+        cli("run", "hello", "--chain", chain, "--output", out)
+        assert read_lines(out)[0]["text"] == "a proper answer to hello"
+
+
+class TestWrongCalls:
+    @pytest.mark.parametrize(
+        ("args", "words"),
+        [
+            ((), "give either a PROMPT or --input"),
+            (("x", "--input", "y"), "give either a PROMPT or --input"),
+            (("--input", "y", "--stream"), "go with a PROMPT"),
+            (("x", "--stream", "--json"), "exclude each other"),
+            (("x", "--chain", "nowhere.toml"), "nowhere.toml"),
+            (("x", "--store", "no/where/t.db"), "there is no folder"),
+            (("x", "--output", "no/where/t.jsonl"), "cannot be written"),
+            (("--input", "nowhere.jsonl"), "cannot be read"),
+            (("x", "--budget", "much"), "budget 'much'"),
+            (("x", "--deadline", "-1"), "deadline_s"),
+            (("",), "the prompt is empty"),
+            (("x", "--content", "some"), "some"),
+            (("x", "--concurrency", "0"), "concurrency"),
+        ],
+    )
+    @pytest.mark.usefixtures("models", "elsewhere")
+    def test_end_with_2(self, cli, chain, args, words):
+        """A call that cannot work ends with 2 and a message that names what is wrong."""
+        given = args if "--chain" in args else (*args, "--chain", chain)
+        done = cli("run", *given)
+        assert done.exit_code == 2
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+class TestFiles:
+    def test_every_kind_of_line(self, cli, models, asking, read_lines, lines):
+        """Strings, prompts, messages and Batch API lines are answered; bad lines named by number."""
+        source = lines(
+            '"plain"',
+            "",
+            '{"prompt": "asked", "temperature": 0, "custom_id": "p"}',
+            '{"messages": [{"role": "user", "content": "hard talk"}]}',
+            '{"custom_id": "b", "method": "POST", "url": "/v1/chat/completions", '
+            '"body": {"model": "x", "messages": [{"role": "user", "content": "batch"}]}}',
+            "{broken",
+            "[1]",
+            '{"custom_id": "u", "url": "/v1/embeddings", "body": {}}',
+            '{"url": "/v1/chat/completions", "body": 1}',
+            '{"prompt": 1}',
+            '{"question": "?"}',
+            '{"messages": []}',
+            '{"prompt": "fail"}',
+        )
+        args, out = asking
+        done = cli("run", "--input", source, *args, "--system", "s")
+        found = {item["line"]: item for item in read_lines(out)}
+        assert sorted(found) == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
+        assert {n: found[n]["tier"] for n in (1, 3, 4, 5)} == {
+            1: "nano", 3: "nano", 4: "big", 5: "nano",
+        }  # fmt: skip
+        assert (found[3]["custom_id"], found[5]["custom_id"]) == ("p", "b")
+        for number, words in {
+            6: "line 6: this is no JSON",
+            7: "line 7: expected a JSON string or object, got list",
+            8: "/v1/embeddings",
+            9: "body is no object",
+            10: "prompt is 1",
+            11: "neither prompt, messages nor body",
+            12: "line 12: messages is []",
+            13: "the provider says no",
+        }.items():
+            assert words in found[number]["error"]
+            assert words in done.stderr
+        asked = [call.payload for call in models.calls]
+        assert all(payload["messages"][0]["content"] == "s" for payload in asked)
+        assert done.exit_code == 1
+        assert "12: 4 answered, 8 failed" in done.stdout
+
+    @pytest.mark.usefixtures("models")
+    def test_the_summary_adds_up(self, cli, asking, read_lines, lines):
+        """The summary's cost and saving equal the sums over the lines, to the last digit."""
+        source = lines('"one"', '"hard two"', '"three more words"', '"fail"')
+        args, out = asking
+        done = cli("run", "--input", source, *args, "--json")
+        summary = json.loads(done.stdout)["summary"]
+        items = read_lines(out)
+        assert Decimal(summary["cost_usd"]) == sum(Decimal(i["cost_usd"]) for i in items)
+        assert Decimal(summary["saved_usd"]) == sum(
+            Decimal(i["saved_usd"]) for i in items if i["saved_usd"]
+        )
+        assert summary["by_tier"] == {"nano": 2, "big": 1}
+        assert (summary["requests"], summary["failed"], summary["basis"]) == (4, 1, "exact")
+
+    def test_without_a_file_for_answers(self, cli, models, chain, lines):
+        """Answers go to standard output as JSON lines, the summary to standard error."""
+        done = cli("run", "--input", lines('"one"', '"two"'), "--chain", chain)
+        assert {json.loads(line)["line"] for line in done.stdout.splitlines()} == {1, 2}
+        assert "2: 2 answered" in done.stderr
+        whole = cli("run", "--input", lines('"one"'), "--chain", chain, "--json")
+        assert json.loads(whole.stdout)["results"][0]["text"] == "a proper answer to one"
+
+    def test_standard_input(self, cli, models, chain):
+        """--input - reads requests from standard input."""
+        done = cli("run", "--input", "-", "--chain", chain, input='"one"\n"two"\n')
+        assert (done.exit_code, len(done.stdout.splitlines())) == (0, 2)
+
+    def test_an_unknown_cost_stays_unknown(self, cli, models, chain, lines):
+        """One unknown cost makes the sum unknown, with a lower bound."""
+        from cascade.testing import reply
+
+        models._script["draft"]["nano"] = reply("no usage in here", input_tokens=None)
+        done = cli("run", "--input", lines('"one"', '"two"'), "--chain", chain)
+        assert "cost            unknown, at least $0" in done.stderr
+        assert "saved           unknown" in done.stderr
+
+    def test_an_account_that_cannot_pay(self, cli, models, chain, lines):
+        """After a billing stop no further request is begun."""
+        source = lines('"broke"', *['"more"'] * 50)
+        done = cli("run", "--input", source, "--chain", chain, "--concurrency", 1)
+        assert done.exit_code == 1
+        assert len(models.calls) == 1
+        assert "cannot pay" in done.stderr
+
+    def test_a_scorer_that_breaks_the_engine(self, cli, chain, lines, monkeypatch):
+        """An exception nobody foresaw fails its line only; a configuration error ends the run."""
+
+        def boom(self, asked, **_):
+            if "bad" in str(asked):
+                raise RuntimeError("boom")
+            raise ConfigError("no key")
+
+        monkeypatch.setattr(Cascade, "complete", boom)
+        done = cli("run", "--input", lines('"bad"'), "--chain", chain)
+        assert (done.exit_code, "line 1: RuntimeError: boom" in done.stderr) == (1, True)
+        done = cli("run", "--input", lines('"x"', '"y"'), "--chain", chain)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.count("no key") == 1
+
+    def test_large_files_are_not_read_ahead(self, models, chain, lines, tmp_path):
+        """No more lines are taken on than can be under way."""
+        from cascade.cli.pool import Stop, run_all
+
+        taken = []
+
+        def work():
+            for number in range(100):
+                taken.append(number)
+                yield number
+
+        results = run_all(work(), lambda n: n, concurrency=3, stop=Stop())
+        next(results)
+        assert len(taken) <= 4
+        assert max(results) == 99
+
+
+class TestProcesses:
+    """What only a process of its own can show."""
+
+    def test_finished_work_survives_an_interrupt(self, process, chain, lines, tmp_path, read_lines):
+        """Ctrl-C waits for what is under way, keeps it, prints a summary and exits with 130."""
+        out, place = tmp_path / "out.jsonl", tmp_path / "t.db"
+        source = lines('"quick"', *['"slow"'] * 20)
+        args = ("--chain", chain, "--output", out, "--store", place, "--concurrency", 2)
+        run = process("run", "--input", source, *args)
+        _wait_for(lambda: out.exists() and out.read_text().count("\n") >= 1)
+        run.send_signal(signal.SIGINT)
+        stdout, stderr = run.communicate(timeout=30)
+        assert run.returncode == 130, stderr
+        kept = read_lines(out)
+        assert 1 <= len(kept) <= 5
+        assert f"{len(kept)}: {len(kept)} answered" in stdout
+        assert "interrupted" in stderr
+        assert "Traceback" not in stderr
+        with TraceStore(place) as store:
+            assert store.count() == len(kept)
+
+    def test_a_second_interrupt_leaves_at_once(self, process, chain, lines, tmp_path, read_lines):
+        """A second Ctrl-C does not wait for a call that hangs; finished work is still kept."""
+        out = tmp_path / "out.jsonl"
+        source = lines('"quick"', '"stuck"')
+        run = process("run", "--input", source, "--chain", chain, "--output", out)
+        _wait_for(lambda: out.exists() and out.read_text().count("\n") >= 1)
+        for _ in range(2):
+            run.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        _, stderr = run.communicate(timeout=20)
+        assert run.returncode == 130, stderr
+        assert len(read_lines(out)) == 1
+
+    def test_an_interrupted_prompt_is_booked(self, process, chain, tmp_path):
+        """Ctrl-C during a single request exits with 130 and keeps its trace."""
+        place = tmp_path / "t.db"
+        run = process("run", "stuck", "--chain", chain, "--store", place)
+        _wait_for(place.exists)
+        time.sleep(1.0)
+        run.send_signal(signal.SIGINT)
+        _, stderr = run.communicate(timeout=20)
+        assert (run.returncode, "Traceback" in stderr) == (130, False), stderr
+        with TraceStore(place) as store:
+            assert store.list()[0].status == "cancelled"
+
+    def test_exit_codes(self, process, chain):
+        """The process ends with 0, 1 or 2 as documented, without tracebacks."""
+        fine = process("run", "hi", "--chain", chain)
+        wrong = process("run", "--chain", chain)
+        unknown = process("trace", "show", "zz", "--store", "none.db")
+        assert fine.communicate(timeout=30)[0] == "this is a long answer to hi\n"
+        assert "error: give either" in wrong.communicate(timeout=30)[1]
+        assert "no trace store" in unknown.communicate(timeout=30)[1]
+        assert (fine.returncode, wrong.returncode, unknown.returncode) == (0, 2, 2)
+
+
+def _wait_for(condition, timeout_s=20):
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.02)
+
+
+def test_a_warning_is_one_line(process, tmp_path):
+    """A model near its end is warned about in one line, without source code."""
+    run = process("run", "hi")
+    _, stderr = run.communicate(timeout=30)
+    assert all(
+        line.startswith(("warning: ", "error: ", "accepted")) for line in stderr.splitlines()
+    )
+    assert sys.executable not in stderr
