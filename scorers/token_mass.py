@@ -2,7 +2,8 @@
 
 Models return fewer alternatives than were asked, one, or none (GPT-5.x lists only tokens with real
 mass). So nothing here counts on a number of alternatives, and mass that is not listed is never
-assumed to be on the side of the answer: the results are lower bounds, exact for complete lists.
+assumed to be on the side of the answer. An alternative that is not listed is no likelier than the
+least likely one that is; that bounds what a label missing from the list can hold.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def label_share(
     Returns:
         A number in [0, 1]. An alternative belongs to the labels that it begins. Where the chosen
         token begins several, the following tokens decide; another alternative that begins several
-        is split evenly. Mass on no label is left out; unlisted mass counts as other labels'.
+        is split evenly. Mass on no label is left out. Labels that no alternative begins count
+        against the answer with the most they can hold: the smallest listed mass each, and the
+        unlisted mass together.
         `None` where the tokens do not spell the chosen label.
     """
     possible = list(labels)
@@ -82,16 +85,20 @@ def label_share(
         if not spelled and not normal_label(token.token):
             continue  # quotes and white space before the label
         options, unlisted = _options(token)
-        total, rest, own = unlisted, 0.0, 0.0
+        total, rest, own = 0.0, 0.0, 0.0
+        seen: set[str] = set()
         for place, (text, mass) in enumerate(options):
             begun = _begun(spelled + text, possible)
             if not begun:
                 continue
+            seen.update(begun)
             total += mass
             if place == 0:
                 own = mass
             elif chosen in begun:
                 rest += mass / len(begun)
+        smallest = min(mass for _, mass in options)
+        total += min(unlisted, smallest * (len(possible) - len(seen)))
         spelled += token.token
         possible = _begun(spelled, possible)
         if chosen not in possible:
