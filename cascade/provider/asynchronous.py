@@ -17,7 +17,7 @@ from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
 from cascade.core.wishes import ModelCall
 from cascade.provider.base import ModelsBase, StreamedCall
-from cascade.provider.exchange import Chunks, Exchange
+from cascade.provider.exchange import Exchange
 from cascade.provider.retry import retrying
 
 __all__ = ["AsyncOpenAIModels", "AsyncStream"]
@@ -52,7 +52,7 @@ class AsyncOpenAIModels(ModelsBase):
                 async with asyncio.timeout(exchange.timeout_s), AsyncBody() as body:
                     async for data in await body.of(exchange):
                         exchange.take(data)
-                exchange.end()
+                exchange.settle()
             if not exchange.may_resend():
                 return exchange.settled
 
@@ -70,13 +70,14 @@ class AsyncOpenAIModels(ModelsBase):
     async def _open_once(self, call: ModelCall, client: Any) -> CallFailure | Opened:
         while True:
             exchange = self._exchange(call, client, stream=True)
-            first: Chunks = []
+            first: list[Mapping[str, Any]] = []
             async with AsyncExitStack() as stack:
                 body = await stack.enter_async_context(AsyncBody())
                 with exchange.opening():
                     async with asyncio.timeout(exchange.timeout_s):
                         async for data in await body.of(exchange):
-                            first += exchange.take(data)
+                            exchange.take(data)
+                            first += exchange.opening_chunks()
                             if exchange.begun or exchange.done:
                                 break
                 if exchange.result is None:
@@ -127,7 +128,7 @@ class AsyncBody:
                 await self._response.aclose()
 
 
-Opened = tuple[Exchange, AsyncBody, Chunks]
+Opened = tuple[Exchange, AsyncBody, list[Mapping[str, Any]]]
 
 
 class AsyncStream(StreamedCall):
@@ -146,13 +147,18 @@ class AsyncStream(StreamedCall):
         exchange, body, first = opened
         async with body:
             with exchange:
-                if first:
+                if exchange.begun:
                     exchange.shown()
-                for chunk in first:
+                    for chunk in first:
+                        yield chunk
+                for chunk in exchange.chunks():
                     yield chunk
                 while not exchange.done and (data := await body.next(exchange.left_s)) is not None:
-                    for chunk in exchange.take(data):
+                    exchange.take(data)
+                    for chunk in exchange.chunks():
                         yield chunk
-                for chunk in exchange.end():
+                exchange.close()
+                for chunk in exchange.chunks():
                     yield chunk
+                exchange.settle()
         self.outcome = exchange.result

@@ -7,8 +7,9 @@ what was sent may have been billed.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -27,14 +28,12 @@ from cascade.wire.assembler import ChunkAssembler
 from cascade.wire.chat import MalformedReply, decode, read_reply
 from cascade.wire.sse import EventDecoder
 
-__all__ = ["Chunks", "Exchange"]
+__all__ = ["Exchange"]
 
 PATH = "/chat/completions"
 
 MAX_DOWNGRADES = 4
 """Different parameters that one call may have to give up before it goes through."""
-
-Chunks = list[Mapping[str, Any]]
 
 
 class Exchange:
@@ -76,6 +75,7 @@ class Exchange:
         self._events: EventDecoder | None = EventDecoder() if stream else None
         self._assembler = ChunkAssembler()
         self._received: list[bytes] = []
+        self._pending: deque[bytes] = deque()
         self._reading = False
         self._shown = False
         self._request_id: str | None = None
@@ -114,37 +114,57 @@ class Exchange:
         if "json" in kind or "html" in kind:
             self._events = None  # whatever was asked for, this is no stream of events
 
-    def take(self, data: bytes) -> Chunks:
+    def take(self, data: bytes) -> None:
         """Take in a piece of the response's body.
 
-        Returns:
-            The chunks of a streamed answer that it completes, for the reader.
-
         Raises:
-            MalformedReply: it is no chunk, or an error frame.
             TimeoutError: the try has taken too long, or the request's deadline has passed.
         """
         self._check_time()
         if self._events is None:
             self._received.append(data)
-            return []
-        return self._read(self._events.feed(data))
+        else:
+            self._pending.extend(self._events.feed(data))
 
-    def end(self) -> Chunks:
-        """The body has ended: settle what it was; the chunks are as in `take`.
+    def chunks(self) -> Iterator[Mapping[str, Any]]:
+        """The chunks of a streamed answer that have come and were not given yet.
+
+        Raises:
+            MalformedReply: one is no chunk, or an error frame.
+        """
+        while self._pending and not self.done:
+            event = self._pending.popleft()
+            if event.startswith(b"[DONE]"):
+                self.done = True
+                return
+            chunk = self._assembler.feed(decode(event, "a stream event"))
+            if chunk is not None:
+                yield chunk
+
+    def opening_chunks(self) -> Iterator[Mapping[str, Any]]:
+        """The chunks up to the first that carries something."""
+        for chunk in self.chunks():
+            yield chunk
+            if self.begun:
+                return
+
+    def close(self) -> None:
+        """The body has ended: `chunks` may hold a last one."""
+        if self._events is not None:
+            self._pending.extend(self._events.end())
+
+    def settle(self) -> None:
+        """Everything has been read: make it the reply.
 
         Raises:
             MalformedReply: it holds no answer, or broke off before its end.
         """
-        last: Chunks = []
         if self._events is None:
             self.result = read_reply(decode(b"".join(self._received)))
-        else:
-            last = [] if self.done else self._read(self._events.end())
-            if not self.done and self._assembler.finish_reason is None:
-                raise MalformedReply("the stream ended before its finish reason")
-            self.result = read_reply(self._assembler.body())
-        return last
+            return
+        if not self.done and self._assembler.finish_reason is None:
+            raise MalformedReply("the stream ended before its finish reason")
+        self.result = read_reply(self._assembler.body())
 
     @property
     def begun(self) -> bool:
@@ -168,19 +188,6 @@ class Exchange:
     def shown(self) -> None:
         """From now on the caller has seen text, so a failure can no longer be retried."""
         self._shown = True
-
-    def _read(self, events: list[bytes]) -> Chunks:
-        found: Chunks = []
-        for event in events:
-            if self.done:
-                break
-            if event.startswith(b"[DONE]"):
-                self.done = True
-                break
-            chunk = self._assembler.feed(decode(event, "a stream event"))
-            if chunk is not None:
-                found.append(chunk)
-        return found
 
     def _is_late(self) -> bool:
         return self.call.deadline is not None and self.clock() >= self.call.deadline
@@ -250,6 +257,8 @@ class Exchange:
     def _write(self, result: Reply | CallFailure | None) -> None:
         reply = result if isinstance(result, Reply) else None
         failure = result if isinstance(result, CallFailure) else None
+        with suppress(MalformedReply):  # what came and was not shown counts all the same
+            deque(self.chunks(), maxlen=0)
         usage, estimated = self._usage_of(reply)
         if reply is not None and self._notes:
             self.result = reply = replace(reply, notes=reply.notes + self._notes)

@@ -13,7 +13,7 @@ from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
 from cascade.core.wishes import ModelCall
 from cascade.provider.base import ModelsBase, StreamedCall
-from cascade.provider.exchange import Chunks, Exchange
+from cascade.provider.exchange import Exchange
 from cascade.provider.retry import retrying
 
 __all__ = ["OpenAIModels", "SyncStream"]
@@ -52,7 +52,7 @@ class OpenAIModels(ModelsBase):
             with exchange, Body() as body:
                 for data in body.of(exchange):
                     exchange.take(data)
-                exchange.end()
+                exchange.settle()
             if not exchange.may_resend():
                 return exchange.settled
 
@@ -70,12 +70,13 @@ class OpenAIModels(ModelsBase):
     def _open_once(self, call: ModelCall, client: Any) -> CallFailure | Opened:
         while True:
             exchange = self._exchange(call, client, stream=True)
-            first: Chunks = []
+            first: list[Mapping[str, Any]] = []
             with ExitStack() as stack:
                 body = stack.enter_context(Body())
                 with exchange.opening():
                     for data in body.of(exchange):
-                        first += exchange.take(data)
+                        exchange.take(data)
+                        first += exchange.opening_chunks()
                         if exchange.begun or exchange.done:
                             break
                 if exchange.result is None:
@@ -121,7 +122,7 @@ class Body:
         self.close()
 
 
-Opened = tuple[Exchange, Body, Chunks]
+Opened = tuple[Exchange, Body, list[Mapping[str, Any]]]
 
 
 class SyncStream(StreamedCall):
@@ -139,10 +140,14 @@ class SyncStream(StreamedCall):
             return
         exchange, body, first = opened
         with body, exchange:
-            if first:
+            if exchange.begun:
                 exchange.shown()
-            yield from first
+                yield from first
+            yield from exchange.chunks()
             while not exchange.done and (data := next(body.rest, None)) is not None:
-                yield from exchange.take(data)
-            yield from exchange.end()
+                exchange.take(data)
+                yield from exchange.chunks()
+            exchange.close()
+            yield from exchange.chunks()
+            exchange.settle()
         self.outcome = exchange.result

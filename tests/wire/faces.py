@@ -21,25 +21,32 @@ PRICE = Price.of(input="1", output="2")
 class Face:
     """A cascade, sync or async, driven from a plain function.
 
+    Args:
+        runner: whether it brings its own event loop, for tests that are plain functions.
+
     Attributes:
         waits: the pauses between tries, in seconds; nobody sleeps.
         traces: every closed trace.
     """
 
-    def __init__(self, kind, tiers, *, client="default", key=KEY, base_url=None, **settings):
+    def __init__(
+        self, kind, tiers, *, client="default", key=KEY, base_url=None, runner=True, **settings
+    ):
         self.kind = kind
         self.waits = []
         self.traces = []
-        self.runner = asyncio.Runner() if kind == "async" else None
+        self.runner = asyncio.Runner() if kind == "async" and runner else None
         self.clock = settings.get("clock")
         if client == "default":
-            sdk = openai.AsyncOpenAI if self.runner else openai.OpenAI
+            sdk = openai.AsyncOpenAI if kind == "async" else openai.OpenAI
             client = sdk(api_key=key, base_url=base_url)
         self.client = client
-        room = AsyncOpenAIModels if self.runner else OpenAIModels
+        room = AsyncOpenAIModels if kind == "async" else OpenAIModels
         timing = {"clock": self.clock} if self.clock else {}
-        self.models = room(client, sleep=self._awaited if self.runner else self._slept, **timing)
-        engine = AsyncCascade if self.runner else Cascade
+        self.models = room(
+            client, sleep=self._awaited if kind == "async" else self._slept, **timing
+        )
+        engine = AsyncCascade if kind == "async" else Cascade
         self.llm = engine(tiers, models=self.models, observers=[self.traces.append], **settings)
 
     def _slept(self, seconds):
