@@ -1,0 +1,119 @@
+"""Requests: what cannot be sent is refused with the path of the culprit."""
+
+from __future__ import annotations
+
+import pytest
+
+from cascade import Request, RequestError
+
+USER = {"role": "user", "content": "hello"}
+CYCLE = []
+CYCLE.append(CYCLE)
+
+
+@pytest.mark.parametrize(
+    ("asked", "params", "words"),
+    [
+        ("", {}, ["prompt is empty", "nothing to ask"]),
+        ([], {}, ["messages is []", "at least one message"]),
+        ({}, {}, ["messages is None", "at least one message"]),
+        ({"messages": "hi"}, {}, ["messages is 'hi'", "at least one message"]),
+        (5, {}, ["a prompt (str), a list of messages or a wire payload", "int 5"]),
+        (["hello"], {}, ["messages[0] is 'hello'", "mapping with a 'role'"]),
+        ([USER, {"content": "x"}], {}, ["messages[1] is {'content': 'x'}", "'role'"]),
+        ([USER, {"role": 5}], {}, ["messages[1]", "'role'"]),
+        ("x", {"n": 2}, ["n=2", "one answer at a time", "call again"]),
+        ("x", {"stream": True}, ["stream=True", "call .stream(...)"]),
+        ("x", {"stop": {"a"}}, ["payload['stop']: set {'a'}", "plain dicts"]),
+        ("x", {"tools": [{"f": {"deep": object}}]}, ["payload['tools'][0]['f']['deep']: type"]),
+        ("x", {"temperature": float("nan")}, ["payload['temperature']: float nan", "finite"]),
+        ("x", {"temperature": float("inf")}, ["payload['temperature']: float inf"]),
+        ("x", {"labels": {(1, 2): "x"}}, ["payload['labels']: dict {(1, 2)", "as JSON"]),
+        ("x", {"stop": CYCLE}, ["payload['stop']", "as JSON"]),
+        ("half \ud83d", {}, ["payload['messages'][0]['content']", "not valid Unicode"]),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_sent_is_refused(asked, params, words):
+    """The message names the part at fault by its path, what was expected, and the way out."""
+    with pytest.raises(RequestError) as caught:
+        Request.build(asked, params)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"when": object()}, "metadata['when']: object"),
+        ({"score": float("nan")}, "metadata['score']: float nan"),
+        ("label", "metadata is 'label': expected a mapping"),
+    ],
+)
+def test_labels_must_fit_in_a_trace(metadata, words):
+    """Labels that JSON cannot hold are refused before anything is asked."""
+    with pytest.raises(RequestError) as caught:
+        Request.build("x", metadata=metadata)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "asked", ["hello", [USER], (USER,), {"messages": [USER]}, iter([USER])], ids=repr
+)
+def test_every_form_of_asking_is_one_request(asked):
+    """A prompt, messages and a payload of the same content are the same request."""
+    request = Request.build(asked)
+    assert request.payload == {"messages": [USER]}
+    assert request.messages == [USER]
+    assert request.size_bytes == len('{"messages": [{"role": "user", "content": "hello"}]}')
+
+
+def test_parameters_pass_through_and_win():
+    """Unknown parameters stay; `None` and `stream=False` go; keywords win over the payload."""
+    request = Request.build(
+        {"messages": [USER], "model": "gpt-5.5", "seed": 1, "stop": "x", "stream": False},
+        {"seed": 2, "stop": None, "brand_new": [1], "extra_body": {"even_newer": 3}, "n": 1},
+    )
+    assert request.payload == {
+        "messages": [USER], "seed": 2, "brand_new": [1], "even_newer": 3, "n": 1,
+    }  # fmt: skip
+    assert request.requested_model == "gpt-5.5"
+
+
+def test_headers_are_sent_and_never_kept():
+    """Headers and query go to the transport, not into the payload that is stored."""
+    request = Request.build("x", {"extra_headers": {"key": "secret"}, "extra_query": None})
+    assert request.options == {"extra_headers": {"key": "secret"}}
+    assert "extra_headers" not in request.payload
+    assert "secret" not in repr(request)
+
+
+def test_a_request_never_changes():
+    """What the caller changes later is not in the request, nor in the trace that shows it."""
+    messages, labels = [dict(USER)], {"user": ["ann"]}
+    request = Request.build({"messages": messages}, metadata=labels)
+    messages[0]["content"] = "changed"
+    messages.append(USER)
+    labels["user"].append("bob")
+    assert request.payload == {"messages": [USER]}
+    assert request.metadata == {"user": ["ann"]}
+
+
+def test_a_request_is_extended():
+    """Further parameters and labels make a new request; none give the same one."""
+    base = Request.build(
+        {"messages": [USER], "model": "m", "seed": 1}, {"extra_headers": {"a": "b"}},
+        metadata={"one": 1},
+    )  # fmt: skip
+    assert base.extended({}) is base
+    more = base.extended({"seed": 2, "stop": "."}, metadata={"two": 2})
+    assert more.payload == {"messages": [USER], "seed": 2, "stop": "."}
+    assert (more.requested_model, more.options) == ("m", base.options)
+    assert more.metadata == {"one": 1, "two": 2}
+    with pytest.raises(RequestError, match="n=3"):
+        base.extended({"n": 3})
+
+
+def test_a_model_that_is_no_text_is_not_kept():
+    """Only a model's name is shown in the trace."""
+    assert Request.build("x", {"model": 5}).requested_model is None
