@@ -1,0 +1,187 @@
+"""Real connections to a server on this machine: refused, dropped, cut, silent, slow."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+
+import fake_openai as fake
+import pytest
+from faces import PRICE, one
+from fake_openai import completion, text_chunks
+from server import Server, answers, cuts, drips, drops, hangs, head, streams
+
+from cascade import AsyncCascade, Cascade, Tier
+from cascade.core.tier import Endpoint, Retry
+from cascade.errors import CallRefused, ChainExhausted, DeadlineExceeded, StreamInterrupted
+from cascade.testing import NetworkBlocked
+
+pytestmark = pytest.mark.loopback
+
+TEXTS = ("Pa", "ris", ".")
+EVENTS = [fake.sse([item], done=False) for item in text_chunks(*TEXTS)]
+
+
+def tries(trace):
+    return [(charge.outcome, charge.cost_usd) for charge in trace.charges]
+
+
+def test_a_refused_connection_costs_nothing(face):
+    """Nothing was sent, so the cost is known: zero."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+    with pytest.raises(ChainExhausted) as caught:
+        face(one(retry=Retry(max_tries=2)), base_url=url).complete()
+    assert tries(caught.value.trace) == [("unreachable", 0)] * 2
+    assert caught.value.trace.cost_usd == 0
+
+
+BAD = {
+    "dropped": (drops, "connection"),
+    "cut": (cuts, "connection"),
+    "silent": (hangs(), "timeout"),
+    "silent after the head": (hangs(head(length=50)), "timeout"),
+    "dripping": (drips, "timeout"),
+}
+
+
+@pytest.mark.parametrize(("behaviour", "kind_of"), BAD.values(), ids=BAD)
+def test_an_answer_that_does_not_arrive(face, behaviour, kind_of):
+    """What was sent may have been billed: every try is in the trace with an unknown cost."""
+    patience_s = 0.15 if kind_of == "timeout" else 30
+    with Server(behaviour) as server:
+        used = face(one(retry=Retry(max_tries=2), timeout_s=patience_s), base_url=server.url)
+        with pytest.raises(ChainExhausted) as caught:
+            used.complete()
+        assert server.requests == 2
+    assert tries(caught.value.trace) == [(kind_of, None)] * 2
+
+
+@pytest.mark.parametrize("behaviour", [drops, cuts])
+def test_a_second_try_gets_the_answer(face, behaviour):
+    """A broken connection is tried again on the same tier, over a new one."""
+    with Server(behaviour, answers(completion())) as server:
+        result = face(one(retry=Retry(max_tries=2)), base_url=server.url).complete()
+    assert result.text == "Paris"
+    assert [outcome for outcome, _ in tries(result.trace)] == ["connection", "ok"]
+    assert result.trace.charges[1].request_id == "req_1"
+
+
+@pytest.mark.parametrize("behaviour", [hangs(), drips])
+def test_a_deadline_cuts_a_call_short(face, behaviour):
+    """The request ends at its deadline with an unknown cost, whatever the tier would wait."""
+    with Server(behaviour) as server:
+        used = face(one(retry=Retry(max_tries=3)), base_url=server.url, deadline_s=0.15)
+        with pytest.raises(DeadlineExceeded) as caught:
+            used.complete()
+    assert tries(caught.value.trace) == [("deadline", None)]
+
+
+def test_connections_are_used_again(face):
+    """Calls one after the other share a connection."""
+    with Server(answers(completion())) as server:
+        used = face(one(), base_url=server.url)
+        for _ in range(3):
+            used.complete()
+        assert (server.requests, server.connections) == (3, 1)
+        used.run(used.client.close())
+
+
+def test_a_stream_over_a_real_connection(face):
+    """Events pass in order, wherever the network cuts them."""
+    data = b"".join(EVENTS) + b"data: [DONE]\n\n"
+    pieces = [data[place : place + 7] for place in range(0, len(data), 7)]
+    with Server(streams(*pieces)) as server:
+        stream, chunks = face(one(), base_url=server.url).stream()
+    assert [chunk.wire for chunk in chunks][:-1] == text_chunks(*TEXTS)[:-1]
+    assert stream.trace.basis == "exact"
+
+
+CUT = {
+    "cut": streams(*EVENTS[:3], ends=False),
+    "silent": hangs(
+        head("text/event-stream") + f"{len(EVENTS[1]):x}\r\n".encode() + EVENTS[1] + b"\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("behaviour", CUT.values(), ids=CUT)
+def test_a_stream_cut_on_the_wire(face, behaviour):
+    """Text was shown: the stream is interrupted and its cost estimated."""
+    with Server(behaviour) as server:
+        used = face(one(retry=Retry(max_tries=3), timeout_s=0.15), base_url=server.url)
+        with pytest.raises(StreamInterrupted) as caught:
+            used.stream()
+        assert server.requests == 1
+    (charge,) = caught.value.trace.charges
+    assert (charge.outcome, charge.basis) == ("interrupted", "estimated")
+
+
+@pytest.mark.parametrize("behaviour", [drops, hangs(), hangs(head("text/event-stream")), drips])
+def test_a_stream_that_does_not_begin_is_retried(face, behaviour):
+    """Until text is shown a stream is tried again like any call."""
+    with Server(behaviour, streams(*EVENTS)) as server:
+        used = face(one(retry=Retry(max_tries=2), timeout_s=1), base_url=server.url)
+        stream, chunks = used.stream()
+    assert "".join(chunk.text for chunk in chunks) == "Paris."
+    assert len(stream.trace.charges) == 2
+    assert stream.trace.cost_usd is None
+
+
+def test_a_reader_who_stops_frees_the_connection(face):
+    """Stopping early closes the connection instead of leaving the server writing."""
+    first = hangs(
+        head("text/event-stream") + f"{len(EVENTS[1]):x}\r\n".encode() + EVENTS[1] + b"\r\n"
+    )
+    with Server(first, answers(completion())) as server:
+        used = face(one(), base_url=server.url)
+        stream, _ = used.read_some(1)
+        assert stream.trace.status == "cancelled"
+        assert used.complete().text == "Paris"
+        assert server.connections == 2
+
+
+def test_a_header_no_server_may_see(face):
+    """A line break in a header is refused before anything is sent."""
+    with Server(answers(completion())) as server:
+        used = face(one(retry=Retry(max_tries=3)), base_url=server.url)
+        with pytest.raises(CallRefused) as caught:
+            used.complete(extra_headers={"X-Note": "two\r\nlines"})
+        assert server.requests == 0
+    assert tries(caught.value.trace) == [("invalid", 0)]
+
+
+def test_a_cascade_closes_what_it_opened(kind):
+    """Closing a cascade closes the clients it made for itself: no connection is left over."""
+    with Server(answers(completion())) as server:
+        tiers = [Tier("llama", price=PRICE, client=Endpoint(server.url))]
+
+        async def use():
+            async with AsyncCascade(tiers) as llm:
+                return await llm.complete("q")
+
+        if kind == "sync":
+            with Cascade(tiers) as llm:
+                result = llm.complete("q")
+        else:
+            result = asyncio.run(use())
+        gc.collect()
+    assert result.text == "Paris"
+
+
+def test_closing_before_the_first_call(kind):
+    """A cascade that never called anyone has nothing to close."""
+    if kind == "sync":
+        Cascade(one()).close()
+    else:
+        asyncio.run(AsyncCascade(one()).close())
+
+
+def test_another_host_is_out_of_reach(face):
+    """The guard of this suite is loud: a real connection is an error, not a failed tier."""
+    used = face(one(), base_url="http://192.0.2.1/v1")
+    with pytest.raises(BaseException) as caught:
+        used.complete()
+    assert NetworkBlocked.__name__ in repr(caught.value)
+    assert tries(used.traces[0]) == [("unreachable", 0)]
