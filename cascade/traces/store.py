@@ -7,7 +7,7 @@ microseconds, because a background thread writes; `cascade.traces.writer` says w
 from __future__ import annotations
 
 import os
-import weakref
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -40,6 +40,7 @@ from sqlalchemy.pool import NullPool
 from cascade.core.trace import Content, Status, Trace
 from cascade.errors import ConfigError, StoreError, TraceError
 from cascade.traces.content import check_content, redact
+from cascade.traces.forks import ForkGate, watch_forks
 from cascade.traces.migrations import migrate
 from cascade.traces.row import TraceRow
 from cascade.traces.schema import charge_rows, charges, trace_row, traces, utc
@@ -108,12 +109,12 @@ class TraceStore:
         self._engine = _engine(self._url)
         self._reader = self._engine.execution_options(cascade_read=True)
         self._connection: Connection | None = None  # the writer's, while there is work
-        self._inherited: Connection | None = None
+        self._gate = ForkGate()
+        watch_forks(self)
         self._open()
         self._writer: Writer[Trace] = Writer(
             self._write, self._rest, queue_size=queue_size, name=f"trace store {self.where}"
         )
-        _forget_at_fork(self)
 
     def __repr__(self) -> str:
         return f"TraceStore({self.where!r}, content={self.content!r})"
@@ -272,7 +273,7 @@ class TraceStore:
     def _open(self) -> None:
         """Bring the tables up to date; beginning to write shows whether that is possible."""
         try:
-            with self._engine.begin() as connection:
+            with self._gate, self._engine.begin() as connection:
                 migrate(connection)
         except StoreError as error:
             raise StoreError(f"{self.where}: {error}") from None
@@ -284,7 +285,7 @@ class TraceStore:
         """A connection that sees what this process saved before."""
         self._writer.wait(READ_WAIT_S)
         try:
-            with self._reader.connect() as connection:
+            with self._gate, self._reader.connect() as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise _explained(self.where, error) from error
@@ -303,7 +304,8 @@ class TraceStore:
                 rows[trace.id] = (trace_row(kept), charge_rows(kept))
             except Exception as error:  # noqa: BLE001  whatever it holds; reported by flush()
                 errors.append(error)
-        return errors + self._insert(rows)
+        with self._gate:
+            return errors + self._insert(rows)
 
     def _insert(self, rows: Rows) -> Errors:
         try:
@@ -312,10 +314,10 @@ class TraceStore:
             with self._connection.begin():
                 _replace(self._connection, rows)
         except OperationalError as error:  # locked, full, gone: the writer tries the batch again
-            self._rest()
+            self._close_connection()
             raise StoreError(str(error.orig)) from error
         except (SQLAlchemyError, ValueError) as error:  # the database refuses one of the rows
-            self._rest()
+            self._close_connection()
             if len(rows) <= 1:
                 return [error]
             half = len(rows) // 2
@@ -324,27 +326,31 @@ class TraceStore:
         return []
 
     def _rest(self) -> None:
-        """Close the writer's connection; the next batch opens another."""
+        """Close the writer's connection while there is no work."""
+        with self._gate:
+            self._close_connection()
+
+    def _close_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(SQLAlchemyError):  # it was broken: that is why it is closed
                 connection.close()
 
-    def _forget_connections(self) -> None:
-        """In a forked child: leave the parent's connections alone, neither used nor closed."""
-        self._inherited, self._connection = self._connection, None
+    # Forks; see `cascade.traces.forks` ----------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Close the writer's connection; no other is opened until the fork is over."""
+        self._gate.shut()
+        self._close_connection()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._gate.open()
+
+    def after_fork_in_child(self) -> None:
+        """Begin with connections of its own; pooled ones of another database stay the parent's."""
+        self._gate.renew()
         self._engine.dispose(close=False)
-
-
-def _forget_at_fork(store: TraceStore) -> None:
-    store_or_none = weakref.ref(store)
-
-    def in_child() -> None:
-        store = store_or_none()
-        if store is not None:
-            store._forget_connections()  # noqa: SLF001  its own module
-
-    os.register_at_fork(after_in_child=in_child)
 
 
 def _replace(connection: Connection, rows: Rows) -> None:
@@ -413,9 +419,11 @@ def _shown(url: URL) -> str:
 
 def _engine(url: URL) -> Engine:
     is_sqlite = url.get_backend_name() == "sqlite"
-    # A connection that outlives its use would be shared with a forked child, which SQLite forbids;
-    # opening one costs a fraction of a millisecond.
-    options: dict[str, Any] = {"poolclass": NullPool} if is_sqlite else {"pool_pre_ping": True}
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if is_sqlite:
+        # No pool: a connection must not outlive its use, see `cascade.traces.forks`; opening one
+        # costs a fraction of a millisecond. A fork closes the writer's from its own thread.
+        options = {"poolclass": NullPool, "connect_args": {"check_same_thread": False}}
     try:
         engine = create_engine(url, hide_parameters=True, **options)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
@@ -429,13 +437,22 @@ def _engine(url: URL) -> Engine:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     """Write-ahead log, so that reading never waits for writing; referential integrity is opt-in."""
     connection.isolation_level = None  # the driver begins no transactions of its own
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}",  # first: the next one may have to wait
-        "journal_mode = WAL",
-        "synchronous = NORMAL",  # safe against crashes; a power cut may cost the last moments
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    _use_write_ahead_log(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last moments
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_write_ahead_log(connection: Any) -> None:
+    """Switch a new file over; two that do so at once get "locked" without any waiting."""
+    end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except connection.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
