@@ -94,6 +94,11 @@ def chain_from_dict(
     tables = data.get("tier")
     if not isinstance(tables, list) or not tables:
         raise ConfigError(f"{where}: no [[tier]] table; a chain needs at least one")
+    name, unpriced = data.get("name", "chain"), data.get("allow_unknown_prices", False)
+    if not isinstance(name, str):
+        raise ConfigError(f"{where}: name {name!r} is no text")
+    if not isinstance(unpriced, bool):
+        raise ConfigError(f"{where}: allow_unknown_prices={unpriced!r}; expected true or false")
     reader = _Reader(folder or Path())
     tiers = tuple(
         reader.tier(table, f"{where}: tier {number}") for number, table in enumerate(tables, 1)
@@ -101,8 +106,8 @@ def chain_from_dict(
     return Chain(
         tiers,
         policy=_build(Policy, data.get("policy", {}), f"{where}: policy"),
-        name=data.get("name", "chain"),
-        allow_unknown_prices=bool(data.get("allow_unknown_prices", False)),
+        name=name,
+        allow_unknown_prices=unpriced,
         today=datetime.now(UTC).date(),
     )
 
@@ -165,33 +170,27 @@ class _Reader:
     def scorer(self, table: object, where: str) -> Any:
         settings = dict(_mapping(table, where))
         name = settings.pop("use", None)
-        known = registered_scorers()
-        if name not in known:
-            raise ConfigError(
-                f"{where}: use={name!r} is no registered scorer{_nearest(str(name), known)}; "
-                f"there are {', '.join(sorted(known)) or 'none: is the package installed?'}"
-            )
-        build = known[name].load()
-        parts = [
-            self.scorer(part, f"{where}.{name}[{index}]")
-            for index, part in enumerate(settings.pop("scorers", []))
-        ]
+        build = _scorer_of(name, where)
+        tables = settings.pop("scorers", [])
+        if not isinstance(tables, list):
+            raise ConfigError(f"{where}: scorers is {tables!r}: expected a list of scorer tables")
+        parts = [self.scorer(part, f"{where}.{name}[{index}]") for index, part in enumerate(tables)]
         settings = {
             key.removesuffix("_file"): self._json(value, where) if key.endswith("_file") else value
             for key, value in settings.items()
         }
-        allowed = [
-            parameter.name
-            for parameter in inspect.signature(build).parameters.values()
-            if parameter.kind is not parameter.VAR_POSITIONAL
-        ]
-        _check_keys(settings, allowed, f"{where}: scorer {name!r}")
+        parameters = inspect.signature(build).parameters.values()
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            allowed = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+            _check_keys(settings, allowed, f"{where}: scorer {name!r}")
         try:
             return build(*parts, **settings)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ConfigError(f"{where}: scorer {name!r}: {error}") from error
 
-    def _json(self, name: str, where: str) -> Any:
+    def _json(self, name: object, where: str) -> Any:
+        if not isinstance(name, str):
+            raise ConfigError(f"{where}: {name!r} is no file name")
         file = self._folder / name
         try:
             return json.loads(file.read_text(encoding="utf-8"))
@@ -199,6 +198,19 @@ class _Reader:
             raise ConfigError(f"{where}: file {str(file)!r}: {error.strerror}") from error
         except ValueError as error:
             raise ConfigError(f"{where}: file {str(file)!r} is no JSON: {error}") from error
+
+
+def _scorer_of(name: object, where: str) -> Any:
+    known = registered_scorers()
+    if not isinstance(name, str) or name not in known:
+        raise ConfigError(
+            f"{where}: use={name!r} is no registered scorer{_nearest(str(name), known)}; "
+            f"there are {', '.join(sorted(known)) or 'none: is the package installed?'}"
+        )
+    try:
+        return known[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{where}: scorer {name!r} cannot be loaded: {error}") from error
 
 
 def _price(table: object, where: str) -> Price:

@@ -63,7 +63,7 @@ class Endpoint:
     api_key_env: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.base_url.startswith(("http://", "https://")):
+        if not str(self.base_url).startswith(("http://", "https://")):
             raise ConfigError(
                 f"Endpoint: base_url {self.base_url!r} is no URL; expected http(s)://host/v1"
             )
