@@ -25,9 +25,11 @@ class ForkGate:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._inside = 0
+        self._shut = False
 
     def __enter__(self) -> Self:
         with self._changed:
+            self._changed.wait_for(lambda: not self._shut)
             self._inside += 1
         return self
 
@@ -39,16 +41,20 @@ class ForkGate:
     def shut(self) -> None:
         """Wait until nobody is inside, and let nobody in."""
         self._changed.acquire()
+        self._shut = True  # or busy threads would keep slipping in
         self._changed.wait_for(lambda: not self._inside, PATIENCE_S)
 
     def open(self) -> None:
         """Let everybody in again."""
+        self._shut = False
+        self._changed.notify_all()
         self._changed.release()
 
     def renew(self) -> None:
         """In the child, where no other thread is left: begin anew."""
         self._changed = threading.Condition()
         self._inside = 0
+        self._shut = False
 
 
 class Forking(Protocol):
