@@ -24,6 +24,7 @@ from cascade.core.scoring import (
     Needs,
     Outcome,
     Score,
+    Scorer,
     scorer_name,
 )
 from cascade.core.tier import Tier
@@ -64,7 +65,7 @@ def judge(
     if tier.scorer is None:
         attempt.end("accepted", "the last tier's answer stands" if final else "no scorer")
         return True, None
-    outcome = yield from _score(chain, tier, draft, attempt, ledger)
+    outcome = yield from _score(tier.scorer, tier, draft, attempt, ledger)
     attempt.score = record_of(scorer_name(tier.scorer), outcome)
     accepted, words = _verdict(outcome, tier, chain)
     if final and not accepted:
@@ -104,12 +105,10 @@ def _verdict(outcome: Outcome, tier: Tier, chain: Chain) -> tuple[bool, str]:
 
 
 def _score(
-    chain: Chain, tier: Tier, draft: Draft, attempt: OpenAttempt, ledger: Ledger
+    scorer: Scorer, tier: Tier, draft: Draft, attempt: OpenAttempt, ledger: Ledger
 ) -> Generator[Wish, Any, Outcome]:
     """Run the tier's scorer; its questions become model calls in the ledger."""
-    if tier.scorer is None:
-        return Failed("no scorer")
-    scoring = evaluate(tier.scorer, draft)
+    scoring = evaluate(scorer, draft)
     asks = 0
     try:
         item = next(scoring)
@@ -120,7 +119,7 @@ def _score(
             asks += 1
             if asks > MAX_ASKS:
                 return Failed(f"asked {asks} questions about one draft; {MAX_ASKS} are allowed")
-            result = yield from _answer(chain, tier, item, attempt, ledger)
+            result = yield from _answer(tier, item, attempt, ledger)
             if isinstance(result, CallFailure):
                 if result.kind in HALTS:
                     raise Halt(result)
@@ -137,7 +136,7 @@ def _score(
 
 
 def _answer(
-    chain: Chain, tier: Tier, wanted: Ask, attempt: OpenAttempt, ledger: Ledger
+    tier: Tier, wanted: Ask, attempt: OpenAttempt, ledger: Ledger
 ) -> Generator[Wish, Any, Reply | CallFailure | ScorerError]:
     """Put a scorer's question to the tier that uses the model, else to the chain's own client."""
     needs = Needs()
@@ -146,7 +145,7 @@ def _answer(
         needs = Needs(logprobs=True, top_logprobs=params.pop("top_logprobs", 0))
     payload = {"messages": list(wanted.messages), **params}
     try:
-        target = _target(chain, tier, wanted.model)
+        target = _target(ledger.chain, tier, wanted.model)
         check_messages(payload["messages"], "messages")
         as_json(payload, "payload")
     except (ConfigError, RequestError) as error:

@@ -22,6 +22,9 @@ Asked = str | Sequence[Message] | Mapping[str, Any]
 CALL_OPTIONS = ("extra_headers", "extra_query")
 """Keywords of the SDK that are not part of the body. They may hold secrets: sent, never stored."""
 
+DEEPEST = 50
+"""Levels that a message about a culprit goes down; deeper is a cycle, or hostile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -156,14 +159,14 @@ def as_json(value: object, where: str) -> bytes:
 
 def _find_culprit(value: object, where: str, depth: int = 0) -> str:
     """Path and value of the first part that JSON cannot hold."""
-    if depth < 50 and isinstance(value, Mapping):  # noqa: PLR2004  deeper is a cycle or hostile
-        for key, part in value.items():
-            if not _fits_json(part):
-                return _find_culprit(part, f"{where}[{key!r}]", depth + 1)
-    elif depth < 50 and isinstance(value, list | tuple):  # noqa: PLR2004
-        for index, part in enumerate(value):
-            if not _fits_json(part):
-                return _find_culprit(part, f"{where}[{index}]", depth + 1)
+    entries: Iterable[tuple[object, object]] = ()
+    if isinstance(value, Mapping):
+        entries = value.items()
+    elif isinstance(value, list | tuple):
+        entries = enumerate(value)
+    for key, part in entries if depth < DEEPEST else ():
+        if not _fits_json(part):
+            return _find_culprit(part, f"{where}[{key!r}]", depth + 1)
     shown = repr(value)
     return f"{where}: {type(value).__name__} {shown[:80]}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 __all__ = ["LazyAsyncModels", "LazyModels"]
@@ -14,15 +15,17 @@ class LazyModels:
     def __init__(self, name: str, client: Any, clock: Callable[[], float]) -> None:
         self._make = (name, client, clock)
         self._made: Any = None
+        self._lock = Lock()
 
     @property
     def made(self) -> Any:
         """The real client."""
-        if self._made is None:
-            from cascade.provider import client as room  # noqa: PLC0415  see above
+        with self._lock:  # two threads' first calls must not open two sets of connections
+            if self._made is None:
+                from cascade.provider import client as room  # noqa: PLC0415  see above
 
-            name, client, clock = self._make
-            self._made = getattr(room, name)(client, clock=clock)
+                name, client, clock = self._make
+                self._made = getattr(room, name)(client, clock=clock)
         return self._made
 
     def call(self, call: Any) -> Any:

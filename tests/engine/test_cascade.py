@@ -366,6 +366,113 @@ def test_chunks_without_a_delta_are_held_back():
     assert [chunk.text for chunk in stream] == ["", "", "text", ""]
 
 
+async def test_sync_models_may_give_their_chunks_in_any_iterable():
+    """Chunks in a plain list stream under an async cascade too."""
+
+    class Listed:
+        outcome = reply("text")
+
+        def __iter__(self):
+            return iter([{"choices": [{"delta": {"content": "text"}}]}])
+
+    class Models:
+        def call(self, call):
+            raise NotImplementedError
+
+        def stream(self, call):
+            return Listed()
+
+    stream = AsyncCascade([Tier("top", price=DEAR)], models=Models()).stream("x")
+    assert [chunk.text async for chunk in stream] == ["text", ""]
+    assert stream.completion.text == "text"
+
+
+# The client that is made on the first call --------------------------------------------------------
+
+
+class Room:
+    """A stand-in for the provider's client, which counts what was made and closed."""
+
+    made: list = []
+
+    def __init__(self, client, *, clock):
+        self.client, self.closed = client, 0
+        Room.made.append(self)
+
+    def call(self, call):
+        return scripted("good").call(call)
+
+    def stream(self, call):
+        return scripted("good", "good").stream(call)
+
+    def close(self):
+        self.closed += 1
+
+
+class AsyncRoom(Room):
+    async def call(self, call):
+        return Room.call(self, call)
+
+    def stream(self, call):
+        from cascade.drivers.base import as_async
+
+        return as_async(scripted("good", "good")).stream(call)
+
+    async def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def made(monkeypatch):
+    monkeypatch.setattr("cascade.provider.client.OpenAIModels", Room)
+    monkeypatch.setattr("cascade.provider.client.AsyncOpenAIModels", AsyncRoom)
+    monkeypatch.setattr(Room, "made", [])
+    return Room.made
+
+
+def test_the_client_is_made_once_and_late(made):
+    """Nothing is made until the first call; every call then shares it; leaving closes it."""
+    with Cascade(tiers(), client=sdk("OpenAI")) as llm:
+        assert made == []
+        assert [llm.complete("x").text for _ in range(2)] == ["good", "good"]
+        assert "".join(c.text for c in Cascade(tiers()[1:]).stream("x")) == "good"
+        assert len(made) == 2
+    assert [room.closed for room in made] == [1, 0]
+    Cascade(tiers()).close()
+    assert len(made) == 2
+
+
+async def test_the_async_client_is_made_once_and_late(made):
+    """The same for an async cascade."""
+    async with AsyncCascade(tiers(), client=sdk("AsyncOpenAI")) as llm:
+        assert made == []
+        assert (await llm.complete("x")).text == "good"
+        alone = AsyncCascade(tiers()[1:])
+        assert "".join([c.text async for c in alone.stream("x")]) == "good"
+    assert [room.closed for room in made] == [1, 0]
+    await AsyncCascade(tiers()).close()
+    assert len(made) == 2
+
+
+def test_threads_make_one_client_together(made):
+    """First calls on many threads at once make one client."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    llm = Cascade(tiers())
+    with ThreadPoolExecutor(16) as pool:
+        texts = list(pool.map(lambda _: llm.complete("x").text, range(64)))
+    assert texts == ["good"] * 64
+    assert len(made) == 1
+
+
+def test_the_shared_part_is_no_cascade():
+    """What both cascades share has no models of its own."""
+    from cascade.engine.base import Engine
+
+    with pytest.raises(NotImplementedError):
+        Engine(tiers())
+
+
 # Keeping -----------------------------------------------------------------------------------------
 
 
