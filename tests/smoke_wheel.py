@@ -20,7 +20,10 @@ assert "site-packages" in str(cascade.__file__), f"not the installed wheel: {cas
 
 price = Price.of("1", "2")
 llm = Cascade(
-    [Tier("small", scorer=lambda draft: draft.text == "yes", price=price), Tier("big", price=price)],
+    [
+        Tier("small", scorer=lambda draft: draft.text == "yes", price=price),
+        Tier("big", price=price),
+    ],
     models=ScriptedModels({"small": "no", "big": "yes"}),
 )
 done = llm.complete("Does the wheel work?")

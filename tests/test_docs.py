@@ -73,3 +73,9 @@ def test_there_are_examples_and_pages():
     """The two tests above find something to run."""
     assert len(EXAMPLES) >= 6
     assert len(PAGES) >= 10
+
+
+def test_the_page_of_commands_is_what_they_say_today():
+    """`docs/commands.md` is what `python docs/generate.py` writes."""
+    generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+    assert (ROOT / "docs" / "commands.md").read_text() == generate["commands_page"]()

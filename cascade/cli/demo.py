@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console, Group
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -21,7 +21,17 @@ from rich.text import Text
 from cascade.core.chain import Chain
 from cascade.core.trace import Trace
 from cascade.core.trace_text import dollars
-from cascade.demo.job import Answered, Summary, local_chain, openai_chain, run, summarise, tickets
+from cascade.demo.job import (
+    STANDS_IN_FOR,
+    Answered,
+    Summary,
+    TierShare,
+    local_chain,
+    openai_chain,
+    run,
+    summarise,
+    tickets,
+)
 from cascade.demo.servers import local_models
 from cascade.engine import Cascade
 from cascade.errors import ConfigError
@@ -34,7 +44,7 @@ def demo(
     *,
     openai: Annotated[
         bool,
-        typer.Option("--openai", help="Ask OpenAI's models (needs OPENAI_API_KEY; costs about a cent)."),
+        typer.Option("--openai", help="Ask OpenAI's models; needs OPENAI_API_KEY and spends."),
     ] = False,
     limit: Annotated[int, typer.Option(help="How many of the tickets to ask.", min=1)] = 60,
     output: Annotated[
@@ -72,7 +82,7 @@ def demo(
         return
     shown = _telling(answered)
     if shown is not None:
-        console.print(Panel(trace_panel(shown), title="One request, from its trace", expand=False))
+        console.print(Text("\nOne request, from its trace:"), trace_panel(shown))
     console.print(_table(summary))
     console.print(_verdict(summary))
 
@@ -89,8 +99,13 @@ def _with_key(build: Any) -> Chain:
 
 
 def _introduction(chain: Chain, count: int) -> Text:
-    tiers = " → ".join(f"{tier.name} ({tier.model})" for tier in chain.tiers)
-    return Text(f"{count} support tickets, one category each. Tiers: {tiers}.")
+    lines = [f"{count} labelled support tickets, one category each. The tiers, cheapest first:"]
+    for tier in chain.tiers:
+        priced = STANDS_IN_FOR.get(tier.name)
+        note = f" with {len(tier.preamble) // 2} worked examples" if tier.preamble else ""
+        as_if = f", at the list price of {priced}" if priced else ""
+        lines.append(f"  {tier.name}: {tier.model}{note}{as_if}")
+    return Text("\n".join(lines))
 
 
 def _ask(
@@ -132,46 +147,66 @@ def _telling(answered: Sequence[Answered]) -> Trace | None:
 
 
 def _table(summary: Summary) -> Table:
-    table = Table(title="The bill", title_justify="left", show_footer=True)
-    top_note = Text(f"{summary.right}/{summary.requests}")
-    table.add_column("tier", footer="together", no_wrap=True)
-    table.add_column("priced as")
-    table.add_column("asked", justify="right")
-    table.add_column("answered", justify="right", footer=str(summary.requests))
-    table.add_column("share", justify="right")
-    table.add_column("right", justify="right", footer=top_note)
-    tokens_in = sum(tier.input_tokens for tier in summary.tiers)
-    tokens_out = sum(tier.output_tokens for tier in summary.tiers)
-    table.add_column("tokens in", justify="right", footer=f"{tokens_in:,}")
-    table.add_column("out", justify="right", footer=f"{tokens_out:,}")
-    table.add_column("cost", justify="right", footer=dollars(summary.cost_usd))
-    for tier in summary.tiers:
-        table.add_row(
-            tier.name,
-            tier.stands_in_for,
-            str(tier.asked),
-            str(tier.answered),
-            f"{tier.answered / max(1, summary.requests):.0%}",
-            f"{tier.right}/{tier.answered}",
-            f"{tier.input_tokens:,}",
-            f"{tier.output_tokens:,}",
-            dollars(tier.cost_usd),
-        )
+    together = summary.tiers
+    columns = (
+        ("tier", "", [tier.name for tier in together], "together"),
+        ("asked", "right", [str(tier.asked) for tier in together], ""),
+        ("answered", "right", [_part(tier, summary) for tier in together], str(summary.requests)),
+        (
+            "right",
+            "right",
+            [f"{tier.right}/{tier.answered}" for tier in together],
+            f"{summary.right}/{summary.requests}",
+        ),
+        (
+            "in",
+            "right",
+            [f"{tier.input_tokens:,}" for tier in together],
+            f"{sum(tier.input_tokens for tier in together):,}",
+        ),
+        (
+            "out",
+            "right",
+            [f"{tier.output_tokens:,}" for tier in together],
+            f"{sum(tier.output_tokens for tier in together):,}",
+        ),
+        (
+            "cost",
+            "right",
+            [dollars(tier.cost_usd) for tier in together],
+            dollars(summary.cost_usd),
+        ),
+    )
+    table = Table(title="The bill", title_justify="left", box=box.SIMPLE_HEAD, show_footer=True)
+    for title, justify, _, footer in columns:
+        table.add_column(title, justify="right" if justify else "left", footer=footer, no_wrap=True)
+    for row in zip(*(cells for _, _, cells, _ in columns), strict=True):
+        table.add_row(*row)
     return table
 
 
+def _part(tier: TierShare, summary: Summary) -> str:
+    """How many a tier answered, and its share."""
+    return f"{tier.answered} ({tier.answered / max(1, summary.requests):.0%})"
+
+
 def _verdict(summary: Summary) -> Group:
+    """The cascade beside its last tier alone: quality, cost, time."""
+    rows = (
+        ("cascade", summary.right, summary.cost_usd, summary.wall_s),
+        (f"{summary.top_tier} alone", summary.top_right, summary.top_cost_usd, summary.top_wall_s),
+    )
     lines = [
-        f"cascade             {summary.right / max(1, summary.requests):6.1%} right   "
-        f"{dollars(summary.cost_usd):>12}   {summary.wall_s:5.1f} s",
-        f"{summary.top_tier + ' alone':18}  {summary.top_right / max(1, summary.requests):6.1%} right   "
-        f"{dollars(summary.top_cost_usd):>12}   {summary.top_wall_s:5.1f} s",
+        f"{name:18} {right / max(1, summary.requests):6.1%} right "
+        f"{dollars(cost):>14} {wall_s:6.1f} s"
+        for name, right, cost, wall_s in rows
     ]
     if summary.saved is not None:
         what = "saved" if summary.saved >= 0 else "paid more"
+        fewer = summary.right - summary.top_right
         lines.append(
-            f"{abs(summary.saved):.0%} {what}, {summary.right - summary.top_right:+d} right answers "
-            f"against {summary.top_tier} alone, on {summary.requests} tickets: a demonstration, no proof"
+            f"{abs(summary.saved):.0%} {what} and {fewer:+d} right answers against "
+            f"{summary.top_tier} alone: a demonstration on {summary.requests} tickets, no proof."
         )
     return Group(*(Text(line) for line in lines))
 

