@@ -199,6 +199,30 @@ async def test_rounds_keep_so_many_calls_in_flight():
     assert most == 3
 
 
+async def test_a_round_holds_a_call_of_every_open_request():
+    """Scorers run between rounds, so a request without one does not run ahead of the others."""
+    together = asyncio.Barrier(3)
+
+    class Models:
+        async def call(self, call):
+            if call.tier.name == "low":
+                return failure("malformed") if echo(call) == "low:0" else reply(echo(call))
+            if call.tier.name == "judge" or echo(call) == "top:0":
+                async with asyncio.timeout(2):
+                    await together.wait()
+            return reply(echo(call))
+
+        def stream(self, call):
+            raise NotImplementedError
+
+    def asks(draft):
+        yield from ask("judge", draft.text)
+        return 0.0
+
+    results = await AsyncCascade(tiers(asks), models=Models()).complete_rounds(["0", "1", "2"])
+    assert [done.text for done in results] == ["top:0", "top:1", "top:2"]
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_rounds_give_errors_in_their_places(asynchronous):
     """A request that fails is an error in the list; its neighbours are answered."""
