@@ -38,8 +38,19 @@ class AsyncOpenAIModels(ModelsBase):
         super().__init__(client, clock=clock)
         self._sleep = sleep
 
+    def _home(self) -> Any:
+        return asyncio.get_running_loop()
+
+    async def _bury(self) -> None:
+        """Close clients whose event loop has ended; their connections died with it."""
+        for loop in [loop for loop in tuple(self._made) if loop.is_closed()]:
+            for client in self._made.pop(loop, {}).values():
+                with suppress(Exception):
+                    await client.close()
+
     async def call(self, call: ModelCall) -> Reply | CallFailure:
         """Make a call, retries included."""
+        await self._bury()
         client = self._client(call)
         policy = retrying(AsyncRetrying, call, self._clock, self._sleep)
         result: Reply | CallFailure = await policy(self._once, call, client)
@@ -62,6 +73,7 @@ class AsyncOpenAIModels(ModelsBase):
 
     async def open_stream(self, call: ModelCall) -> CallFailure | Opened:
         """Start a stream, retries included, up to the first chunk that carries something."""
+        await self._bury()
         client = self._client(call)
         policy = retrying(AsyncRetrying, call, self._clock, self._sleep)
         opened: CallFailure | Opened = await policy(self._open_once, call, client)
@@ -77,8 +89,8 @@ class AsyncOpenAIModels(ModelsBase):
                     async with asyncio.timeout(exchange.timeout_s):
                         async for data in await body.of(exchange):
                             exchange.take(data)
-                            first += exchange.opening_chunks()
-                            if exchange.begun or exchange.done:
+                            first += exchange.incoming.first_chunks()
+                            if exchange.incoming.opened:
                                 break
                 if exchange.result is None:
                     stack.pop_all()  # open from here on; the stream closes it
@@ -87,7 +99,7 @@ class AsyncOpenAIModels(ModelsBase):
                 return exchange.refusal
 
     async def close(self) -> None:
-        """Close the connections of the clients made here; yours stay open."""
+        """Close the connections of the clients made for this event loop; yours stay open."""
         for client in self._forget():
             await client.close()
 
@@ -145,20 +157,21 @@ class AsyncStream(StreamedCall):
             self.outcome = opened
             return
         exchange, body, first = opened
+        incoming = exchange.incoming
         async with body:
             with exchange:
-                if exchange.begun:
+                if incoming.begun:
                     exchange.shown()
                     for chunk in first:
                         yield chunk
-                for chunk in exchange.chunks():
+                for chunk in incoming.chunks():
                     yield chunk
-                while not exchange.done and (data := await body.next(exchange.left_s)) is not None:
+                while not incoming.done and (data := await body.next(exchange.left_s)) is not None:
                     exchange.take(data)
-                    for chunk in exchange.chunks():
+                    for chunk in incoming.chunks():
                         yield chunk
-                exchange.close()
-                for chunk in exchange.chunks():
+                incoming.end()
+                for chunk in incoming.chunks():
                     yield chunk
                 exchange.settle()
         self.outcome = exchange.result

@@ -33,7 +33,7 @@ class ModelsBase:
         self._default = client
         self._clock = clock
         self._memory = Downgrades()
-        self._made: dict[Endpoint | None, Any] = {}
+        self._made: dict[Any, dict[Endpoint | None, Any]] = {}
         self._lock = Lock()
 
     def _client(self, call: ModelCall) -> Any:
@@ -55,9 +55,14 @@ class ModelsBase:
         if place is not None and not isinstance(place, Endpoint):
             return place
         with self._lock:
-            if place not in self._made:
-                self._made[place] = self._make(place)
-            return self._made[place]
+            made = self._made.setdefault(self._home(), {})
+            if place not in made:
+                made[place] = self._make(place)
+            return made[place]
+
+    def _home(self) -> Any:
+        """Where connections can be used: anywhere (`None`), or in one event loop."""
+        return None
 
     def _make(self, endpoint: Endpoint | None) -> Any:
         import openai  # noqa: PLC0415  takes 0.8 s: with the first call, not with the package
@@ -79,8 +84,7 @@ class ModelsBase:
     def _forget(self) -> list[Any]:
         """The clients made here, to be closed; the next call makes new ones."""
         with self._lock:
-            made, self._made = self._made, {}
-        return list(made.values())
+            return list(self._made.pop(self._home(), {}).values())
 
 
 class StreamedCall:

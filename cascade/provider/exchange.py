@@ -7,9 +7,8 @@ what was sent may have been billed.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -24,9 +23,8 @@ from cascade.errors import CascadeError
 from cascade.provider.body import body_of, options_of, secrets_in
 from cascade.provider.downgrades import Downgrades, Situation
 from cascade.provider.failures import classify
-from cascade.wire.assembler import ChunkAssembler
-from cascade.wire.chat import MalformedReply, decode, read_reply
-from cascade.wire.sse import EventDecoder
+from cascade.provider.incoming import Incoming
+from cascade.wire.chat import MalformedReply
 
 __all__ = ["Exchange"]
 
@@ -50,7 +48,7 @@ class Exchange:
         body: the JSON body to send.
         timeout_s: longest wait, in seconds: the tier's, or what is left of the request's deadline.
         result: the reply or the failure, once the exchange is over.
-        done: whether nothing more will come.
+        incoming: what has come back so far.
     """
 
     def __init__(
@@ -71,11 +69,7 @@ class Exchange:
         self.body = body_of(call, self._server, stream=stream)
         self._notes = memory.apply(self._situation, self.body)
         self.result: Reply | CallFailure | None = None
-        self.done = False
-        self._events: EventDecoder | None = EventDecoder() if stream else None
-        self._assembler = ChunkAssembler()
-        self._received: list[bytes] = []
-        self._pending: deque[bytes] = deque()
+        self.incoming = Incoming(stream=stream)
         self._reading = False
         self._shown = False
         self._request_id: str | None = None
@@ -110,9 +104,7 @@ class Exchange:
         """Look at the head of the response."""
         self._reading = True
         self._request_id = response.headers.get("x-request-id")
-        kind = response.headers.get("content-type", "")
-        if "json" in kind or "html" in kind:
-            self._events = None  # whatever was asked for, this is no stream of events
+        self.incoming.begin(response.headers.get("content-type", ""))
 
     def take(self, data: bytes) -> None:
         """Take in a piece of the response's body.
@@ -120,56 +112,15 @@ class Exchange:
         Raises:
             TimeoutError: the try has taken too long, or the request's deadline has passed.
         """
-        self._check_time()
-        if self._events is None:
-            self._received.append(data)
-        else:
-            self._pending.extend(self._events.feed(data))
-
-    def chunks(self) -> Iterator[Mapping[str, Any]]:
-        """The chunks of a streamed answer that have come and were not given yet.
-
-        Raises:
-            MalformedReply: one is no chunk, or an error frame.
-        """
-        while self._pending and not self.done:
-            event = self._pending.popleft()
-            if event.startswith(b"[DONE]"):
-                self.done = True
-                return
-            chunk = self._assembler.feed(decode(event, "a stream event"))
-            if chunk is not None:
-                yield chunk
-
-    def opening_chunks(self) -> Iterator[Mapping[str, Any]]:
-        """The chunks up to the first that carries something."""
-        for chunk in self.chunks():
-            yield chunk
-            if self.begun:
-                return
-
-    def close(self) -> None:
-        """The body has ended: `chunks` may hold a last one."""
-        if self._events is not None:
-            self._pending.extend(self._events.end())
+        if self._is_late():
+            raise TimeoutError("the request's deadline has passed")
+        if not self._shown and self.clock() - self._started > self.timeout_s:
+            raise TimeoutError(f"not complete after {self.timeout_s:g} s")
+        self.incoming.take(data)
 
     def settle(self) -> None:
-        """Everything has been read: make it the reply.
-
-        Raises:
-            MalformedReply: it holds no answer, or broke off before its end.
-        """
-        if self._events is None:
-            self.result = read_reply(decode(b"".join(self._received)))
-            return
-        if not self.done and self._assembler.finish_reason is None:
-            raise MalformedReply("the stream ended before its finish reason")
-        self.result = read_reply(self._assembler.body())
-
-    @property
-    def begun(self) -> bool:
-        """Whether the streamed answer has something to show."""
-        return self._assembler.begun
+        """Everything has been read: make it the reply; raises as `Incoming.reply`."""
+        self.result = self.incoming.reply()
 
     @property
     def settled(self) -> Reply | CallFailure:
@@ -191,12 +142,6 @@ class Exchange:
 
     def _is_late(self) -> bool:
         return self.call.deadline is not None and self.clock() >= self.call.deadline
-
-    def _check_time(self) -> None:
-        if self._is_late():
-            raise TimeoutError("the request's deadline has passed")
-        if not self._shown and self.clock() - self._started > self.timeout_s:
-            raise TimeoutError(f"not complete after {self.timeout_s:g} s")
 
     # Writing it down -----------------------------------------------------------------------------
 
@@ -257,8 +202,7 @@ class Exchange:
     def _write(self, result: Reply | CallFailure | None) -> None:
         reply = result if isinstance(result, Reply) else None
         failure = result if isinstance(result, CallFailure) else None
-        with suppress(MalformedReply):  # what came and was not shown counts all the same
-            deque(self.chunks(), maxlen=0)
+        self.incoming.drain()
         usage, estimated = self._usage_of(reply)
         if reply is not None and self._notes:
             self.result = reply = replace(reply, notes=reply.notes + self._notes)
@@ -279,14 +223,16 @@ class Exchange:
 
     def _usage_of(self, reply: Reply | None) -> tuple[Usage | None, bool]:
         """The usage, and whether it is an estimate: only a stream can be estimated."""
-        known = reply.usage if reply else self._usage or Usage.from_wire(self._assembler.usage)
-        tokens = self._assembler.output_tokens
+        known = (
+            reply.usage if reply else self._usage or Usage.from_wire(self.incoming.assembler.usage)
+        )
+        tokens = self.incoming.assembler.output_tokens
         if known is not None or not tokens:
             return known, False
         return estimate_usage(self.body, tokens), True
 
     def _tier_so_far(self) -> str | None:
-        tier = self._service_tier or self._assembler.head.get("service_tier")
+        tier = self._service_tier or self.incoming.assembler.head.get("service_tier")
         return tier if isinstance(tier, str) else None
 
 

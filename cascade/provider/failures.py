@@ -10,11 +10,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from cascade.core.failures import CallFailure, FailureKind
+from cascade.provider.retry import retry_after_s
 from cascade.wire.chat import ErrorFrame, MalformedReply
 
 __all__ = ["classify", "scrub"]
@@ -232,24 +231,3 @@ def _message(error: Any, body: Mapping[str, Any]) -> str:
         if isinstance(words, str) and words.strip():
             return words.strip()
     return f"{error.message}: {json.dumps(body, default=str)}" if body else str(error.message)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """How long the provider asks to wait: `retry-after-ms`, or `retry-after` (seconds, date)."""
-    try:
-        return max(0.0, float(headers["retry-after-ms"]) / 1000)
-    except (KeyError, ValueError):
-        pass
-    value = headers.get("retry-after")
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        when = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return None
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (aware - datetime.now(UTC)).total_seconds())

@@ -6,7 +6,9 @@ stops. tenacity runs this policy for both the sync and the async client.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_result
@@ -15,7 +17,7 @@ from tenacity.wait import wait_random_exponential
 from cascade.core.failures import RETRYABLE, CallFailure
 from cascade.core.wishes import ModelCall
 
-__all__ = ["retrying"]
+__all__ = ["retry_after_s", "retrying"]
 
 Machine = TypeVar("Machine", Retrying, AsyncRetrying)
 
@@ -73,3 +75,24 @@ def _failure(state: RetryCallState) -> CallFailure:
 
 def _last_result(state: RetryCallState) -> Any:
     return state.outcome.result() if state.outcome is not None else None
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """How long the provider asks to wait: `retry-after-ms`, or `retry-after` (seconds, date)."""
+    try:
+        return max(0.0, float(headers["retry-after-ms"]) / 1000)
+    except (KeyError, ValueError):
+        pass
+    value = headers.get("retry-after")
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.now(UTC)).total_seconds())

@@ -76,8 +76,8 @@ class OpenAIModels(ModelsBase):
                 with exchange.opening():
                     for data in body.of(exchange):
                         exchange.take(data)
-                        first += exchange.opening_chunks()
-                        if exchange.begun or exchange.done:
+                        first += exchange.incoming.first_chunks()
+                        if exchange.incoming.opened:
                             break
                 if exchange.result is None:
                     stack.pop_all()  # open from here on; the stream closes it
@@ -139,15 +139,16 @@ class SyncStream(StreamedCall):
             self.outcome = opened
             return
         exchange, body, first = opened
+        incoming = exchange.incoming
         with body, exchange:
-            if exchange.begun:
+            if incoming.begun:
                 exchange.shown()
                 yield from first
-            yield from exchange.chunks()
-            while not exchange.done and (data := next(body.rest, None)) is not None:
+            yield from incoming.chunks()
+            while not incoming.done and (data := next(body.rest, None)) is not None:
                 exchange.take(data)
-                yield from exchange.chunks()
-            exchange.close()
-            yield from exchange.chunks()
+                yield from incoming.chunks()
+            incoming.end()
+            yield from incoming.chunks()
             exchange.settle()
         self.outcome = exchange.result

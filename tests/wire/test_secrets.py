@@ -36,7 +36,7 @@ REFUSED = {
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("key", [KEY, PLAIN])
 @pytest.mark.parametrize("response", REFUSED.values(), ids=REFUSED)
-def test_no_key_gets_out(face, openai_api, caplog, response, key, streamed):
+def test_no_key_gets_out(face, openai_api, caplog, response, *, key, streamed):
     """Not in the error, the trace in any of its forms, the log, nor in anything's `repr`."""
     openai_api.side_effect = response(key)
     used = face(one(retry=Retry(max_tries=1)), key=key)

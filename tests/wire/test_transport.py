@@ -129,6 +129,15 @@ def test_a_stream_that_does_not_begin_is_retried(face, behaviour):
     assert stream.trace.cost_usd is None
 
 
+def test_a_stream_without_a_last_newline(face):
+    """The last event counts although the server closed before its empty line."""
+    data = b"".join(EVENTS[:-2]) + EVENTS[-2].rstrip()
+    with Server(streams(data)) as server:
+        stream, chunks = face(one(), base_url=server.url).stream()
+    assert [chunk.wire for chunk in chunks][:-1] == text_chunks(*TEXTS)[:-1]
+    assert stream.trace.basis == "estimated"
+
+
 def test_a_reader_who_stops_frees_the_connection(face):
     """Stopping early closes the connection instead of leaving the server writing."""
     first = hangs(
@@ -168,6 +177,19 @@ def test_a_cascade_closes_what_it_opened(kind):
             result = asyncio.run(use())
         gc.collect()
     assert result.text == "Paris"
+
+
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+def test_an_async_cascade_in_one_event_loop_after_the_other():
+    """A connection dies with its event loop, so each loop gets a client of its own."""
+    with Server(answers(completion())) as server:
+        llm = AsyncCascade([Tier("llama", price=PRICE, client=Endpoint(server.url))])
+        traces = [asyncio.run(llm.complete("q")).trace for _ in range(3)]
+        del llm
+        gc.collect()
+    assert [tries(trace) for trace in traces] == [[("ok", traces[0].cost_usd)]] * 3
 
 
 def test_closing_before_the_first_call(kind):
