@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from pathlib import Path
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -48,7 +50,7 @@ def commands_page() -> str:
 
 
 def trace_to_show() -> Trace:
-    """A request that climbs a chain: a low confidence, a retry, a self-check that says no."""
+    """A request that climbs a chain: a low confidence, a retry, a self-check that says yes."""
     clock = ManualClock()
     models = ScriptedModels(
         {
@@ -57,16 +59,17 @@ def trace_to_show() -> Trace:
             ),
             "gpt-5.4-mini": [
                 failure("rate_limit", "too many requests", status=429),
-                reply("It was in 1790.", model="gpt-5.4-mini", input_tokens=24),
+                reply(
+                    "France first became a republic in September 1792.",
+                    model="gpt-5.4-mini",
+                    input_tokens=24,
+                    output_tokens=11,
+                ),
             ],
-            "gpt-5.5": reply(
-                "France first became a republic in September 1792.",
-                model="gpt-5.5",
-                input_tokens=24,
-                output_tokens=11,
-            ),
         },
-        scorers={"gpt-5.4-mini": reply("No 15", model="gpt-5.4-mini", input_tokens=92)},
+        scorers={
+            "gpt-5.4-mini": reply("Yes 96", model="gpt-5.4-mini", input_tokens=98, output_tokens=3)
+        },
         clock=clock,
         latency_s=0.41,
     )
@@ -87,10 +90,15 @@ def trace_to_show() -> Trace:
 
 
 def trace_picture() -> str:
-    """The trace as SVG."""
+    """The trace as SVG that loads nothing from elsewhere."""
     console = Console(record=True, width=96, file=io.StringIO(), force_terminal=True)
     console.print(trace_to_show())
-    return console.export_svg(title="print(done.trace)", unique_id="trace")
+    local = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    return console.export_svg(
+        title="done.trace",
+        unique_id="trace",
+        code_format=local.replace("Fira Code", "ui-monospace, Menlo, DejaVu Sans Mono"),
+    )
 
 
 if __name__ == "__main__":

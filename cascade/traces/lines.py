@@ -15,8 +15,8 @@ __all__ = ["cost_text", "harmless", "line", "seconds", "short_dollars"]
 LONGEST = 2_000
 """No more of a text is looked at: a line shows a hundred characters."""
 
-SMALLEST = Decimal("0.000001")
-"""A millionth of a dollar: a short call to the cheapest model costs some tens of them."""
+SMALLEST = Decimal("0.000000001")
+"""A billionth of a dollar: one token at the lowest cached rate costs twenty of them."""
 
 SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 """What makes a terminal change colour, move its cursor or set its title."""
@@ -44,18 +44,18 @@ def harmless(text: str) -> str:
 
 
 def cost_text(amount: Decimal | None, basis: str, *, style: str = "") -> Text:
-    """An amount in at most six digits after the point; "~" marks an estimate."""
+    """An amount in at most nine digits after the point; "~" marks an estimate."""
     if amount is None:
         return Text("unknown", style="yellow")
     return Text(f"{'~' if basis == 'estimated' else ''}{short_dollars(amount)}", style=style)
 
 
 def short_dollars(amount: Decimal | None) -> str:
-    """Six digits after the point; an amount too small for them is not shown as nothing."""
+    """Nine digits after the point; an amount too small for them is not shown as nothing."""
     if amount is None:
         return "unknown"
     if amount and abs(amount) < SMALLEST:
-        return "<$0.000001" if amount > 0 else "-<$0.000001"
+        return "<$0.000000001" if amount > 0 else "-<$0.000000001"
     return dollars(amount.quantize(SMALLEST) if amount else Decimal(0))
 
 

@@ -172,8 +172,8 @@ def test_ids_are_as_long_as_needed():
 
 def test_short_numbers():
     """A small amount is never shown as nothing, and long times lose their decimals."""
-    assert short_dollars(Decimal("0.00000001")) == "<$0.000001"
-    assert short_dollars(Decimal("-0.00000001")) == "-<$0.000001"
+    assert short_dollars(Decimal("0.0000000001")) == "<$0.000000001"
+    assert short_dollars(Decimal("-0.0000000001")) == "-<$0.000000001"
     assert (short_dollars(Decimal(0)), short_dollars(None)) == ("$0", "unknown")
     assert (seconds(1.234), seconds(123.4)) == ("1.23s", "123s")
     assert len(line("x" * 10_000).plain) == 2_000
