@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import openai
 import pytest
 from faces import PRICE, bodies, one, pair
@@ -213,3 +215,15 @@ def test_a_tier_with_its_own_place(face, httpx2_mock, monkeypatch):
     face([small, Tier("gpt-5.4", price=PRICE)]).complete()
     assert local.calls.last.request.headers["Authorization"] == "Bearer local-key-123"
     assert len(remote.calls) == 1
+
+
+def test_a_regional_host_costs_more(face, httpx2_mock):
+    """Nothing in a reply says that a regional host billed it: the address does."""
+    route = httpx2_mock.post("https://eu.api.openai.com/v1/chat/completions")
+    route.return_value = answer(completion())
+    tiers = [Tier("gpt-5.4-mini")]
+    result = face(tiers, base_url="https://eu.api.openai.com/v1").complete()
+    (charge,) = result.trace.charges
+    assert charge.regional
+    assert charge.cost_usd == Decimal("0.000132")  # (100 * 0.75 + 10 * 4.50) / 1e6, and 10% more
+    assert bodies(route)[0]["service_tier"] == "default"
