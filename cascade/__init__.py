@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cascade.config import load_chain, openai_chain
     from cascade.core.budget import Budget
-    from cascade.core.chain import Chain, Policy, RetiringModelWarning
+    from cascade.core.chain import Chain, RetiringModelWarning
     from cascade.core.evaluation import evaluate
     from cascade.core.failures import CallFailure
+    from cascade.core.policy import Policy
     from cascade.core.pricing import Price
     from cascade.core.reply import Reply, TokenLogprob
     from cascade.core.request import Request
@@ -72,9 +73,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "cascade.config": ("load_chain", "openai_chain"),
     "cascade.core.budget": ("Budget",),
-    "cascade.core.chain": ("Chain", "Policy", "RetiringModelWarning"),
+    "cascade.core.chain": ("Chain", "RetiringModelWarning"),
     "cascade.core.evaluation": ("evaluate",),
     "cascade.core.failures": ("CallFailure",),
+    "cascade.core.policy": ("Policy",),
     "cascade.core.pricing": ("Price",),
     "cascade.core.reply": ("Reply", "TokenLogprob"),
     "cascade.core.request": ("Request",),

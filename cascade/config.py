@@ -30,13 +30,14 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from cascade.core.chain import Chain, Policy
+from cascade import clock
+from cascade.core.chain import Chain
+from cascade.core.policy import Policy
 from cascade.core.pricing import Price
 from cascade.core.tier import Capabilities, Endpoint, Retry, Tier
 from cascade.errors import ConfigError
@@ -108,7 +109,7 @@ def chain_from_dict(
         policy=_build(Policy, data.get("policy", {}), f"{where}: policy"),
         name=name,
         allow_unknown_prices=unpriced,
-        today=datetime.now(UTC).date(),
+        today=clock.today(),
     )
 
 
@@ -132,7 +133,7 @@ def openai_chain(schema: Mapping[str, Any] | None = None) -> Chain:
         Tier(model, scorer=reader.scorer(sure, "openai_chain"), threshold=threshold)
         for model, threshold in thresholds.items()
     ]
-    return Chain((*tiers, Tier("gpt-5.5")), name="openai", today=datetime.now(UTC).date())
+    return Chain((*tiers, Tier("gpt-5.5")), name="openai", today=clock.today())
 
 
 @cache

@@ -83,9 +83,10 @@ def reply(
     """
     words = (text or "").split()
     if logprobs is None and probabilities is not None:
+        spelled = [words[0], *(f" {word}" for word in words[1:])] if words else [""]
         logprobs = [
-            {"token": word, "logprob": math.log(p), "bytes": None, "top_logprobs": []}
-            for word, p in zip(words or [""], probabilities, strict=False)
+            {"token": token, "logprob": math.log(p), "bytes": None, "top_logprobs": []}
+            for token, p in zip(spelled, probabilities, strict=False)
         ]
     usage = None
     if input_tokens is not None:

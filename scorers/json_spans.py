@@ -154,7 +154,8 @@ def align(tokens: Sequence[TokenLogprob], text: str) -> AnswerTokens | None:
     """Lay tokens along the text they spell.
 
     Servers differ: some list thinking tokens before the answer, some an end-of-turn token after it,
-    some strip white space from the text. `None` when the tokens do not spell the text even so.
+    some strip white space or the code fence from the text. `None` when the tokens do not spell the
+    text even so.
     """
     pieces = [
         token.raw if token.raw is not None else token.token.encode("utf-8", "replace")
@@ -167,7 +168,7 @@ def align(tokens: Sequence[TokenLogprob], text: str) -> AnswerTokens | None:
         return None
     lead = len(whole) - len(whole.lstrip())
     for spelled in (joined, joined[: len(joined) - len(pieces[-1])]):
-        body = spelled.rstrip()
-        if body.endswith(core):
-            return AnswerTokens(tokens, ends, len(body) - len(core) - lead)
+        for body in (spelled.rstrip(), spelled.rstrip().removesuffix(b"```").rstrip()):
+            if body.endswith(core):
+                return AnswerTokens(tokens, ends, len(body) - len(core) - lead)
     return None

@@ -12,59 +12,20 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from cascade.core.chain_checks import MAX_TIERS, check_chain, tier_tuple
+from cascade.core.policy import Policy
 from cascade.core.pricing import ModelInfo, ModelTable, Price, model_table
 from cascade.core.scoring import Needs, needs_of, parts_of, scorer_name
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError
 
-__all__ = ["MAX_TIERS", "Chain", "Policy", "RetiringModelWarning"]
-
-Choice = Literal["escalate", "accept"]
+__all__ = ["MAX_TIERS", "Chain", "RetiringModelWarning"]
 
 
 class RetiringModelWarning(UserWarning):
     """A chain names a model that its provider is about to shut down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What happens when an answer is neither accepted nor rejected by a score.
-
-    Attributes:
-        on_abstain: the scorer has no signal.
-        on_scorer_failure: the scorer raised, timed out or returned no score.
-        on_refusal: the model declined. Small models decline too much, so the next one is asked.
-        on_length: the answer was cut at the output limit.
-        on_content_filter: the provider's filter cut it. The same filter serves every tier, so the
-            answer stands.
-        on_empty: nothing came back. Never the final answer while an earlier draft exists.
-        on_rate_limit: still limited after the retries. Limits are per model; "fail" ends the
-            request instead of paying a dearer tier.
-        on_not_found: the model does not exist or was shut down.
-    """
-
-    on_abstain: Choice = "escalate"
-    on_scorer_failure: Choice = "escalate"
-    on_refusal: Choice = "escalate"
-    on_length: Choice = "escalate"
-    on_content_filter: Choice = "accept"
-    on_empty: Choice = "escalate"
-    on_rate_limit: Literal["escalate", "fail"] = "escalate"
-    on_not_found: Literal["escalate", "fail"] = "fail"
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            allowed = (
-                ("escalate", "fail")
-                if name in ("on_rate_limit", "on_not_found")
-                else ("escalate", "accept")
-            )
-            if value not in allowed:
-                raise ConfigError(f"Policy: {name}={value!r}; expected one of {allowed}")
 
 
 @dataclass(frozen=True)
@@ -213,22 +174,16 @@ class Chain:
 
 
 def _settings(scorer: object) -> object:
-    """A scorer as data that is the same in every process: its name and public settings."""
+    """A scorer as data that is the same in every process: its name, its settings, its parts."""
     if scorer is None:
         return None
-    if parts_of(scorer):
-        return [scorer_name(scorer), [_settings(part) for part in parts_of(scorer)]]
     fields = getattr(scorer, "__dataclass_fields__", {})
-    return [
-        scorer_name(scorer),
-        {
-            name: value
-            if isinstance(value := getattr(scorer, name), str | int | float)
-            else json.dumps(value, sort_keys=True, default=lambda part: type(part).__name__)
-            for name, spec in fields.items()
-            if spec.init
-        },
-    ]
+    settings = {
+        name: getattr(scorer, name) for name, spec in fields.items() if spec.init and spec.compare
+    }
+    settings.pop("scorers", None)
+    plain = json.dumps(settings, sort_keys=True, default=lambda part: type(part).__name__)
+    return [scorer_name(scorer), plain, [_settings(part) for part in parts_of(scorer)]]
 
 
 def merged_needs(scorer: object, merge: Callable[[Needs, Needs], Needs] = Needs.__or__) -> Needs:

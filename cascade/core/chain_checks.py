@@ -22,7 +22,10 @@ MAX_TIERS = 16
 """More than anyone has shown to pay: full chains lose to pairs (see docs, "Cascades")."""
 
 SHUTDOWN_NOTICE = timedelta(days=180)
-"""OpenAI's usual notice; a chain naming a model that ends sooner warns when it is built."""
+"""OpenAI's usual notice; `cascade doctor` and `cascade prices` mark models that end sooner."""
+
+WARN_BEFORE = timedelta(days=90)
+"""A chain naming a model that ends sooner warns when it is built."""
 
 
 def tier_tuple(tiers: object) -> tuple[Tier, ...]:
@@ -113,7 +116,7 @@ def _check_shutdown(chain: Chain, tier: Tier) -> Iterator[str]:
             f"tier {tier.name!r}: {tier.model} was shut down on {info.shutdown_date}; "
             "choose a model that `cascade prices` lists as available"
         )
-    if info.shutdown_date - chain.today <= SHUTDOWN_NOTICE:
+    if info.shutdown_date - chain.today <= WARN_BEFORE:
         yield (
             f"tier {tier.name!r}: {tier.model} will be shut down on {info.shutdown_date}; "
             "plan its replacement (`cascade doctor` lists the dates)"

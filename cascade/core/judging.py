@@ -53,9 +53,9 @@ def judge(
 ) -> Generator[Wish, Any, tuple[bool, float | None]]:
     """Whether the draft is accepted, and its score if it got one; writes the verdict."""
     flaw = _flaw(draft.reply)
-    if flaw is not None:
+    choice = getattr(chain.policy, f"on_{flaw[0]}") if flaw is not None else "score"
+    if flaw is not None and (choice != "score" or (final and flaw[0] == "empty")):
         name, words = flaw
-        choice = getattr(chain.policy, f"on_{name}")
         stands = choice == "accept" or (final and name != "empty")
         why = (
             "the last tier's answer stands" if final and stands else f"policy on_{name}={choice!r}"

@@ -133,7 +133,7 @@ class Ask:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-Scoring = Generator[Any, Any, Score | Abstained | float]
+Scoring = Generator[Any, Any, Outcome | float]
 """What a generator scorer returns; annotate yours with it."""
 
 Scorer = Callable[[Draft], Outcome | float | Awaitable[Outcome | float] | Scoring]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Self, cast
 
 from cascade.core.budget import Budget
-from cascade.core.chain import Chain
 from cascade.core.request import Asked, Request
-from cascade.core.tier import Tier
 from cascade.drivers import asynchronous, lockstep
-from cascade.drivers.base import AsyncModels, as_async
+from cascade.drivers.base import AsyncModels, Models, as_async
 from cascade.engine.base import Engine, Rounds
 from cascade.engine.completion import Completion
 from cascade.engine.lazy import LazyAsyncModels
@@ -31,11 +29,9 @@ class AsyncCascade(Engine):
     is_async = True
     _models: AsyncModels
 
-    def __init__(self, tiers: Chain | Iterable[Tier], **settings: Any) -> None:
-        super().__init__(tiers, **settings)
-        self._models = as_async(self._models)
-
-    def _openai_models(self, client: Any) -> AsyncModels:
+    def _answering(self, models: Models | AsyncModels | None, client: Any) -> AsyncModels:
+        if models is not None:
+            return as_async(models)
         return cast("AsyncModels", LazyAsyncModels("AsyncOpenAIModels", client, self.clock))
 
     async def complete(

@@ -6,16 +6,18 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from cascade import clock as dates
 from cascade.core.budget import Budget
-from cascade.core.chain import Chain, Policy
+from cascade.core.chain import Chain
 from cascade.core.escalation import Decision
 from cascade.core.evaluation import is_coroutine_scorer
+from cascade.core.policy import Policy
 from cascade.core.request import Asked, Request
 from cascade.core.scoring import scorer_name
 from cascade.core.tier import Tier, is_positive
@@ -65,9 +67,10 @@ class Engine:
         self._store, self._owns_store = _store_of(store)
         watching = (self._store,) if self._store is not None else ()
         self._observers: tuple[Observer, ...] = (*observers, *watching)
-        self._models = models if models is not None else self._openai_models(client)
+        self._models = self._answering(models, client)
 
-    def _openai_models(self, client: Any) -> Any:
+    def _answering(self, models: Any, client: Any) -> Any:
+        """Who answers model calls: what was given, else the OpenAI client."""
         raise NotImplementedError
 
     def _check_scorers(self) -> None:
@@ -155,16 +158,16 @@ class Rounds:
 def chain_of(
     tiers: Chain | Iterable[Tier], policy: Policy | None, *, allow_unknown_prices: bool
 ) -> Chain:
-    """The chain itself, or a list of tiers made into one and checked against today's date."""
+    """The chain, or a list of tiers made into one, checked against today's date."""
     if isinstance(tiers, Chain):
         if policy is not None:
             raise ConfigError("policy= goes with a list of tiers; this Chain has its own")
-        return tiers
+        return tiers if tiers.today is not None else replace(tiers, today=dates.today())
     return Chain(
         cast("tuple[Tier, ...]", tiers),  # the chain makes its tuple and checks it
         policy=policy or Policy(),
         allow_unknown_prices=allow_unknown_prices,
-        today=datetime.now(UTC).date(),
+        today=dates.today(),
     )
 
 

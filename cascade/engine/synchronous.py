@@ -42,8 +42,8 @@ class Cascade(Engine):
 
     _models: Models
 
-    def _openai_models(self, client: Any) -> Models:
-        return cast("Models", LazyModels("OpenAIModels", client, self.clock))
+    def _answering(self, models: Models | None, client: Any) -> Models:
+        return models or cast("Models", LazyModels("OpenAIModels", client, self.clock))
 
     def complete(
         self,

@@ -42,7 +42,7 @@ def answer(call):
         time.sleep(60)
     return f"this is a long answer to {text}"
 
-Cascade._openai_models = lambda self, client: ScriptedModels({"nano": answer, "big": answer})
+Cascade._answering = lambda self, models, client: ScriptedModels({"nano": answer, "big": answer})
 sys.argv[0] = "cascade"
 main()
 """
@@ -66,7 +66,7 @@ def answer(call):
 @pytest.fixture
 def models(monkeypatch):
     made = ScriptedModels({"nano": answer, "big": answer})
-    monkeypatch.setattr(Cascade, "_openai_models", lambda self, client: made)
+    monkeypatch.setattr(Cascade, "_answering", lambda self, models, client: made)
     return made
 
 

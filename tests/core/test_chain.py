@@ -234,9 +234,17 @@ def test_thresholds_are_changed_by_name():
 )
 def test_policies_take_two_words(setting):
     """A policy takes "escalate" and "accept", and names what it was given instead."""
-    with pytest.raises(ConfigError, match=rf"{setting}='retry'; expected one of \('escalate', 'a"):
+    with pytest.raises(ConfigError, match=rf"{setting}='retry'; expected one of \('escalate', "):
         Policy(**{setting: "retry"})
     assert getattr(Policy(**{setting: "accept"}), setting) == "accept"
+
+
+@pytest.mark.parametrize("setting", ["on_refusal", "on_length", "on_content_filter", "on_empty"])
+def test_a_flawed_answer_can_be_left_to_the_scorer(setting):
+    """Policies for answers also take "score"; those for missing signals do not."""
+    assert getattr(Policy(**{setting: "score"}), setting) == "score"
+    with pytest.raises(ConfigError, match="on_abstain='score'"):
+        Policy(on_abstain="score")
 
 
 @pytest.mark.parametrize("setting", ["on_rate_limit", "on_not_found"])

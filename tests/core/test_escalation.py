@@ -188,6 +188,22 @@ def test_unusable_answers_follow_their_policy(name, choice):
     assert f"on_{name}={choice!r}" in chat.ledger.attempts[0].reason
 
 
+@pytest.mark.parametrize("name", FLAWED)
+def test_a_flawed_answer_can_be_scored(name):
+    """Policy "score" leaves a flawed answer to the tier's scorer, like any other."""
+    policy = Policy(**{f"on_{name}": "score"})
+    chat = talk(lambda draft: 0.4, None, policy=policy).says(FLAWED[name])
+    assert chat.ledger.attempts[0].reason == "score 0.4 < 0.5"
+    chat = talk(lambda draft: 0.6, None, policy=policy).says(FLAWED[name])
+    assert chat.decision.status == "accepted"
+
+
+def test_an_empty_last_answer_is_not_scored_into_standing():
+    """Policy "score" does not make nothing the final answer."""
+    chat = talk(by_number, None, policy=Policy(on_empty="score")).says("0.4").says(FLAWED["empty"])
+    assert (chat.decision.status, chat.decision.draft.tier) == ("unaccepted", "low")
+
+
 @pytest.mark.parametrize("name", ["refusal", "length", "content_filter"])
 def test_a_flawed_last_answer_stands(name):
     """The last tier's answer stands although it is refused or cut."""

@@ -357,3 +357,13 @@ def test_mistakes_surface_when_the_scorer_is_made(settings, words):
     """A setting that cannot work is refused by name."""
     with pytest.raises(ConfigError, match=words):
         LogprobConfidence(**settings)
+
+
+def test_a_fence_that_the_server_took_off_is_tolerated():
+    """A server that strips the code fence from the text leaves its tokens; the values are found."""
+    pieces = ["```", "json", "\n", '{"', "a", '": ', "17", "}", "\n", "```", ""]
+    entries = [{"token": piece, "logprob": -0.5 if piece == "17" else 0.0} for piece in pieces]
+    draft = draft_of('{"a": 17}', entries)
+    outcome = LogprobConfidence(aggregate="min", over="json_values")(draft)
+    assert outcome.value == pytest.approx(math.exp(-0.5))
+    assert "$.a" in outcome.reason

@@ -14,7 +14,7 @@ from faces import one, pair
 from fake_openai import answer, completion, refuse
 
 from cascade import ask
-from cascade.core.chain import Policy
+from cascade.core.policy import Policy
 from cascade.core.tier import Retry
 from cascade.errors import BillingStopped, CallRefused, ChainExhausted
 
