@@ -22,9 +22,7 @@ from cascade.core.failures import CallFailure
 from cascade.core.judging import Halt, judge
 from cascade.core.ledger import Ledger
 from cascade.core.request import Message, Request
-from cascade.core.scoring import (
-    Draft,
-)
+from cascade.core.scoring import Draft
 from cascade.core.tier import Tier
 from cascade.core.trace import Status
 from cascade.core.wishes import Wish

@@ -2,8 +2,7 @@
 
 Every model call passes through `Ledger.call`: the budget is asked before, and each exchange is
 priced after. What a cancelled call has already tried stays in the books, because the model client
-writes each exchange down as it happens. `cascade.core.booked` makes the
-trace's values of it.
+writes each exchange down as it happens. `cascade.core.booked` makes the trace's values of it.
 """
 
 from __future__ import annotations
