@@ -104,7 +104,11 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
         try:
             accepted, value = yield from judge(chain, tier, draft, attempt, ledger, final=final)
         except Halt as halt:
-            attempt.end("failed", f"stopped while scoring: {halt.failure}")
+            words = f"stopped while scoring: {halt.failure}"
+            if final:  # it may have been streamed already
+                attempt.end("accepted", f"{words}; the last tier's answer stands")
+                return Decision("accepted", draft, attempt.reason)
+            attempt.end("failed", words)
             status = ENDS[halt.failure.kind]
             return _ended(status, halt.failure, [*rejected, Graded(draft, None)], ledger)
         if accepted:

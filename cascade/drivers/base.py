@@ -10,6 +10,7 @@ from cascade.core.escalation import Decision
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
 from cascade.core.wishes import ModelCall, Wish
+from cascade.wire.chat import chunk_text, delta_of
 
 __all__ = [
     "AsyncModels",
@@ -157,14 +158,13 @@ class _AsyncAdaptedStream:
 
 
 def _shows(chunk: Mapping[str, Any]) -> bool:
-    """Whether a chunk carries a part of an answer: text that is not blank, a call, a refusal."""
-    choices = chunk.get("choices")
-    delta = choices[0].get("delta") if isinstance(choices, list) and choices else None
-    return isinstance(delta, Mapping) and any(
-        bool(value.strip()) if isinstance(value, str) else bool(value)
-        for key, value in delta.items()
-        if key != "role"
-    )
+    """Whether a chunk carries a part of an answer: text that is not blank, a call, a refusal.
+
+    No more than `Reply.is_empty` looks for: thinking that ends without an answer does not stand.
+    """
+    delta = delta_of(chunk)
+    parts = (delta.get("refusal"), delta.get("tool_calls"), delta.get("function_call"))
+    return bool(chunk_text(chunk).strip()) or any(parts)
 
 
 def as_async(models: Models | AsyncModels) -> AsyncModels:
