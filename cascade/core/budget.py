@@ -124,6 +124,8 @@ def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Deci
     price = chain.price(tier)
     if price is None:
         return None
+    if price.is_free:
+        return Decimal(0)
     info = chain.info(tier)
     limits = tier.capabilities or info
     longest_in = limits.max_input_tokens if limits else None
@@ -144,8 +146,12 @@ def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Deci
 def _answer_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:
     asked = payload.get("max_completion_tokens") or payload.get("max_tokens")
     if type(asked) is not int or asked < 0:  # no limit, or one that no server takes
-        return longest
-    return min(asked, longest if longest is not None else MAX_COUNT)
+        asked = longest
+    if asked is None:
+        return None
+    answers = payload.get("n")  # a scorer's question may want several
+    times = answers if type(answers) is int and answers > 1 else 1
+    return times * min(asked, longest if longest is not None else MAX_COUNT)
 
 
 def _prompt_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:

@@ -124,6 +124,17 @@ def test_a_limit_beyond_the_model_is_the_models(limit):
     assert bound(payload) is not None
 
 
+def test_several_answers_count_several_times():
+    """A scorer's question for `n` answers is bounded by all of them; the prompt counts once."""
+    payload = {"messages": [USER], "max_tokens": 5, "n": 20}
+    assert millionths(bound(payload)) == SIZE + 20 * 50
+
+
+def test_a_free_model_costs_nothing_at_worst():
+    """A free model needs no lengths: a budget never stops it."""
+    assert bound({"messages": [IMAGE]}, price=Price.free()) == 0
+
+
 def test_a_prompt_never_counts_more_than_the_longest():
     """A long prompt counts at most as the model's longest input."""
     able = Capabilities(max_input_tokens=20, max_output_tokens=0)
