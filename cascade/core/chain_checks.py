@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from cascade.core.policy import Policy
 from cascade.core.scoring import needs_of, parts_of, scorer_name
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError, UnknownPriceError
@@ -53,6 +54,9 @@ def check_chain(chain: Chain) -> Iterator[str]:
         ConfigError: the chain cannot work.
         UnknownPriceError: a model without a price.
     """
+    policy: object = chain.policy
+    if not isinstance(policy, Policy):
+        raise ConfigError(f"the chain's policy is {policy!r}: expected e.g. Policy()")
     _check_names(chain.tiers)
     for tier in chain.tiers:
         _check_price(chain, tier)

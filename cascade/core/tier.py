@@ -132,11 +132,24 @@ class Tier:
             raise ConfigError(f"tier {self.model!r}: name {self.name!r} is no text")
         if not self.name:
             object.__setattr__(self, "name", self.model)
+        self._check_values()
         self._check_threshold()
         self._check_scorer()
         self._check_params()
         self._check_preamble()
         self._check_timeouts()
+
+    def _check_values(self) -> None:
+        for label, kind, example in (
+            ("price", Price, "Price.of('0.20', '1.25')"),
+            ("retry", Retry, "Retry(max_tries=1)"),
+            ("capabilities", Capabilities, "Capabilities(logprobs=False)"),
+        ):
+            value = getattr(self, label)
+            if not isinstance(value, kind) and (value is not None or label == "retry"):
+                raise ConfigError(
+                    f"tier {self.name!r}: {label} is {value!r}: expected e.g. {example}"
+                )
 
     def _check_timeouts(self) -> None:
         for label in ("timeout_s", "scorer_timeout_s"):
@@ -181,6 +194,12 @@ class Tier:
                 raise ConfigError(
                     f"tier {self.name!r}: params cannot set {key!r}; "
                     "use model=, preamble= or .stream()"
+                )
+        for key in ("extra_body", "extra_headers", "extra_query"):
+            if key in self.params:  # keywords of the SDK; here they would be sent as they stand
+                raise ConfigError(
+                    f"tier {self.name!r}: params cannot set {key!r}; put keys of the body into "
+                    "params themselves, give headers and query to the client"
                 )
         try:
             as_json(dict(self.params), "params")

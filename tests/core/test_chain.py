@@ -292,3 +292,9 @@ def test_the_digest_reads_settings_of_scorers():
     }
     assert len(digests) == 4
     assert Chain([tier("a", scorer=Words()), tier("b")]).digest in digests
+
+
+def test_a_policy_is_a_policy():
+    """A policy of another type is refused when the chain is built, not after the first answer."""
+    with pytest.raises(ConfigError, match=r"policy is \{.*expected e\.g\. Policy"):
+        Chain([Tier("gpt-5.5")], policy={"on_refusal": "accept"})

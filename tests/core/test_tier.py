@@ -44,6 +44,12 @@ LOOP["again"] = LOOP
         ({"timeout_s": True}, ["timeout_s True", "seconds above 0"]),
         ({"scorer_timeout_s": float("inf")}, ["scorer_timeout_s inf", "seconds above 0"]),
         ({"name": 5}, ["tier 'small'", "name 5 is no text"]),
+        ({"price": "0.20"}, ["tier 'small'", "price is '0.20'", "Price.of("]),
+        ({"retry": 3}, ["tier 'small'", "retry is 3", "Retry("]),
+        ({"retry": None}, ["retry is None", "Retry("]),
+        ({"capabilities": {}}, ["tier 'small'", "capabilities is {}", "Capabilities("]),
+        ({"params": {"extra_body": {"x": 1}}}, ["cannot set 'extra_body'", "params themselves"]),
+        ({"params": {"extra_headers": {}}}, ["cannot set 'extra_headers'", "to the client"]),
     ],
     ids=str,
 )
