@@ -226,10 +226,14 @@ class Exchange:
         known = (
             reply.usage if reply else self._usage or Usage.from_wire(self.incoming.assembler.usage)
         )
-        tokens = self.incoming.assembler.output_tokens
-        if known is not None or not tokens:
-            return known, False
-        return estimate_usage(self.body, tokens), True
+        stream = self.incoming.assembler
+        tokens = stream.output_tokens
+        if known is None and tokens:
+            return estimate_usage(self.body, tokens), True
+        if known is not None and reply is None and stream.outrun and not stream.finish_reason:
+            most = max(known.output_tokens, tokens)  # it broke off before the last count
+            return replace(known, output_tokens=most), True
+        return known, False
 
     def _tier_so_far(self) -> str | None:
         tier = self._service_tier or self.incoming.assembler.head.get("service_tier")

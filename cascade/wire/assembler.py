@@ -25,6 +25,7 @@ class ChunkAssembler:
     Attributes:
         finish_reason: as on the wire, once it has come.
         pieces: how many chunks carried output; about one per token, for estimates.
+        outrun: whether output came after a usage, which then was a running count.
     """
 
     head: dict[str, Any] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class ChunkAssembler:
     texts: dict[str, list[str]] = field(default_factory=dict)
     calls: dict[int, Any] = field(default_factory=dict)
     pieces: int = 0
+    outrun: bool = False
 
     def feed(self, chunk: object) -> Mapping[str, Any] | None:
         """Take in one chunk.
@@ -54,13 +56,16 @@ class ChunkAssembler:
         for key, value in chunk.items():
             if key not in NOT_KEPT and value is not None:
                 self.head[key] = value
+        counted = self.usage is not None
         if chunk.get("usage") is not None:
             self.usage = chunk["usage"]
         choice = choice_of(chunk)
         if choice.get("finish_reason") is not None:
             self.finish_reason = choice["finish_reason"]
         self._take_logprobs(choice.get("logprobs"))
-        self.pieces += self._take_delta(delta_of(chunk))
+        carries = self._take_delta(delta_of(chunk))
+        self.pieces += carries
+        self.outrun = self.outrun or (counted and carries)
         return chunk if choice else None
 
     @property

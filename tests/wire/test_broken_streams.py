@@ -107,6 +107,18 @@ def test_a_break_after_the_usage_is_exact(face, openai_api):
     assert caught.value.trace.cost_usd == Decimal("0.00012")
 
 
+def test_a_running_count_of_a_broken_stream_is_an_estimate(face, openai_api):
+    """Where every chunk counts, the last count before a break is not the final one."""
+    counted = [chunk({"content": "x"}, counts=usage(100, 1)), *text_chunks(*TEXTS)[1:4]]
+    openai_api.return_value = events(counted, done=False)
+    with pytest.raises(StreamInterrupted) as caught:
+        face(one()).stream()
+    (charge,) = caught.value.trace.charges
+    assert (charge.basis, charge.usage.input_tokens, charge.usage.output_tokens) == (
+        "estimated", 100, 4,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_the_text_is_shown_before_the_break_is(kind, face, openai_api, broken):
     """Everything that came before the break reaches the reader."""
