@@ -70,9 +70,9 @@ def top_tier_cost(chain: Chain, attempts: tuple[Attempt, ...], tier: str | None)
         for attempt in attempts
         if attempt.tier == tier
         for charge in attempt.charges
-        if charge.purpose == "draft" and charge.usage is not None
+        if charge.purpose == "draft" and charge.outcome == "ok"
     ]
-    if not charges:
+    if not charges or charges[-1].usage is None:
         return None
     last = charges[-1]
     if tier == chain.top.name:

@@ -8,6 +8,7 @@ import pytest
 
 from cascade import Budget, Chain, Price, Request, Tier
 from cascade.core.ledger import Ledger
+from cascade.core.usage import Usage
 from cascade.core.wishes import Try
 from cascade.testing import failure, reply
 
@@ -150,3 +151,12 @@ def test_what_is_odd_is_noted_once():
     call.tries.append(Try("ok", 0.0, 0.0, reply=made))
     finish(steps, made)
     assert close(ledger).charges[0].notes == ("usage not reported", "usage is missing")
+
+
+def test_the_top_tier_is_priced_by_the_answers_own_tokens():
+    """An answer without usage has no comparison, whatever an earlier try of its call reported."""
+    ledger, _, steps, call = open_call(None)
+    broken = Try("server", 0.0, 0.0, failure=failure("server"), usage=Usage(9, 9))
+    call.tries += [broken, a_try("one", usage=False)]
+    finish(steps, reply("one"))
+    assert close(ledger, "accepted", "m").top_tier_cost_usd is None
