@@ -143,9 +143,11 @@ def _answer(
     params = {key: value for key, value in wanted.params.items() if value is not None}
     if params.pop("logprobs", False):
         needs = Needs(logprobs=True, top_logprobs=params.pop("top_logprobs", 0))
-    payload = {"messages": list(wanted.messages), **params}
+    if params.pop("stream", False):
+        return ScorerError("its question cannot be sent: stream=True; a scorer reads whole answers")
     try:
         target = _target(ledger.chain, tier, wanted.model)
+        payload = {"messages": list(wanted.messages), **params}
         check_messages(payload["messages"], "messages")
         as_json(payload, "payload")
     except (ConfigError, RequestError) as error:

@@ -72,8 +72,8 @@ class Request:
         else:
             payload["messages"] = _message_list(asked)
         payload.update(params or {})
-        payload.update(payload.pop("extra_body", None) or {})
-        options = {name: payload.pop(name) for name in CALL_OPTIONS if payload.get(name)}
+        payload.update(_extra(payload.pop("extra_body", None)))
+        options = {name: value for name in CALL_OPTIONS if (value := payload.pop(name, None))}
         payload = {key: value for key, value in payload.items() if value is not None}
         model = payload.pop("model", None)
         if payload.pop("stream", False):
@@ -133,6 +133,12 @@ def check_messages(messages: object, where: str) -> None:
             )
     if len(messages) == 1 and messages[0].get("content") == "":
         raise RequestError("the prompt is empty: there is nothing to ask")
+
+
+def _extra(body: object) -> Mapping[str, Any]:
+    if body is not None and not isinstance(body, Mapping):
+        raise RequestError(f"extra_body is {body!r}: expected a mapping of wire parameters")
+    return body or {}
 
 
 def _check_n(n: object) -> None:

@@ -492,3 +492,15 @@ def test_a_tier_overrides_and_removes_parameters():
     assert payload_for(tier, request) == {
         "messages": [{"role": "user", "content": "x"}], "seed": 2, "stop": ".",
     }  # fmt: skip
+
+
+def test_a_question_is_not_streamed():
+    """A scorer that asks for a stream gets an error before anything is paid."""
+
+    def asking(_):
+        return (yield from ask(None, "right?", stream=True))
+
+    asking.inline = True
+    chat = Talk(Tier("low", scorer=asking, price=PRICES[0]), Tier("top", price=PRICES[2]))
+    assert chat.says("an answer").wish.purpose == "draft"
+    assert "stream=True" in chat.ledger.attempts[0].reason

@@ -117,3 +117,19 @@ def test_a_request_is_extended():
 def test_a_model_that_is_no_text_is_not_kept():
     """Only a model's name is shown in the trace."""
     assert Request.build("x", {"model": 5}).requested_model is None
+
+
+@pytest.mark.parametrize("empty", [{}, None])
+def test_empty_headers_are_no_part_of_the_body(empty):
+    """Transport options never reach the payload, given empty or not."""
+    request = Request.build("x", {"extra_headers": empty, "extra_query": empty})
+    assert (dict(request.payload), request.options) == (
+        {"messages": [{**USER, "content": "x"}]},
+        {},
+    )
+
+
+def test_an_extra_body_is_a_mapping():
+    """An `extra_body` that is no mapping is named and refused."""
+    with pytest.raises(RequestError, match="extra_body is 'x': expected a mapping"):
+        Request.build("x", {"extra_body": "x"})
