@@ -22,7 +22,7 @@ CascadeError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cascade.core.trace import Trace
@@ -77,6 +77,9 @@ class RunError(CascadeError):
     def __init__(self, message: str, trace: Trace) -> None:
         super().__init__(message)
         self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (*self.args, self.trace), self.__dict__  # for copies and processes
 
 
 class ChainExhausted(RunError):  # noqa: N818  the names of outcomes read better without "Error"

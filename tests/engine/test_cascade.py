@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
+import pickle
 from decimal import Decimal
 
 import pytest
@@ -526,3 +528,13 @@ def test_traces_are_logged_where_the_host_listens(caplog):
     with caplog.at_level("INFO", logger="cascade"):
         done = Cascade(tiers(), models=scripted("good")).complete("x")
     assert done.trace.id in caplog.text
+
+
+def test_an_error_survives_copies_and_processes():
+    """An error that was copied or sent to another process keeps its words and its trace."""
+    with pytest.raises(ChainExhausted) as caught:
+        Cascade(tiers(), models=scripted(failure("server"), failure("server"))).complete("hello")
+    error = caught.value
+    sent = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
+    for twin in (sent, copy.copy(error)):
+        assert (type(twin), str(twin), twin.trace) == (type(error), str(error), error.trace)
