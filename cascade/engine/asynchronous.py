@@ -15,7 +15,7 @@ from cascade.engine.base import Engine, Rounds
 from cascade.engine.completion import Completion
 from cascade.engine.lazy import LazyAsyncModels
 from cascade.engine.streams import AsyncCompletionStream
-from cascade.errors import RunError
+from cascade.errors import ConfigError, RunError
 
 __all__ = ["AsyncCascade"]
 
@@ -70,7 +70,13 @@ class AsyncCascade(Engine):
         concurrency: int = LOCKSTEP_CONCURRENCY,
         **params: Any,
     ) -> list[Completion | RunError]:
-        """Answer many requests in lock-step; the calls of a round run at once."""
+        """Answer many requests in lock-step; the calls of a round run at once.
+
+        Raises:
+            ConfigError: `concurrency` is no whole number from 1 up.
+        """
+        if type(concurrency) is not int or concurrency < 1:
+            raise ConfigError(f"concurrency {concurrency!r} is no whole number from 1 up")
         runs = [self._begin(asked, params, budget, deadline_s, metadata) for asked in requests]
         gate = asyncio.Semaphore(concurrency)
 

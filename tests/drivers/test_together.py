@@ -16,6 +16,7 @@ from cascade import (
     BudgetExceeded,
     Cascade,
     ChainExhausted,
+    ConfigError,
     Price,
     RequestError,
     Score,
@@ -285,3 +286,11 @@ def test_a_failing_observer_does_not_lose_the_answer(caplog):
     assert seen == [done.trace]
     assert "observer failed" in caplog.text
     assert "disk full" in caplog.text
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 1.5, None, True])
+async def test_rounds_need_room_for_a_call(concurrency):
+    """A concurrency that no call could pass is refused instead of waiting for ever."""
+    llm = AsyncCascade(tiers(), models=ScriptedModels({}))
+    with pytest.raises(ConfigError, match="no whole number from 1 up"):
+        await llm.complete_rounds(["hello"], concurrency=concurrency)
