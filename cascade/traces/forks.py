@@ -3,7 +3,8 @@
 SQLite's locks belong to a process, its notes about them are copied by `fork`: a child that opens a
 file while its parent had it open believes to hold locks that it does not, and can damage the file
 (sqlite.org, "How To Corrupt", 2.6). So a fork waits until no connection is in use, and idle ones
-are closed first. Children started by `exec` are not concerned.
+are closed first. To a server parent and child would otherwise talk over one wire. Children started
+by `exec` are not concerned.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The steps that bring a trace store to today's tables: numbered, applied once, in order.
 
-A step is plain SQL that SQLite and PostgreSQL both understand, and never changes after it was
-released: a new shape of the tables is a new step. `cascade.traces.schema` describes the result.
+A step is plain SQL that SQLite and PostgreSQL both understand but for one name, and never changes
+after it was released: a new shape of the tables is a new step. `cascade.traces.schema` describes
+the result. What is sorted by compares byte by byte (COLLATE binary, "C" on PostgreSQL): the order
+is the same everywhere, and no update of a machine's languages can spoil an index.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (  # 1: traces with their charges
         """
         CREATE TABLE traces (
-            id TEXT PRIMARY KEY,
-            started_at TEXT NOT NULL,
-            status TEXT NOT NULL,
-            tier TEXT,
+            id TEXT COLLATE binary PRIMARY KEY,
+            started_at TEXT COLLATE binary NOT NULL,
+            status TEXT COLLATE binary NOT NULL,
+            tier TEXT COLLATE binary,
             chain TEXT NOT NULL,
             attempts INTEGER NOT NULL,
             cost_usd TEXT,
@@ -38,10 +40,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX traces_by_tier ON traces (tier, started_at)",
         """
         CREATE TABLE charges (
-            trace_id TEXT NOT NULL REFERENCES traces (id) ON DELETE CASCADE,
+            trace_id TEXT COLLATE binary NOT NULL REFERENCES traces (id) ON DELETE CASCADE,
             position INTEGER NOT NULL,
             tier TEXT NOT NULL,
-            model TEXT NOT NULL,
+            model TEXT COLLATE binary NOT NULL,
             purpose TEXT NOT NULL,
             outcome TEXT NOT NULL,
             cost_usd TEXT,
@@ -73,7 +75,9 @@ def migrate(connection: Connection) -> None:
         StoreError: a newer version of Cascade wrote the store, or its tables belong to something
             else.
     """
-    if connection.dialect.name == "postgresql":
+    on_postgres = connection.dialect.name == "postgresql"
+    if on_postgres:
+        _check_encoding(connection)
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     found = set(inspect(connection).get_table_names())
     if "cascade_migrations" not in found:
@@ -92,6 +96,8 @@ def migrate(connection: Connection) -> None:
         )
     for number in range(version + 1, LATEST + 1):
         for statement in MIGRATIONS[number - 1]:
+            if on_postgres:
+                statement = statement.replace("COLLATE binary", 'COLLATE "C"')  # noqa: PLW2901
             connection.execute(text(statement))
         connection.execute(
             text("INSERT INTO cascade_migrations (number, applied_at) VALUES (:number, :at)"),
@@ -99,6 +105,15 @@ def migrate(connection: Connection) -> None:
         )
     # A change that changes nothing: a place that can only be read shows itself now.
     connection.execute(text("UPDATE cascade_migrations SET number = number WHERE number = 1"))
+
+
+def _check_encoding(connection: Connection) -> None:
+    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding not in ("UTF8", "SQL_ASCII"):  # the latter keeps any bytes
+        raise StoreError(
+            f"its encoding {encoding} cannot hold every text; "
+            "make the database with ENCODING 'UTF8'"
+        )
 
 
 def _check_foreign(tables: set[str]) -> None:

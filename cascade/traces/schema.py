@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table
 
@@ -17,7 +17,9 @@ from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Ta
 from cascade.core import trace_json
 from cascade.core.trace import Charge, Trace
 
-__all__ = ["charge_rows", "charges", "trace_row", "traces", "utc"]
+__all__ = ["charge_rows", "charges", "column_text", "trace_row", "traces", "utc"]
+
+Text = TypeVar("Text", str, str | None)
 
 metadata = MetaData()
 
@@ -62,11 +64,11 @@ charges = Table(
 def trace_row(trace: Trace) -> dict[str, Any]:
     """A trace as a row of `traces`."""
     return {
-        "id": trace.id,
-        "started_at": utc(trace.started_at),
-        "status": trace.status,
-        "tier": trace.tier,
-        "chain": trace.chain,
+        "id": column_text(trace.id),
+        "started_at": column_text(utc(trace.started_at)),
+        "status": column_text(trace.status),
+        "tier": column_text(trace.tier),
+        "chain": column_text(trace.chain),
         "attempts": len(trace.attempts),
         "cost_usd": _amount(trace.cost_usd),
         "scoring_cost_usd": _amount(trace.scoring_cost_usd),
@@ -81,6 +83,16 @@ def trace_row(trace: Trace) -> dict[str, Any]:
 def charge_rows(trace: Trace) -> list[dict[str, Any]]:
     """A trace's charges as rows of `charges`, in order."""
     return [_charge_row(trace.id, place, charge) for place, charge in enumerate(trace.charges)]
+
+
+def column_text(text: Text) -> Text:
+    """Text as every database can hold it: NUL and halves of surrogate pairs as escapes.
+
+    The JSON beside the columns keeps them as they were.
+    """
+    if text is None:
+        return text
+    return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()
 
 
 def utc(moment: str | datetime) -> str:
@@ -101,12 +113,12 @@ def utc(moment: str | datetime) -> str:
 def _charge_row(trace_id: str, position: int, charge: Charge) -> dict[str, Any]:
     usage = charge.usage
     return {
-        "trace_id": trace_id,
+        "trace_id": column_text(trace_id),
         "position": position,
-        "tier": charge.tier,
-        "model": charge.model,
-        "purpose": charge.purpose,
-        "outcome": charge.outcome,
+        "tier": column_text(charge.tier),
+        "model": column_text(charge.model),
+        "purpose": column_text(charge.purpose),
+        "outcome": column_text(charge.outcome),
         "cost_usd": _amount(charge.cost_usd),
         "basis": charge.basis,
         "input_tokens": usage.input_tokens if usage else None,

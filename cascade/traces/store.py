@@ -7,43 +7,24 @@ microseconds, because a background thread writes; `cascade.traces.writer` says w
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
-from decimal import Decimal
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    make_url,
-    select,
-)
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    NoSuchModuleError,
-    OperationalError,
-    SQLAlchemyError,
-)
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from cascade.core.trace import Content, Status, Trace
 from cascade.errors import ConfigError, StoreError, TraceError
+from cascade.traces import queries
 from cascade.traces.content import check_content, redact
 from cascade.traces.forks import ForkGate, watch_forks
 from cascade.traces.migrations import migrate
+from cascade.traces.place import engine_of, shown, url_of
+from cascade.traces.queries import Kept, Moment
 from cascade.traces.row import TraceRow
-from cascade.traces.schema import charge_rows, charges, trace_row, traces, utc
+from cascade.traces.trouble import explained, is_about_a_row, words_of
 from cascade.traces.writer import Writer
 
 __all__ = ["TraceRow", "TraceStore"]
@@ -53,9 +34,6 @@ DEFAULT_PLACE = "traces.sqlite3"
 QUEUE_SIZE = 10_000
 """Traces that may wait to be written: seconds of a writer's work, and some tens of megabytes."""
 
-BUSY_TIMEOUT_MS = 5_000
-"""How long SQLite waits for another process that is writing."""
-
 READ_WAIT_S = 10.0
 """How long reading waits for this process's own traces to be written first."""
 
@@ -63,11 +41,8 @@ PAGE = 200
 """Traces that `iter_traces` reads at once; a long conversation takes a megabyte."""
 
 Batch = list[Trace]
+Rows = list[Kept]
 Errors = list[Exception]
-Rows = dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]
-"""By trace id: its row of `traces` and its rows of `charges`."""
-
-Moment = str | datetime
 
 
 class TraceStore:
@@ -80,7 +55,8 @@ class TraceStore:
     and connections of its own, and what its parent had taken on stays the parent's to write.
 
     Args:
-        where: path of an SQLite file, made if it does not exist, or an SQLAlchemy URL.
+        where: path of an SQLite file, made if it does not exist, or an SQLAlchemy URL, e.g.
+            postgresql+psycopg://user:password@host/name (`pip install frugal-cascade[postgres]`).
         content: what of a conversation is kept; see `cascade.traces.content.redact`.
         key: makes the digests of content "hashed" an HMAC.
         queue_size: traces that may wait for the writer; further ones are dropped, counted in
@@ -104,9 +80,9 @@ class TraceStore:
         if queue_size < 1:
             raise ConfigError(f"queue_size is {queue_size!r}; expected at least 1")
         self._key = key
-        self._url = _url(where)
-        self.where = _shown(self._url)
-        self._engine = _engine(self._url)
+        url = url_of(where)
+        self.where = shown(url)
+        self._engine = engine_of(url)
         self._reader = self._engine.execution_options(cascade_read=True)
         self._connection: Connection | None = None  # the writer's, while there is work
         self._gate = ForkGate()
@@ -177,8 +153,7 @@ class TraceStore:
             StoreError: there is none, or the store cannot be read.
         """
         with self._reading() as connection:
-            query = select(traces.c.json).where(traces.c.id == trace_id)
-            text = connection.execute(query).scalar_one_or_none()
+            text = queries.find(connection, trace_id)
         if text is None:
             raise StoreError(f"no trace {trace_id!r} in {self.where}; `cascade trace list` has ids")
         return _read(trace_id, text)
@@ -194,14 +169,8 @@ class TraceStore:
             if not newest:
                 raise StoreError(f"{self.where} holds no traces yet")
             return newest[0].id
-        query = (
-            select(traces.c.id)
-            .where(traces.c.id.startswith(start, autoescape=True))
-            .order_by(traces.c.id)
-            .limit(3)
-        )
         with self._reading() as connection:
-            found = list(connection.execute(query).scalars())
+            found = queries.find_ids(connection, start, limit=3)
         if start in found or len(found) == 1:
             return start if start in found else found[0]
         if not found:
@@ -225,15 +194,9 @@ class TraceStore:
             tier: only those that this tier answered.
             since: only those begun at this moment or later; without a zone it counts as UTC.
         """
-        names = TraceRow.__slots__
-        query = (
-            select(*(traces.c[name] for name in names))
-            .where(*_conditions(status, tier, since))
-            .order_by(traces.c.started_at.desc(), traces.c.id.desc())
-            .limit(limit)
-        )
+        wanted = queries.conditions(status, tier, since)
         with self._reading() as connection:
-            return [_row(dict(row._mapping)) for row in connection.execute(query)]  # noqa: SLF001  its public name
+            return queries.listed(connection, wanted, limit)
 
     def iter_traces(
         self,
@@ -243,20 +206,11 @@ class TraceStore:
         since: Moment | None = None,
     ) -> Iterator[Trace]:
         """Whole traces, oldest first, read page by page; filters as in `list`."""
-        after: tuple[str, str] | None = None
-        place = (traces.c.started_at, traces.c.id)
+        wanted = queries.conditions(status, tier, since)
+        after: queries.Place | None = None
         while True:
-            query = (
-                select(*place, traces.c.json)
-                .where(*_conditions(status, tier, since))
-                .order_by(*place)
-                .limit(PAGE)
-            )
-            if after is not None:
-                later = (place[0] == after[0]) & (place[1] > after[1])
-                query = query.where((place[0] > after[0]) | later)
             with self._reading() as connection:
-                page = connection.execute(query).all()
+                page = queries.page(connection, wanted, after, PAGE)
             for started_at, trace_id, text in page:
                 after = (started_at, trace_id)
                 yield _read(trace_id, text)
@@ -266,7 +220,7 @@ class TraceStore:
     def count(self) -> int:
         """How many traces are kept."""
         with self._reading() as connection:
-            return connection.execute(select(func.count()).select_from(traces)).scalar_one()
+            return queries.count(connection)
 
     # The database --------------------------------------------------------------------------------
 
@@ -278,7 +232,7 @@ class TraceStore:
         except StoreError as error:
             raise StoreError(f"{self.where}: {error}") from None
         except (SQLAlchemyError, ImportError) as error:
-            raise _explained(self.where, error) from error
+            raise self._explained(error) from error
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -288,7 +242,7 @@ class TraceStore:
             with self._gate, self._reader.connect() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise _explained(self.where, error) from error
+            raise self._explained(error) from error
 
     def _write(self, batch: Batch) -> Errors:
         """Write a batch in one transaction; on the writer's thread.
@@ -296,34 +250,34 @@ class TraceStore:
         A trace that cannot be kept (made by hand with values that JSON cannot hold) must not take
         the others with it: it is left out and reported.
         """
-        rows: Rows = {}
+        rows: dict[str, Kept] = {}  # by id: the last of a batch counts
         errors: Errors = []
         for trace in batch:
             try:
-                kept = redact(trace, self.content, self._key)
-                rows[trace.id] = (trace_row(kept), charge_rows(kept))
+                rows[trace.id] = queries.rows_of(redact(trace, self.content, self._key))
             except Exception as error:  # noqa: BLE001  whatever it holds; reported by flush()
                 errors.append(error)
         with self._gate:
-            return errors + self._insert(rows)
+            return errors + self._insert(list(rows.values()))
 
     def _insert(self, rows: Rows) -> Errors:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
             with self._connection.begin():
-                _replace(self._connection, rows)
-        except OperationalError as error:  # locked, full, gone: the writer tries the batch again
+                queries.replace_rows(self._connection, rows)
+        except (SQLAlchemyError, ValueError, OverflowError) as error:
             self._close_connection()
-            raise StoreError(str(error.orig)) from error
-        except (SQLAlchemyError, ValueError) as error:  # the database refuses one of the rows
-            self._close_connection()
+            if not is_about_a_row(error):  # locked, full, gone: the writer tries the batch again
+                raise StoreError(words_of(error)) from error
             if len(rows) <= 1:
-                return [error]
+                return [StoreError(words_of(error))]  # the database's own error may show the row
             half = len(rows) // 2
-            items = list(rows.items())
-            return self._insert(dict(items[:half])) + self._insert(dict(items[half:]))
+            return self._insert(rows[:half]) + self._insert(rows[half:])
         return []
+
+    def _explained(self, error: BaseException) -> StoreError:
+        return explained(self._engine.dialect.name, self.where, error)
 
     def _rest(self) -> None:
         """Close the writer's connection while there is no work."""
@@ -348,39 +302,9 @@ class TraceStore:
         self._gate.open()
 
     def after_fork_in_child(self) -> None:
-        """Begin with connections of its own; pooled ones of another database stay the parent's."""
+        """Begin with connections of its own."""
         self._gate.renew()
         self._engine.dispose(close=False)
-
-
-def _replace(connection: Connection, rows: Rows) -> None:
-    if not rows:
-        return
-    booked = [row for _, found in rows.values() for row in found]
-    connection.execute(delete(charges).where(charges.c.trace_id.in_(rows)))
-    connection.execute(delete(traces).where(traces.c.id.in_(rows)))
-    connection.execute(insert(traces), [row for row, _ in rows.values()])
-    if booked:
-        connection.execute(insert(charges), booked)
-
-
-def _conditions(
-    status: str | None, tier: str | None, since: Moment | None
-) -> list[Any]:  # SQLAlchemy's own type for conditions is a union that no caller needs
-    wanted = []
-    if status is not None:
-        wanted.append(traces.c.status == status)
-    if tier is not None:
-        wanted.append(traces.c.tier == tier)
-    if since is not None:
-        wanted.append(traces.c.started_at >= utc(since))
-    return wanted
-
-
-def _row(values: dict[str, Any]) -> TraceRow:
-    for name in ("cost_usd", "scoring_cost_usd", "saved_usd"):
-        values[name] = None if values[name] is None else Decimal(values[name])
-    return TraceRow(**values)
 
 
 def _read(trace_id: str, text: str) -> Trace:
@@ -388,96 +312,3 @@ def _read(trace_id: str, text: str) -> Trace:
         return Trace.from_json(text)
     except TraceError as error:
         raise type(error)(f"trace {trace_id}: {error}") from error
-
-
-# Opening ---------------------------------------------------------------------------------------
-
-
-def _url(where: str | os.PathLike[str]) -> URL:
-    if not isinstance(where, str) or "://" not in where:
-        if str(where) in ("", ":memory:"):
-            raise StoreError(f"a trace store needs a file or a database URL, not {str(where)!r}")
-        return URL.create("sqlite", database=str(Path(where).expanduser()))
-    try:
-        url = make_url(where)
-    except ArgumentError as error:
-        raise StoreError(f"{where!r} is no database URL: {error}") from error
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise StoreError(
-            f"{where!r} is a database in memory, which every connection has its own of; "
-            "give a file, e.g. 'traces.sqlite3'"
-        )
-    return url
-
-
-def _shown(url: URL) -> str:
-    """The place for messages, without a password."""
-    if url.drivername == "sqlite" and not url.query:
-        return str(url.database)
-    return url.render_as_string(hide_password=True)
-
-
-def _engine(url: URL) -> Engine:
-    is_sqlite = url.get_backend_name() == "sqlite"
-    options: dict[str, Any] = {"pool_pre_ping": True}
-    if is_sqlite:
-        # No pool: a connection must not outlive its use, see `cascade.traces.forks`; opening one
-        # costs a fraction of a millisecond. A fork closes the writer's from its own thread.
-        options = {"poolclass": NullPool, "connect_args": {"check_same_thread": False}}
-    try:
-        engine = create_engine(url, hide_parameters=True, **options)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise _explained(_shown(url), error) from error
-    if is_sqlite:
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    """Write-ahead log, so that reading never waits for writing; referential integrity is opt-in."""
-    connection.isolation_level = None  # the driver begins no transactions of its own
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    _use_write_ahead_log(connection)
-    connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last moments
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _use_write_ahead_log(connection: Any) -> None:
-    """Switch a new file over; two that do so at once get "locked" without any waiting."""
-    end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except connection.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at the start: a reader that turns writer half way can only fail."""
-    if not connection.get_execution_options().get("cascade_read"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _explained(where: str, error: BaseException) -> StoreError:
-    """What a database error means, and what to do."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    words = str(cause).lower()
-    if isinstance(error, ImportError | NoSuchModuleError):
-        return StoreError(f"{where}: {cause}; install the database's driver")
-    if "not a database" in words or "malformed" in words or "no such" in words:
-        return StoreError(
-            f"{where} is not a trace store or is damaged: {cause}; "
-            "move it away to start a new one in its place"
-        )
-    if "locked" in words:
-        return StoreError(f"{where}: {cause}; another program is writing to it, try again")
-    folder = Path(where).parent
-    if "unable to open" in words and not folder.is_dir():
-        return StoreError(f"{where} cannot be opened: there is no folder {str(folder)!r}; make it")
-    return StoreError(
-        f"{where} cannot be used: {cause}; "
-        "check its permissions and free space, or choose another place"
-    )

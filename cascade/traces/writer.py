@@ -145,7 +145,7 @@ class Writer(Generic[Item]):
         if lost:
             raise StoreError(
                 f"{self._name}: {lost} traces could not be written: {error}; "
-                "check free space, permissions and locks"
+                "check that the place can be reached, its space, permissions and locks"
             ) from error
 
     def close(self, timeout_s: float | None = None) -> None:

@@ -1,7 +1,18 @@
-"""Traces as a cascade makes them, from scripted models."""
+"""Traces as a cascade makes them, from scripted models, and databases to keep them in."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import uuid
+from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
+import cascade
 from cascade import Cascade, Price, Score, Tier, TraceStore
 from cascade.core.chain import Chain
 from cascade.errors import RunError
@@ -75,8 +86,92 @@ def trace():
     return build_trace()
 
 
+class Database:
+    """A place for a store, and a way past the store to what it keeps.
+
+    Args:
+        where: as the store is given it.
+        url: the same for SQLAlchemy.
+    """
+
+    def __init__(self, where, url=None):
+        self.where = where
+        self.engine = create_engine(url or where, poolclass=NullPool)
+
+    def sql(self, statement):
+        """The rows of a statement, in a transaction of its own."""
+        with self.engine.begin() as connection:
+            result = connection.execute(text(statement))
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+
+@pytest.fixture(scope="session")
+def server():
+    """URL of a PostgreSQL; skipped by name where none answers, unless one is required."""
+    url = os.environ.get(
+        "CASCADE_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test"
+    )
+    try:
+        engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+        engine.connect().close()
+    except (SQLAlchemyError, ImportError) as error:
+        reason = " ".join(str(getattr(error, "orig", error)).split())
+        message = f"no PostgreSQL answers at {make_url(url)!r} (CASCADE_TEST_POSTGRES): {reason}"
+        if os.environ.get("CASCADE_REQUIRE_DATABASE") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    return make_url(url)
+
+
 @pytest.fixture
-def store(tmp_path):
-    made = TraceStore(tmp_path / "traces.sqlite3")
+def postgres(server):
+    """A schema of its own in a PostgreSQL, gone after the test."""
+    schema = f"cascade_test_{uuid.uuid4().hex[:12]}"
+    plain = server.render_as_string(hide_password=False)
+    Database(plain).sql(f"CREATE SCHEMA {schema}")
+    url = server.update_query_dict({"options": f"-csearch_path={schema}"})
+    yield Database(url.render_as_string(hide_password=False))
+    Database(plain).sql(f"SET lock_timeout = '10s'; DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    """An SQLite file that does not exist yet."""
+    path = str(tmp_path / "traces.sqlite3")
+    return Database(path, f"sqlite:///{path}")
+
+
+on_postgres = pytest.param("postgres", marks=[pytest.mark.database, pytest.mark.loopback])
+
+
+@pytest.fixture(params=["sqlite", on_postgres])
+def database(request):
+    """Each kind of database in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def store(database):
+    made = TraceStore(database.where)
     yield made
     made.close()
+
+
+@pytest.fixture
+def run_python():
+    """Runs code, or a script, in an interpreter that sees the package and `build_trace`."""
+    root, here = Path(cascade.__file__).parent.parent, Path(__file__).parent
+    env = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{here}"}
+
+    def run(code, *args):
+        way = [str(code)] if isinstance(code, Path) else ["-c", textwrap.dedent(code)]
+        return subprocess.run(
+            [sys.executable, "-W", "error", *way, *map(str, args)],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
