@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 
 from cascade import StoreError, TraceStore
 from cascade.traces import writer
+from cascade.traces.queries import replace_rows, rows_of
 
 PASSWORD = "hunter2"
 
@@ -256,6 +257,17 @@ class TestKeeping:
         raw = str(kept) + str(postgres.sql("SELECT c::text FROM charges c"))
         assert talk.id in raw
         assert [word for word in ("zebra", "walrus", "ocelot", "pangolin") if word in raw] == []
+
+    def test_an_id_that_two_write_at_once(self, postgres, store_of, trace):
+        """Whoever comes second waits and replaces; the same id from two machines is no error."""
+        store = store_of(postgres)
+        with postgres.engine.begin() as connection:
+            replace_rows(connection, [rows_of(replace(trace, status="cancelled"))])
+            store.save(trace)
+            time.sleep(0.2)
+        store.flush()
+        assert (store.get(trace.id), store.count(), store.dropped) == (trace, 1, 0)
+        assert postgres.sql("SELECT count(*) FROM charges") == [(len(trace.charges),)]
 
     def test_an_idle_store_holds_no_connection(self, postgres, trace, monkeypatch):
         """Many machines share a server's connections: a store without work has none."""
