@@ -7,12 +7,15 @@ version rises when a reader of the old form would misread the new one.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal, DecimalException
+from typing import Any, get_args
 
-from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
+from cascade.core.price import EXACT
+from cascade.core.pricing import Basis
+from cascade.core.trace import Attempt, Charge, Content, ScoreRecord, Status, Trace, Verdict
 from cascade.core.usage import Usage
 from cascade.errors import TraceError, TraceVersionError
 
@@ -27,6 +30,9 @@ __all__ = [
 
 FORMAT = "cascade.trace"
 VERSION = 1
+
+FINEST = Decimal("1e-40")
+"""Smallest step of an amount, as in a budget; sums of finer ones could not be exact."""
 
 SUMMARY = ("cost_usd", "scoring_cost_usd", "saved_usd", "basis")
 """Derived values written for other readers and ignored when reading back."""
@@ -71,7 +77,7 @@ def trace_from_dict(data: object) -> Trace:
         found = data.get("format") if isinstance(data, Mapping) else type(data).__name__
         raise TraceError(f"this is no trace: format is {found!r}, expected {FORMAT!r}")
     version = data.get("version")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise TraceError(f"this is no trace: version is {version!r}")
     if version > VERSION:
         raise TraceVersionError(
@@ -80,7 +86,7 @@ def trace_from_dict(data: object) -> Trace:
         )
     try:
         return _trace(data)
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise TraceError(
             f"the trace is damaged: {type(error).__name__}: {error}; "
             "compare it with cascade/data/trace.schema.json"
@@ -103,7 +109,10 @@ def _value(value: Any) -> Any:
 
 def _trace(data: Mapping[str, Any]) -> Trace:
     values = _known(Trace, data)
+    _check_word(values, "status", get_args(Status))
+    _check_word(values, "content", get_args(Content))
     values["attempts"] = tuple(_attempt(item) for item in data["attempts"])
+    _check_number(values, "duration_s")
     for name in ("top_tier_cost_usd", "budget_usd"):
         values[name] = _amount(values.get(name))
     return Trace(**values)
@@ -111,6 +120,8 @@ def _trace(data: Mapping[str, Any]) -> Trace:
 
 def _attempt(data: Mapping[str, Any]) -> Attempt:
     values = _known(Attempt, data)
+    _check_word(values, "verdict", get_args(Verdict))
+    _check_number(values, "threshold", most=1.0)
     values["charges"] = tuple(_charge(item) for item in data["charges"])
     values["tool_calls"] = tuple(values.get("tool_calls") or ())
     values["score"] = _score(data["score"]) if data.get("score") else None
@@ -119,6 +130,12 @@ def _attempt(data: Mapping[str, Any]) -> Attempt:
 
 def _charge(data: Mapping[str, Any]) -> Charge:
     values = _known(Charge, data)
+    _check_word(values, "basis", get_args(Basis))
+    _check_word(values, "purpose", ("draft", "scorer"))
+    _check_number(values, "started_s", least=-math.inf)
+    _check_number(values, "latency_s")
+    if (values["cost_usd"] is None) != (values["basis"] == "unknown"):
+        raise ValueError(f"cost_usd is {values['cost_usd']!r}, basis {values['basis']!r}")
     values["usage"] = Usage(**data["usage"]) if data.get("usage") else None
     values["cost_usd"] = _amount(data["cost_usd"])
     values["notes"] = tuple(values.get("notes") or ())
@@ -127,6 +144,8 @@ def _charge(data: Mapping[str, Any]) -> Charge:
 
 def _score(data: Mapping[str, Any]) -> ScoreRecord:
     values = _known(ScoreRecord, data)
+    _check_word(values, "kind", ("score", "abstained", "failed"))
+    _check_number(values, "value", most=1.0)
     values["parts"] = tuple(_score(item) for item in data.get("parts") or ())
     return ScoreRecord(**values)
 
@@ -136,5 +155,30 @@ def _known(kind: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     return {spec.name: data[spec.name] for spec in fields(kind) if spec.name in data}
 
 
+def _check_word(values: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> None:
+    if name in values and values[name] not in allowed:
+        raise ValueError(f"{name} is {values[name]!r}")
+
+
+def _check_number(
+    values: Mapping[str, Any], name: str, *, least: float = 0.0, most: float = math.inf
+) -> None:
+    value = values.get(name)
+    if value is None and name in ("threshold", "value"):  # the two that may be absent
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ValueError(f"{name} is {value!r}")
+
+
 def _amount(value: object) -> Decimal | None:
-    return None if value is None else Decimal(str(value))
+    """An amount that sums can take: from 0 to below 10**20, at most 40 decimals."""
+    if value is None:
+        return None
+    try:
+        amount = Decimal(str(value))
+        EXACT.quantize(amount, FINEST)
+    except DecimalException:
+        raise ValueError(f"{value!r} is no amount in US dollars") from None
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"{value!r} is no amount in US dollars")
+    return amount

@@ -109,6 +109,7 @@ def test_half_a_character_survives():
         ("{}", "format is None"),
         ('{"format": "cascade.trace"}', "version is None"),
         ('{"format": "cascade.trace", "version": 0}', "version is 0"),
+        ('{"format": "cascade.trace", "version": true}', "version is True"),
         ('{"format": "cascade.trace", "version": 1}', "damaged: KeyError"),
         ('{"format": "cascade.trace", "version": 1, "attempts": [5]}', "damaged"),
     ],
@@ -120,11 +121,39 @@ def test_what_is_no_trace_is_refused(text, words):
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "value"), [("budget_usd", "lots"), ("attempts", None)])
+def nested(depth):
+    """A score of scores of scores."""
+    score = {"scorer": "a", "kind": "score", "value": 0.5, "parts": []}
+    for _ in range(depth):
+        score = {**score, "parts": [score]}
+    return score
+
+
+DAMAGE = [
+    *(("budget_usd", value) for value in ("lots", "NaN", "Infinity", "-1", "1e999999999")),
+    *(("attempts", None), ("attempts", 5), ("status", "fine"), ("content", "open")),
+    *(("duration_s", "1"), ("duration_s", None), ("duration_s", float("nan"))),
+    *(("verdict", "maybe"), ("threshold", "0.5"), ("threshold", 2), ("score", nested(5_000))),
+    *(("score", {"scorer": "a", "kind": kind, "value": value}) for kind, value in (
+        ("guess", None), ("score", 7), ("score", "x"), ("score", True),
+    )),
+    *(("cost_usd", value) for value in (None, "NaN", "sNaN", "Infinity", "-1", "1e99", "1e-99")),
+    *(("basis", "sure"), ("basis", "unknown"), ("purpose", "fun")),
+    *(("latency_s", "x"), ("latency_s", -1), ("started_s", None), ("started_s", float("nan"))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value"), DAMAGE)
 def test_a_damaged_trace_is_refused(key, value):
-    """A value of the wrong kind is damage, and the schema is named."""
+    """A value of the wrong kind, or no credible amount, is damage, and the schema is named."""
+    data = json.loads(FULL.to_json())
+    first = data["attempts"][0]
+    places = [data, first, first["charges"][0]]
+    if key in ("cost_usd", "basis"):  # at the top they are derived, and not read back
+        places = places[2:]
+    next(place for place in places if key in place)[key] = value
     with pytest.raises(TraceError, match=r"damaged.*trace.schema.json"):
-        Trace.from_dict({**FULL.to_dict(), key: value})
+        Trace.from_dict(data)
 
 
 def test_newer_traces_are_told_apart():
