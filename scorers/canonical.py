@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
+from unicodedata import category, normalize
 
 from scorers.strict_json import JsonTextError, json_body, read_json
 
@@ -34,7 +35,7 @@ _MARKED = re.compile(
     r"(?:####|\\boxed\{|\banswer\s*(?:is|:|=))[\s*:=$]{0,8}(?=[-+$\d])", re.IGNORECASE
 )
 _ONLY_NUMBER = re.compile(
-    r"[^\w]*[-+]?[$€£]?\d[\d,.]*(?:[eE][-+]?\d+)?\s?(?:%|[^\W\d]{1,12})?[^\w%]*"
+    r"[^\w<>≤≥≠±√]*[-+]?[$€£]?\d[\d,.]*(?:[eE][-+]?\d+)?\s?(?:%|[^\W\d]{1,12})?[^\w%]*"
 )
 _ONLY_OPTION = re.compile(r"[\s*(\[]*([A-J])[\s*.)\]:]*")
 _SAID_OPTION = re.compile(
@@ -44,7 +45,16 @@ _SAID_OPTION = re.compile(
 )
 """Bare "A" and "I" are words too: they need a mark or the end of the line behind them."""
 _LED_BY_OPTION = re.compile(r"[\s*(]*([A-J])\)")
-_WORD = re.compile(r"\w+(?:[.,]\d+)*")
+_SIGNS = (
+    r"[+<>=^%|]|(?<!\d)/|/(?!\d)"
+    r"|(?<=\w)#|(?<=[\w)])\*(?=[\w(])|(?<=[\w)] )\*(?= [\w(])"
+    r"|(?<![\w)])-(?=[\d(.])|(?<=[\w)] )-(?= (?:[\d(]|\w\b))"
+)
+"""Marks that change what an answer says: "-3", "x + 1", "a < b", "C#". Hyphens, bullets and
+Markdown's stars do not."""
+_WORD = re.compile(rf"\w+(?:[.,]\d+)*|{_SIGNS}")
+_CROWD = re.compile(r"[^\w\s]{31}")
+"""More marks on one letter than any script uses; normalising them takes quadratic time."""
 _ARTICLES = frozenset({"a", "an", "the"})
 _DIGITS = 400
 """Longest number that is compared as a number."""
@@ -113,10 +123,26 @@ def canonical_value(value: Any) -> Any:
 
 
 def canonical_text(text: str) -> str | None:
-    """The words of a text without case, punctuation, white space and English articles."""
-    words = _WORD.findall(text.casefold())
+    """The words of a text without case, punctuation, white space and English articles.
+
+    Signs that carry meaning stay, as in "x < -3" and "C++".
+    """
+    words = _words(text.casefold().replace("\N{MINUS SIGN}", "-"))
     kept = [word for word in words if word not in _ARTICLES] or words
     return " ".join(kept) if kept else (text.strip() or None)
+
+
+def _words(text: str) -> list[str]:
+    """Words and signs. Vowel signs are part of a word: many scripts differ in nothing else."""
+    if text.isascii():
+        return _WORD.findall(text)
+    if not _CROWD.search(text):
+        text = normalize("NFC", text)
+    kinds = {char: category(char) for char in set(text) if not char.isascii()}
+    marks = "".join(char for char, kind in kinds.items() if kind[0] == "M")
+    symbols = "".join(char for char, kind in kinds.items() if kind in ("Sm", "So"))
+    other = f"|[{symbols}]" if symbols else ""
+    return re.findall(rf"\w[\w{marks}]*(?:[.,]\d+)*|{_SIGNS}{other}", text)
 
 
 def canonical_kind(text: str) -> Canonical:

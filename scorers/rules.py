@@ -36,6 +36,9 @@ REFUSAL_PHRASES = (
 )
 """How current models begin to decline in English."""
 
+CROWD = regex.compile(r"(\p{M}{30})\p{M}+")
+"""More marks on one letter than any script uses; normalising them takes quadratic time."""
+
 OPENING_CHARS = 300
 """Where a refusal stands: at the beginning. Later, such words are usually quoted."""
 
@@ -240,7 +243,8 @@ class Forbids:
 
 def _plain(text: str) -> str:
     """Text for comparison: one form of Unicode, no case, straight apostrophes, single spaces."""
-    straight = unicodedata.normalize("NFKC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    one_form = unicodedata.normalize("NFKC", CROWD.sub(r"\1", text))
+    straight = one_form.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return " ".join(straight.casefold().split())
 
 

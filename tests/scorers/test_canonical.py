@@ -1,6 +1,7 @@
 """Canonical forms: equal answers become equal, different ones stay different."""
 
 import json
+import time
 from decimal import Decimal
 
 import pytest
@@ -122,6 +123,36 @@ def test_text_without_its_clothes():
 
 
 @pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("C++", "C#"), ("x^2 - 1", "x^2 + 1"), ("x = -3 or x = 2", "x = 3 or x = -2"),
+        ("a < b", "a > b"), ("(2, 3)", "(-2, 3)"), ("x - y", "x / y"), ("x * y", "x - y"),
+        ("a*b", "a+b"), ("\u2264 5", "\u2265 5"), (">5", "<5"), ("\u00b13", "3"), ("\u221a2", "2"),
+        ("yes \U0001f44d", "yes \U0001f44e"), ("up 50%", "up 50"),
+        ("\u0926\u093f\u0932\u094d\u0932\u0940", "\u0926\u0941\u0932\u094d\u0932\u093e"),
+        ("\u0e14\u0e35", "\u0e14\u0e38"),
+    ],
+)  # fmt: skip
+def test_what_says_something_else_stays_different(one, two):
+    """Signs, operators, symbols and vowel signs carry meaning in every script."""
+    assert canonical_form(one, canonical_kind(one)) != canonical_form(two, canonical_kind(two))
+    assert canonical_json(json.dumps([f"so {one}"])) != canonical_json(json.dumps([f"so {two}"]))
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("**Paris**, France", "Paris - France"), ("* one\n* two", "- one\n- two"),
+        ("a well-known `name`", "well known name"), ("2024/01/02 a.m.", "2024-01-02 a.m."),
+        ("caf\u00e9 now", "cafe\u0301 now"), ("x \u2212 1", "x - 1"), ("$x = 3$", "x = 3"),
+    ],
+)  # fmt: skip
+def test_layout_makes_no_difference(one, two):
+    """Markdown, bullets, hyphens, and spellings of one character do not matter."""
+    assert canonical_text(one) == canonical_text(two)
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ('{"a": 1}', "json"),
@@ -140,3 +171,10 @@ def test_the_form_that_suits_an_answer(text, kind):
     """The automatic choice needs the whole answer to be of its kind."""
     assert canonical_kind(text) == kind
     assert canonical_form(text, kind) is not None
+
+
+def test_a_crowd_of_marks_is_read_in_time():
+    """Endless marks on one letter, slow to normalise, are compared as they stand."""
+    started = time.perf_counter()
+    assert canonical_text("a" + "\u0338\u0316" * 400_000) is not None
+    assert time.perf_counter() - started < 5

@@ -1,5 +1,7 @@
 """Rules about the text of an answer."""
 
+import time
+
 import pytest
 from scoring_help import draft_of
 
@@ -98,3 +100,11 @@ def test_mistakes_surface_when_the_scorer_is_made(make, words):
     """A setting that cannot work is refused by name."""
     with pytest.raises(ConfigError, match=words):
         make()
+
+
+def test_a_crowd_of_marks_is_read_in_time():
+    """Endless marks on one letter, slow to normalise, neither hang the rule nor hide a text."""
+    crowd = "a" + "\u0338\u0316" * 400_000
+    started = time.perf_counter()
+    assert value(Forbids(["acme"]), f"{crowd} \uff21cme") == 0.0
+    assert time.perf_counter() - started < 5
