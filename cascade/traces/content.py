@@ -28,7 +28,8 @@ LABEL = re.compile(r"[\w.:/+-]{1,200}", re.ASCII)
 """What a name looks like. Servers fill in model names, codes and finish reasons; prose in such a
 place is treated as content."""
 
-QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
+"""From a quote mark to its last like: what is quoted may hold marks of its own."""
 
 Hide = Callable[[Any], Any]
 

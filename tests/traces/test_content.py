@@ -150,3 +150,15 @@ def test_a_trace_without_an_attempt(failed_trace):
     """A request that nobody answered goes through every policy."""
     for content in ("full", "hashed", "none"):
         assert redact(failed_trace, content).status == failed_trace.status
+
+
+@pytest.mark.parametrize("content", ["hashed", "none"])
+def test_a_quoting_note_leaks_no_part_of_its_quote(make_trace, content):
+    """What a note quotes goes as a whole, quote marks of its own included."""
+    trace = make_trace()
+    foreign = "say 'the words' and \"more\" words"
+    noted = f"unknown finish_reason {foreign!r}"
+    attempt = trace.attempts[0]
+    charges = tuple(replace(charge, notes=(noted,)) for charge in attempt.charges)
+    kept = redact(replace(trace, attempts=(replace(attempt, charges=charges),)), content)
+    assert kept.charges[0].notes == ("unknown finish_reason '\u2026'",)
