@@ -71,6 +71,8 @@ def load_chain(path: str | Path) -> Chain:
         ConfigError: the file cannot be read, holds a key nobody knows (the nearest one is named),
             or describes a chain that cannot work.
     """
+    if not isinstance(path, str | Path):
+        raise ConfigError(f"load_chain takes the path of a TOML file, not {path!r}")
     file = Path(path)
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -94,7 +96,8 @@ def chain_from_dict(
     _check_keys(data, CHAIN_KEYS, where)
     tables = data.get("tier")
     if not isinstance(tables, list) or not tables:
-        raise ConfigError(f"{where}: no [[tier]] table; a chain needs at least one")
+        hint = "; write [[tier]], with two brackets" if isinstance(tables, Mapping) else ""
+        raise ConfigError(f"{where}: no [[tier]] table; a chain needs at least one{hint}")
     name, unpriced = data.get("name", "chain"), data.get("allow_unknown_prices", False)
     if not isinstance(name, str):
         raise ConfigError(f"{where}: name {name!r} is no text")
@@ -166,7 +169,10 @@ class _Reader:
         if "endpoint" in settings:
             endpoint = settings.pop("endpoint")
             settings["client"] = _build(Endpoint, endpoint, f"{where}: endpoint")
-        return Tier(**settings)
+        try:
+            return Tier(**settings)
+        except ConfigError as error:
+            raise type(error)(f"{where}: {error}") from error
 
     def scorer(self, table: object, where: str) -> Any:
         settings = dict(_mapping(table, where))
@@ -181,6 +187,13 @@ class _Reader:
             for key, value in settings.items()
         }
         parameters = inspect.signature(build).parameters.values()
+        missing = [
+            p.name
+            for p in parameters
+            if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in settings
+        ]
+        if missing:
+            raise ConfigError(f"{where}: scorer {name!r} needs {', '.join(missing)} as well")
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             allowed = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
             _check_keys(settings, allowed, f"{where}: scorer {name!r}")
@@ -217,10 +230,16 @@ def _scorer_of(name: object, where: str) -> Any:
 def _price(table: object, where: str) -> Price:
     settings = dict(_mapping(table, where))
     _check_keys(settings, ("input", "output", "cached_input", "cache_write"), where)
+    missing = [name for name in ("input", "output") if name not in settings]
+    if missing:
+        raise ConfigError(
+            f"{where}: {' and '.join(missing)} missing; expected dollars per million tokens, e.g. "
+            "price = { input = '0.20', output = '1.25' }"
+        )
     try:
         return Price.of(**settings)
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}; expected input and output, as strings") from error
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def _build(kind: Any, table: object, where: str) -> Any:
@@ -228,7 +247,7 @@ def _build(kind: Any, table: object, where: str) -> Any:
     _check_keys(settings, [spec.name for spec in fields(kind)], where)
     try:
         return kind(**settings)
-    except TypeError as error:
+    except (ConfigError, TypeError) as error:
         raise ConfigError(f"{where}: {error}") from error
 
 

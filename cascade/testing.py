@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-from cascade.core.failures import RETRYABLE, CallFailure, FailureKind
+from cascade.core.failures import KINDS, RETRYABLE, CallFailure, FailureKind
 from cascade.core.reply import Reply
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import CascadeError
@@ -83,6 +83,9 @@ def reply(
     """
     words = (text or "").split()
     if logprobs is None and probabilities is not None:
+        for p in probabilities:
+            if not 0 < p <= 1:
+                raise ValueError(f"probability {p!r} is outside (0, 1]")
         spelled = [words[0], *(f" {word}" for word in words[1:])] if words else [""]
         logprobs = [
             {"token": token, "logprob": math.log(p), "bytes": None, "top_logprobs": []}
@@ -124,6 +127,8 @@ def reply(
 
 def failure(kind: FailureKind, message: str = "scripted failure", **details: Any) -> CallFailure:
     """A failed try; `details` are `status`, `code`, `param` and `retry_after_s`."""
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of failure; there are {', '.join(sorted(KINDS))}")
     return CallFailure(kind, message, **details)
 
 

@@ -156,7 +156,7 @@ def _answer_bound(payload: Mapping[str, Any], longest: int | None) -> int | None
 
 def _prompt_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:
     messages = payload.get("messages") or ()
-    if any(_has_media(message) for message in messages):
+    if has_media(payload):
         return longest
     others = {
         key: payload[key] for key in ("tools", "functions", "response_format") if key in payload
@@ -166,7 +166,12 @@ def _prompt_bound(payload: Mapping[str, Any], longest: int | None) -> int | None
     return min(bound, longest) if longest is not None else bound
 
 
-def _has_media(message: Mapping[str, Any]) -> bool:
+def has_media(payload: Mapping[str, Any]) -> bool:
+    """Whether a prompt holds images, audio or files, whose tokens its bytes do not bound."""
+    return any(_holds_media(message) for message in payload.get("messages") or ())
+
+
+def _holds_media(message: Mapping[str, Any]) -> bool:
     content = message.get("content")
     if not isinstance(content, list | tuple):
         return False

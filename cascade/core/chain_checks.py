@@ -31,6 +31,8 @@ WARN_BEFORE = timedelta(days=90)
 
 def tier_tuple(tiers: object) -> tuple[Tier, ...]:
     """The tiers of a chain; raises `ConfigError` unless they are 1 to 16 tiers."""
+    if isinstance(tiers, str):
+        raise ConfigError(f"a chain is a list of tiers, not text; write [Tier({tiers!r})]")
     if not isinstance(tiers, Iterable):
         raise ConfigError(f"a chain is a list of tiers, not {type(tiers).__name__} {tiers!r}")
     found = tuple(tiers)

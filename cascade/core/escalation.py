@@ -82,7 +82,7 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
         The decision; yields a `Wish` for everything that takes time.
     """
     rejected: list[Graded] = []
-    last_failure: CallFailure | None = None
+    last: tuple[Tier, CallFailure] | None = None
     for tier in chain.tiers:
         final = tier is chain.top
         attempt = ledger.begin(tier)
@@ -91,11 +91,11 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
             attempt, tier, payload, needs=merged_needs(tier.scorer), final=final
         )
         if isinstance(result, CallFailure):
-            last_failure = result
+            last = tier, result
             attempt.end("failed", str(result))
             status = _ending(result, chain)
             if status is not None:
-                return _ended(status, result, rejected, ledger)
+                return _ended(status, tier, result, rejected, ledger)
             continue
         attempt.reply = result
         draft = Draft(
@@ -110,11 +110,11 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
                 return Decision("accepted", draft, attempt.reason)
             attempt.end("failed", words)
             status = ENDS[halt.failure.kind]
-            return _ended(status, halt.failure, [*rejected, Graded(draft, None)], ledger)
+            return _ended(status, tier, halt.failure, [*rejected, Graded(draft, None)], ledger)
         if accepted:
             return Decision("accepted", draft, attempt.reason)
         rejected.append(Graded(draft, value))
-    return _nothing_accepted(rejected, last_failure)
+    return _nothing_accepted(rejected, last)
 
 
 def payload_for(tier: Tier, request: Request) -> dict[str, Any]:
@@ -146,23 +146,31 @@ def _ending(failure: CallFailure, chain: Chain) -> Status | None:
 
 
 def _ended(
-    status: Status, failure: CallFailure, rejected: list[Graded], ledger: Ledger
+    status: Status, tier: Tier, failure: CallFailure, rejected: list[Graded], ledger: Ledger
 ) -> Decision:
     may_return = status in RETURN_BEST
     if status == "budget_exceeded" and ledger.budget and ledger.budget.on_exceeded == "raise":
         may_return = False
     best = _best(rejected) if may_return else None
+    words = _at(tier, failure)
     if best is not None:
-        return Decision("unaccepted", best, f"best draft so far; {failure}", failure)
-    return Decision(status, None, str(failure), failure)
+        return Decision("unaccepted", best, f"best draft so far; {words}", failure)
+    return Decision(status, None, words, failure)
 
 
-def _nothing_accepted(rejected: list[Graded], failure: CallFailure | None) -> Decision:
+def _nothing_accepted(rejected: list[Graded], last: tuple[Tier, CallFailure] | None) -> Decision:
     best = _best(rejected)
+    failure = last[1] if last else None
     if best is not None:
         return Decision("unaccepted", best, "no tier accepted; the best draft is returned", failure)
-    reason = f"no tier answered; the last failure was {failure}" if failure else "no tier answered"
+    reason = f"no tier answered; the last failure was {_at(*last)}" if last else "no tier answered"
     return Decision("exhausted", None, reason, failure)
+
+
+def _at(tier: Tier, failure: CallFailure) -> str:
+    """A failure with the tier it happened on."""
+    words, name = str(failure), f"tier {tier.name!r}"
+    return words if name in words else f"{name}: {words}"
 
 
 def _best(rejected: list[Graded]) -> Draft | None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from cascade.core.booked import Booked, OpenAttempt, attempt_of, cost_of_try, top_tier_cost
-from cascade.core.budget import Budget, worst_case_usd
+from cascade.core.budget import Budget, has_media, worst_case_usd
 from cascade.core.chain import Chain
 from cascade.core.failures import CallFailure
 from cascade.core.pricing import plain
@@ -184,10 +184,15 @@ class Ledger:
                 f"{where}: no upper bound can be computed for the call; set max_completion_tokens "
                 "on the request, or price= and capabilities= on the tier"
             )
+        advice = (
+            "the prompt holds images or files, whose tokens are not known beforehand: the bound is "
+            "the model's longest prompt (Capabilities(max_input_tokens=...) on the tier lowers it)"
+            if has_media(booked.call.payload)
+            else "a lower max_completion_tokens lowers the bound"
+        )
         return (
             f"{where}: the call could cost up to ${plain(booked.bound_usd)} and "
-            f"${plain(budget.left_usd)} of ${plain(budget.limit_usd)} is left; "
-            "a lower max_completion_tokens lowers the bound"
+            f"${plain(budget.left_usd)} of ${plain(budget.limit_usd)} is left; {advice}"
         )
 
 

@@ -26,6 +26,15 @@ DEEPEST = 50
 """Levels that a message about a culprit goes down; deeper is a cycle, or hostile."""
 
 
+NOT_ON_THE_WIRE = {
+    "timeout": "use deadline_s= here, or timeout_s= on the tier",
+    "max_retries": "use Tier(retry=Retry(max_tries=...))",
+    "deadline": "did you mean deadline_s=?",
+    "budget_usd": "did you mean budget=?",
+}
+"""Keywords of the SDK and near misses of our own, which would reach the API as unknown keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request to a chain.
@@ -74,7 +83,15 @@ class Request:
         payload.update(params or {})
         payload.update(_extra(payload.pop("extra_body", None)))
         options = {name: value for name in CALL_OPTIONS if (value := payload.pop(name, None))}
+        for name, value in options.items():
+            if not isinstance(value, Mapping):
+                raise RequestError(f"{name} is {value!r}: expected a mapping")
         payload = {key: value for key, value in payload.items() if value is not None}
+        for name, instead in NOT_ON_THE_WIRE.items():
+            if name in payload:
+                raise RequestError(
+                    f"{name}={payload[name]!r} is no parameter of the API; {instead}"
+                )
         model = payload.pop("model", None)
         if payload.pop("stream", False):
             raise RequestError("stream=True: call .stream(...) instead of .complete(...)")
@@ -110,7 +127,7 @@ class Request:
 
 
 def _message_list(asked: object) -> list[Any]:
-    if not isinstance(asked, Iterable):
+    if not isinstance(asked, Iterable) or isinstance(asked, bytes | bytearray):
         raise RequestError(
             f"a request is a prompt (str), a list of messages or a wire payload (dict), "
             f"not {type(asked).__name__} {asked!r}"

@@ -11,11 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
 from cascade.core.reply import Reply
 from cascade.core.request import Message, Request
+from cascade.errors import ConfigError
 
 __all__ = [
     "Abstained",
@@ -166,6 +168,10 @@ def outcome_of(result: object) -> Outcome:
     """Read what a scorer returned; anything that is no score is a failure that names it."""
     if isinstance(result, Score | Abstained | Failed):
         return result
+    if isinstance(result, Decimal):
+        result = float(result)
+    if getattr(result, "ndim", None) == 0 and hasattr(result, "item"):
+        result = result.item()  # a numpy scalar: its booleans are no numbers to Python
     if isinstance(result, Real):
         try:
             return Score(float(result))
@@ -180,9 +186,20 @@ def outcome_of(result: object) -> Outcome:
 
 
 def needs_of(scorer: object) -> Needs:
-    """What a scorer declares in its attribute `needs`; nothing where it has none."""
+    """What a scorer declares in its attribute `needs`; nothing where it has none.
+
+    Raises:
+        ConfigError: it is something else.
+    """
     needs = getattr(scorer, "needs", None)
-    return needs if isinstance(needs, Needs) else Needs()
+    if needs is None:
+        return Needs()
+    if not isinstance(needs, Needs):
+        raise ConfigError(
+            f"scorer {scorer_name(scorer)!r}: needs is {needs!r}: expected e.g. "
+            "Needs(logprobs=True)"
+        )
+    return needs
 
 
 def parts_of(scorer: object) -> tuple[Any, ...]:

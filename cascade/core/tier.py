@@ -9,7 +9,7 @@ from typing import Any
 
 from cascade.core.pricing import Price
 from cascade.core.request import Message, as_json, check_messages
-from cascade.core.scoring import Scorer
+from cascade.core.scoring import Scorer, needs_of, parts_of
 from cascade.errors import ConfigError, RequestError
 
 __all__ = ["Capabilities", "Endpoint", "Retry", "Tier", "is_positive"]
@@ -84,6 +84,18 @@ class Capabilities:
     max_top_logprobs: int = 20
     max_output_tokens: int | None = None
     max_input_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.logprobs, bool):
+            raise ConfigError(f"Capabilities: logprobs {self.logprobs!r} is not true or false")
+        least = {"max_top_logprobs": 0, "max_output_tokens": 1, "max_input_tokens": 1}
+        for name, lowest in least.items():
+            value = getattr(self, name)
+            missing = value is None and name != "max_top_logprobs"
+            if not missing and (type(value) is not int or value < lowest):
+                raise ConfigError(
+                    f"Capabilities: {name} {value!r} is no whole number from {lowest}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +186,8 @@ class Tier:
                     f"tier {self.name!r}: scorer {self.scorer.__name__} is a class; "
                     f"make one: {self.scorer.__name__}(...)"
                 )
+            for part in (self.scorer, *parts_of(self.scorer)):
+                needs_of(part)  # raises where it is declared wrongly
             return
         raise ConfigError(
             f"tier {self.name!r}: scorer {self.scorer!r} is not callable; "
@@ -210,6 +224,12 @@ class Tier:
         if not self.preamble:
             object.__setattr__(self, "preamble", ())
             return
+        given: object = self.preamble
+        if isinstance(given, str):
+            raise ConfigError(
+                f"tier {self.name!r}: preamble is text; expected messages, e.g. "
+                f"[{{'role': 'system', 'content': {given[:40]!r}}}]"
+            )
         try:
             check_messages(list(self.preamble), "preamble")
             as_json(list(self.preamble), "preamble")

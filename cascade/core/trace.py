@@ -145,6 +145,8 @@ class Trace:
         started_at: ISO 8601, UTC.
         duration_s: seconds, from asking to the answer.
         content: which content policy this copy went through.
+        replayed: a replay made it: it shows what would have happened, and nothing of it was paid.
+            Not part of equality, so that a replay under its own chain equals what it replays.
     """
 
     id: str
@@ -164,6 +166,7 @@ class Trace:
     budget_usd: Decimal | None = None
     content: Content = "full"
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    replayed: bool = field(default=False, compare=False)
 
     @property
     def charges(self) -> tuple[Charge, ...]:

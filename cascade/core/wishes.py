@@ -83,7 +83,7 @@ class ModelCall:
     scorer: str | None = None
     tries: list[Try] = field(default_factory=list)
     may_retry: Callable[[], bool] = lambda: True
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold secrets
     timeout_s: float = 600.0
     deadline: float | None = None
 

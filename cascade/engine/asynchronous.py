@@ -77,7 +77,7 @@ class AsyncCascade(Engine):
         """
         if type(concurrency) is not int or concurrency < 1:
             raise ConfigError(f"concurrency {concurrency!r} is no whole number from 1 up")
-        runs = [self._begin(asked, params, budget, deadline_s, metadata) for asked in requests]
+        runs = self._begin_all(requests, params, budget, deadline_s, metadata)
         gate = asyncio.Semaphore(concurrency)
 
         async def bounded(begin: Callable[[], Awaitable[None]]) -> None:

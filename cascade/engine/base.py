@@ -20,12 +20,13 @@ from cascade.core.evaluation import is_coroutine_scorer
 from cascade.core.policy import Policy
 from cascade.core.request import Asked, Request
 from cascade.core.scoring import scorer_name
-from cascade.core.tier import Tier, is_positive
+from cascade.core.tier import Endpoint, Tier, is_positive
 from cascade.core.trace import Trace
 from cascade.drivers import lockstep
 from cascade.engine.completion import Completion
+from cascade.engine.lazy import LazyModels
 from cascade.engine.run import Run
-from cascade.errors import ConfigError, RunError
+from cascade.errors import ConfigError, RequestError, RunError
 
 if TYPE_CHECKING:
     from cascade.traces.store import TraceStore
@@ -64,9 +65,11 @@ class Engine:
             [client, *(tier.client for tier in self.chain.tiers)], is_async=self.is_async
         )
         _check_models(models, is_async=self.is_async)
+        self._observers: tuple[Observer, ...] = _watchers(observers)
         self._store, self._owns_store = _store_of(store)
-        watching = (self._store,) if self._store is not None else ()
-        self._observers: tuple[Observer, ...] = (*observers, *watching)
+        if self._store is not None:
+            self._observers += (self._store,)
+        self._closed = False
         self._models = self._answering(models, client)
 
     def _answering(self, models: Any, client: Any) -> Any:
@@ -84,6 +87,21 @@ class Engine:
                     "function"
                 )
 
+    def _begin_all(
+        self,
+        requests: Sequence[Asked | Request],
+        params: Mapping[str, Any],
+        budget: Budget | str | int | Decimal | None,
+        deadline_s: float | None,
+        metadata: Mapping[str, Any] | None,
+    ) -> list[Run]:
+        if isinstance(requests, str | bytes | Mapping) or not isinstance(requests, Iterable):
+            raise RequestError(
+                f"complete_rounds takes a list of requests, not {type(requests).__name__} "
+                f"{str(requests)[:60]!r}; for a single one call complete(...)"
+            )
+        return [self._begin(item, params, budget, deadline_s, metadata) for item in requests]
+
     def _begin(
         self,
         asked: Asked | Request,
@@ -92,12 +110,16 @@ class Engine:
         deadline_s: float | None,
         metadata: Mapping[str, Any] | None,
     ) -> Run:
+        if self._closed:
+            raise ConfigError("this cascade was closed; make a new one")
         if isinstance(asked, Request):
             request = asked.extended(params, metadata=metadata)
         else:
             request = Request.build(asked, params, metadata=metadata)
         limit = _deadline(deadline_s) if deadline_s is not None else self.deadline_s
         cap = Budget.of(budget if budget is not None else self._budget)
+        if isinstance(self._models, LazyModels):
+            self._models.prepare(self.chain.tiers)
         return Run(self, request, cap, limit)
 
     def observe(self, trace: Trace) -> None:
@@ -115,6 +137,7 @@ class Engine:
                 log.exception("a trace observer failed on trace %s", trace.id)
 
     def _close_store(self) -> None:
+        self._closed = True
         if self._owns_store and self._store is not None:
             self._store.close()
 
@@ -173,6 +196,12 @@ def chain_of(
 
 def _check_clients(clients: Iterable[Any], *, is_async: bool) -> None:
     for client in clients:
+        known = client is None or isinstance(client, Endpoint)
+        if not known and not (hasattr(client, "post") and hasattr(client, "base_url")):
+            raise ConfigError(
+                f"client is {client!r}: expected an openai client or an Endpoint, "
+                "e.g. Endpoint('http://127.0.0.1:8080/v1')"
+            )
         for name in (kind.__name__ for kind in type(client).__mro__):
             if is_async and name in ("OpenAI", "AzureOpenAI"):
                 raise ConfigError(
@@ -207,8 +236,19 @@ def _deadline(value: float | None) -> float | None:
 
 def _store_of(store: Any) -> tuple[Any, bool]:
     """The store, and whether it was made here."""
+    if store is not None and not callable(store) and not isinstance(store, str | Path):
+        raise ConfigError(f"store is {store!r}: expected a TraceStore, or a path for one")
     if isinstance(store, str | Path):
         from cascade.traces.store import TraceStore  # noqa: PLC0415  loads SQLAlchemy
 
         return TraceStore(store), True
     return store, False
+
+
+def _watchers(observers: object) -> tuple[Observer, ...]:
+    if not isinstance(observers, list | tuple):
+        raise ConfigError(f"observers is {observers!r}: expected a list, e.g. [print]")
+    for observer in observers:
+        if not callable(observer):
+            raise ConfigError(f"observers holds {observer!r}: expected functions of a trace")
+    return tuple(observers)

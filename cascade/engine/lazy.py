@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
+
+from cascade.core.tier import Tier
 
 __all__ = ["LazyAsyncModels", "LazyModels"]
 
@@ -27,6 +29,12 @@ class LazyModels:
                 name, client, clock = self._make
                 self._made = getattr(room, name)(client, clock=clock)
         return self._made
+
+    def prepare(self, tiers: Iterable[Tier]) -> None:
+        """Make the clients that the tiers need; raises `ConfigError` where a key is missing."""
+        prepare = getattr(self.made, "prepare", None)
+        if prepare is not None:
+            prepare(tiers)
 
     def call(self, call: Any) -> Any:
         """Make a call."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 from cascade.core.budget import Budget
 from cascade.core.chain import Chain
+from cascade.core.chain_checks import tier_tuple
 from cascade.core.escalation import escalate
 from cascade.core.ledger import Ledger
 from cascade.core.request import Request
@@ -34,8 +36,12 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
             A request that a budget shared with others stopped may end so: what they spent is not
             in the trace.
     """
+    if not isinstance(trace, Trace):
+        raise ReplayError(f"replay takes a Trace, not {type(trace).__name__} {str(trace)[:60]!r}")
     # No date is checked: a model that has retired since can still be replayed.
-    chain = tiers if isinstance(tiers, Chain) else Chain(tuple(tiers), allow_unknown_prices=True)
+    chain = (
+        tiers if isinstance(tiers, Chain) else Chain(tier_tuple(tiers), allow_unknown_prices=True)
+    )
     recording = Recording(trace)
     request = Request(
         payload=trace.request or {},
@@ -50,7 +56,7 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
         budget = Budget(trace.budget_usd, on_exceeded="raise" if stopped else "return_best")
     ledger = Ledger(chain, request, budget=budget, origin=0.0)
     decision = sync.drive(escalate(chain, request, ledger), recording, Timing(clock=lambda: 0.0))
-    return ledger.close(
+    closed = ledger.close(
         trace_id=trace.id,
         status=decision.status,
         reason=decision.reason,
@@ -58,3 +64,4 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
         started_at=trace.started_at,
         duration_s=trace.duration_s,
     )
+    return dataclasses.replace(closed, replayed=True)

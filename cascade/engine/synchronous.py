@@ -104,7 +104,7 @@ class Cascade(Engine):
         Returns:
             One completion or error per request, in order.
         """
-        runs = [self._begin(asked, params, budget, deadline_s, metadata) for asked in requests]
+        runs = self._begin_all(requests, params, budget, deadline_s, metadata)
         with Rounds(runs) as rounds:
             lockstep.drive(rounds.lanes, self._models, rounds.done)
         return rounds.results()

@@ -52,6 +52,8 @@ class AsyncOpenAIModels(ModelsBase):
         """Make a call, retries included."""
         await self._bury()
         client = self._client(call)
+        if isinstance(client, CallFailure):
+            return client
         policy = retrying(AsyncRetrying, call, self._clock, self._sleep)
         result: Reply | CallFailure = await policy(self._once, call, client)
         return result

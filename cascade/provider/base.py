@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
 
@@ -36,17 +36,35 @@ class ModelsBase:
         self._made: dict[Any, dict[Endpoint | None, Any]] = {}
         self._lock = Lock()
 
-    def _client(self, call: ModelCall) -> Any:
-        """The SDK client for a call; without one, the call is written down as not sent.
+    def prepare(self, tiers: Iterable[Tier]) -> None:
+        """Make the clients of all tiers, so that a missing key is found before money flows.
 
         Raises:
             ConfigError: a key is missing.
+        """
+        try:
+            self._home()
+        except RuntimeError:
+            return  # no event loop runs yet: its clients are made with the first call
+        for tier in tiers:
+            self._find(tier)
+
+    def _client(self, call: ModelCall) -> Any:
+        """The SDK client for a call; without one, the call is written down as not sent.
+
+        Returns:
+            The client, or a failure where a scorer asks a model that nobody has a key for.
+
+        Raises:
+            ConfigError: a tier's own key is missing.
         """
         try:
             return self._find(call.tier)
         except ConfigError as error:
             failure = CallFailure("unreachable", str(error))
             call.tries.append(Try("unreachable", self._clock(), 0.0, failure=failure))
+            if call.purpose == "scorer":
+                return failure
             raise
 
     def _find(self, tier: Tier) -> Any:

@@ -42,6 +42,8 @@ class OpenAIModels(ModelsBase):
     def call(self, call: ModelCall) -> Reply | CallFailure:
         """Make a call, retries included."""
         client = self._client(call)
+        if isinstance(client, CallFailure):
+            return client
         policy = retrying(Retrying, call, self._clock, self._sleep)
         result: Reply | CallFailure = policy(self._once, call, client)
         return result

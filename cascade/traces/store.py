@@ -105,8 +105,14 @@ class TraceStore:
         """Hand a trace to the writer and return at once; the same id again replaces.
 
         Raises:
-            StoreError: the store is closed.
+            StoreError: the store is closed, or the trace is a replay: nothing of it was paid, and
+                it would replace what happened.
         """
+        if trace.replayed:
+            raise StoreError(
+                f"trace {trace.id} is a replay; the store keeps requests that happened. Keep it "
+                "with trace.to_json()"
+            )
         self._writer.put(trace)
 
     @property
