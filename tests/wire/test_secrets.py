@@ -11,7 +11,8 @@ import pytest
 from faces import one
 from fake_openai import KEY, answer, completion, events, refuse, text_chunks
 
-from cascade.core.tier import Retry
+from cascade.core.tier import Retry, Tier
+from cascade.core.wishes import ModelCall
 from cascade.errors import RunError
 from cascade.provider.failures import scrub
 
@@ -80,3 +81,9 @@ def test_what_looks_like_a_key(text, expected):
 def test_known_secrets_are_taken_out_first():
     """A secret that is known is taken out whatever its shape."""
     assert scrub("it is hunter2-hunter2", ["hunter2-hunter2"]) == "it is [secret]"
+
+
+def test_a_call_does_not_print_its_headers():
+    """A model call shown in a message or a failed assertion holds none of the sent headers."""
+    call = ModelCall(0, Tier("m"), "m", {}, options={"extra_headers": {"X-Auth-Token": TOKEN}})
+    assert TOKEN not in repr(call)
