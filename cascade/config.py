@@ -187,6 +187,9 @@ class _Reader:
             for key, value in settings.items()
         }
         parameters = inspect.signature(build).parameters.values()
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            allowed = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+            _check_keys(settings, allowed, f"{where}: scorer {name!r}")
         missing = [
             p.name
             for p in parameters
@@ -194,9 +197,6 @@ class _Reader:
         ]
         if missing:
             raise ConfigError(f"{where}: scorer {name!r} needs {', '.join(missing)} as well")
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            allowed = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
-            _check_keys(settings, allowed, f"{where}: scorer {name!r}")
         try:
             return build(*parts, **settings)
         except (TypeError, ValueError) as error:

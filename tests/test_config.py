@@ -114,7 +114,7 @@ TIER = '[[tier]]\nmodel = "gpt-5.5"\n'
         (TIER + "params = 5", ["params is 5: expected a mapping"]),
         (TIER + "retry = {tries = 1}", ["tier 1 (gpt-5.5): retry: unknown key 'tries'", "max_tries"]),
         (TIER + "retry = {max_tries = 'x'}", ["max_tries 'x'"]),
-        (TIER + "price = {input = '1'}", ["(gpt-5.5): price:", "expected input and output, as strings"]),
+        (TIER + "price = {input = '1'}", ["(gpt-5.5): price: output missing", "dollars per million"]),
         (TIER + "price = {inptu = '1'}", ["price: unknown key 'inptu', did you mean 'input'?"]),
         (TIER + "price = {input = 1.5, output = '1'}", ["input 1.5 is no exact price"]),
         (TIER + "endpoint = {url = 'x'}", ["endpoint: unknown key 'url'"]),
@@ -216,7 +216,7 @@ def test_registered_scorers_are_found_by_name():
     ("scorer", "words"),
     [
         ({"use": "length", "word": 3}, "unknown key 'word', did you mean 'words'?"),
-        ({"use": "length"}, "scorer 'length': length() missing"),
+        ({"use": "length"}, "scorer 'length' needs words as well"),
         ({"use": "strict", "words": 2}, "scorer 'strict': words must be odd"),
         ({"use": "gone"}, "scorer 'gone' cannot be loaded: No module named 'no_such_package'"),
         ({"use": "lost"}, "scorer 'lost' cannot be loaded"),

@@ -88,7 +88,7 @@ class Capabilities:
     def __post_init__(self) -> None:
         if not isinstance(self.logprobs, bool):
             raise ConfigError(f"Capabilities: logprobs {self.logprobs!r} is not true or false")
-        least = {"max_top_logprobs": 0, "max_output_tokens": 1, "max_input_tokens": 1}
+        least = {"max_top_logprobs": 0, "max_output_tokens": 0, "max_input_tokens": 0}
         for name, lowest in least.items():
             value = getattr(self, name)
             missing = value is None and name != "max_top_logprobs"

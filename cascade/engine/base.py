@@ -20,7 +20,7 @@ from cascade.core.evaluation import is_coroutine_scorer
 from cascade.core.policy import Policy
 from cascade.core.request import Asked, Request
 from cascade.core.scoring import scorer_name
-from cascade.core.tier import Endpoint, Tier, is_positive
+from cascade.core.tier import Tier, is_positive
 from cascade.core.trace import Trace
 from cascade.drivers import lockstep
 from cascade.engine.completion import Completion
@@ -196,8 +196,7 @@ def chain_of(
 
 def _check_clients(clients: Iterable[Any], *, is_async: bool) -> None:
     for client in clients:
-        known = client is None or isinstance(client, Endpoint)
-        if not known and not (hasattr(client, "post") and hasattr(client, "base_url")):
+        if isinstance(client, str | bytes | int | float | list | tuple | Mapping):
             raise ConfigError(
                 f"client is {client!r}: expected an openai client or an Endpoint, "
                 "e.g. Endpoint('http://127.0.0.1:8080/v1')"

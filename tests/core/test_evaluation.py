@@ -22,6 +22,7 @@ from cascade import (
 from cascade.core.evaluation import is_coroutine_scorer
 from cascade.core.scoring import Ask, needs_of, outcome_of, parts_of
 from cascade.core.wishes import Await, Ran, Run
+from cascade.errors import ConfigError
 from cascade.testing import reply
 
 DRAFT = Draft(Request.build("hello"), reply("world"))
@@ -287,9 +288,10 @@ def test_scorers_have_names(scorer, name):
 
 
 def test_what_a_scorer_declares_is_read_with_care():
-    """Attributes of other types are taken for nothing declared."""
+    """Needs of another type are refused by name; parts of another type are no parts."""
     wrong = type("Wrong", (), {"needs": "logprobs", "scorers": "ab"})()
-    assert needs_of(wrong) == Needs()
+    with pytest.raises(ConfigError, match="scorer 'Wrong': needs is 'logprobs'"):
+        needs_of(wrong)
     assert parts_of(wrong) == ()
     assert Needs(logprobs=True) | Needs(top_logprobs=3) == Needs(logprobs=True, top_logprobs=3)
     assert DRAFT.text == "world"
