@@ -16,7 +16,7 @@ from cascade.core.trace import Trace
 from cascade.core.trace_text import dollars
 from cascade.engine.completion import Completion
 
-__all__ = ["Answer", "Tally"]
+__all__ = ["Answer", "Tally", "reached_a_model"]
 
 SUREST_LAST: tuple[Basis, ...] = ("unknown", "estimated", "exact")
 
@@ -31,6 +31,7 @@ class Answer:
         error: why there is none.
         trace: what was paid, where something was asked.
         cause: the exception behind `error`.
+        left: it was still under way when the program ended; what it cost is a lower bound.
     """
 
     number: int | None = None
@@ -38,7 +39,8 @@ class Answer:
     completion: Completion | None = None
     error: str | None = None
     trace: Trace | None = None
-    cause: Exception | None = None
+    cause: BaseException | None = None
+    left: bool = False
 
     def to_dict(self, *, whole: bool = False) -> dict[str, Any]:
         """As JSON-ready data; `whole` adds the trace."""
@@ -50,9 +52,9 @@ class Answer:
             "text": done.text if done else None,
             "tier": done.tier if done else None,
             "accepted": done.accepted if done else False,
-            "status": trace.status if trace else "not_asked",
-            "cost_usd": trace.cost_usd if trace else Decimal(0),
-            "basis": trace.basis if trace else "exact",
+            "status": trace.status if trace else "cancelled" if self.left else "not_asked",
+            "cost_usd": trace.cost_usd if trace else None if self.left else Decimal(0),
+            "basis": trace.basis if trace else "unknown" if self.left else "exact",
             "saved_usd": trace.saved_usd if trace else None,
             "trace_id": trace.id if trace else None,
             "error": self.error,
@@ -72,6 +74,7 @@ class Tally:
     answered: int = 0
     unaccepted: int = 0
     failed: int = 0
+    left_under_way: int = 0
     by_tier: dict[str, int] = field(default_factory=dict)
     cost_usd: Decimal | None = Decimal(0)
     known_cost_usd: Decimal = Decimal(0)
@@ -83,12 +86,18 @@ class Tally:
         """Add one answer."""
         self.requests += 1
         done, trace = answer.completion, answer.trace
-        if done is None:
+        if answer.left:
+            self.left_under_way += 1
+        elif done is None:
             self.failed += 1
         else:
             self.answered += 1
             self.unaccepted += not done.accepted
             self.by_tier[done.tier] = self.by_tier.get(done.tier, 0) + 1
+        if answer.left and (trace is None or trace.cost_usd is not None):
+            # Its thread runs on, and what it asks from now on is in no trace.
+            self.cost_usd = self.scoring_cost_usd = self.saved_usd = None
+            self.basis = "unknown"
         if trace is None:
             return
         self.cost_usd = add(self.cost_usd, trace.cost_usd)
@@ -111,7 +120,9 @@ class Tally:
         table.add_column("value", overflow="fold")
         failed = f", {self.failed} failed" if self.failed else ""
         doubtful = f", {self.unaccepted} that no tier accepted" if self.unaccepted else ""
-        table.add_row("requests", f"{self.requests}: {self.answered} answered{doubtful}{failed}")
+        left = f", {self.left_under_way} left under way" if self.left_under_way else ""
+        told = f"{self.requests}: {self.answered} answered{doubtful}{failed}{left}"
+        table.add_row("requests", told)
         for tier, count in self.by_tier.items():
             share = f"{count / self.answered:.1%}"
             table.add_row("answered by", Text(f"{tier}  {count}  {share}"))
@@ -122,3 +133,8 @@ class Tally:
         table.add_row("of it scoring", dollars(self.scoring_cost_usd))
         table.add_row("saved", f"{dollars(self.saved_usd)} against the last tier alone")
         return Group(Text(), table)
+
+
+def reached_a_model(trace: Trace | None) -> bool:
+    """Whether anything was sent before the request failed."""
+    return trace is not None and any(charge.outcome != "unreachable" for charge in trace.charges)

@@ -7,11 +7,13 @@ standard error. Exit codes: 0 fine, 1 a run went wrong, 2 the call or its config
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -27,23 +29,37 @@ from cascade.errors import CascadeError, ConfigError, RequestError
 from cascade.traces.lines import harmless
 
 __all__ = [
+    "INTERRUPTED",
+    "WRONG_CALL",
+    "WRONG_RUN",
     "Commands",
     "JsonOption",
+    "OutputError",
     "StoreOption",
     "UsageError",
     "add",
     "existing",
+    "exit_code",
     "moment",
+    "nearest_of",
     "plain",
     "print_json",
     "say",
     "show",
     "warn",
+    "words_of",
     "write",
 ]
 
 WRONG_RUN = 1
 WRONG_CALL = 2
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+
+AS_JSON = "cascade.as_json"
+
+MISREAD: Any = typer.BadParameter.__bases__[0]
+"""The parser's usage errors, whichever copy of click typer brings."""
 
 PIPE_WIDTH = 120
 """Width of tables that go to a file or a pipe, where no terminal sets one."""
@@ -65,17 +81,46 @@ class UsageError(ConfigError):
     """A command called in a way that cannot work."""
 
 
+class OutputError(CascadeError):
+    """What a command found cannot be written, such as on a full disk."""
+
+
 class Commands(TyperGroup):
-    """A group whose commands end a foreseen error with one line instead of a traceback."""
+    """A group whose commands end a foreseen error with one line instead of a traceback.
+
+    Where the call holds `--json`, standard output gets the error as an object as well.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Look for `--json` before the arguments are taken apart."""
+        own = args[: args.index("--")] if "--" in args else args
+        ctx.meta[AS_JSON] = "--json" in own
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; see the module for exit codes."""
         try:
             return super().invoke(ctx)
+        except MISREAD as error:
+            if ctx.meta[AS_JSON]:
+                print_json({"error": error.format_message()})
+            raise
         except CascadeError as error:
-            say(f"error: {error}", style="red")
-            wrong_call = isinstance(error, ConfigError | RequestError)
-            raise typer.Exit(WRONG_CALL if wrong_call else WRONG_RUN) from error
+            words = words_of(error)
+            say(f"error: {words}", style="red")
+            if ctx.meta[AS_JSON] and not isinstance(error, OutputError):
+                print_json({"error": words})
+            raise typer.Exit(exit_code(error)) from error
+
+
+def exit_code(error: Exception) -> int:
+    """2 where the call or its configuration is wrong, 1 where the run went wrong."""
+    return WRONG_CALL if isinstance(error, ConfigError | RequestError) else WRONG_RUN
+
+
+def words_of(error: BaseException) -> str:
+    """An error in words for a command line, where there is no attribute `.trace` to see."""
+    return str(error).replace("; see .trace)", ")")
 
 
 def print_json(data: Any) -> None:
@@ -86,8 +131,11 @@ def print_json(data: Any) -> None:
 def write(text: str) -> None:
     """Text on standard output; made harmless where a person's terminal reads it."""
     shown = harmless(text) if sys.stdout.isatty() else text
-    sys.stdout.write(shown.encode("utf-8", "replace").decode())
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(shown.encode("utf-8", "replace").decode())
+        sys.stdout.flush()
+    except OSError as error:
+        raise _broken(error) from error
 
 
 def show(renderable: RenderableType, *, err: bool = False) -> None:
@@ -95,7 +143,17 @@ def show(renderable: RenderableType, *, err: bool = False) -> None:
     console = Console(stderr=err)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
-    console.print(renderable)
+    try:
+        console.print(renderable)
+    except OSError as error:
+        raise _broken(error) from error
+
+
+def _broken(error: OSError) -> OutputError:
+    """Standard output is full or gone: what is left of it must not fail again at the end."""
+    with suppress(OSError, ValueError):  # a test's stand-in has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OutputError(f"standard output cannot be written: {error.strerror}")
 
 
 def say(text: str, *, style: str = "") -> None:
@@ -123,6 +181,12 @@ def plain(value: Any) -> Any:
 def add(total: Decimal | None, amount: Decimal | None) -> Decimal | None:
     """An exact sum; unknown as soon as one part is."""
     return None if total is None or amount is None else EXACT.add(total, amount)
+
+
+def nearest_of(name: str, known: Iterable[str]) -> str | None:
+    """The known name closest to a mistyped one, for error messages."""
+    close = difflib.get_close_matches(name.lower(), list(known), n=1)
+    return close[0] if close else None
 
 
 def moment(text: str | None) -> datetime | None:

@@ -14,7 +14,7 @@ from cascade.cli.output import UsageError
 from cascade.core.request import Asked
 from cascade.errors import RequestError
 
-__all__ = ["Line", "count_lines", "read_lines", "with_system"]
+__all__ = ["Line", "check_readable", "count_lines", "read_lines", "with_system"]
 
 ENDPOINT = "/v1/chat/completions"
 
@@ -49,6 +49,18 @@ def read_lines(path: Path, system: str | None = None) -> Iterator[Line]:
         for number, raw in enumerate(file, 1):
             if raw.strip():
                 yield _line(number, raw, system)
+
+
+def check_readable(path: Path) -> None:
+    """Refuse a file that cannot be read; a pipe is not touched, since it can be read only once.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if str(path) == "-" or (path.exists() and not path.is_file() and not path.is_dir()):
+        return
+    with _opened(path):
+        pass
 
 
 def count_lines(path: Path) -> int | None:

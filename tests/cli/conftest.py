@@ -40,6 +40,12 @@ def answer(call):
         time.sleep(1.5)
     if "stuck" in text:
         time.sleep(60)
+    if "climb" in text:
+        with open(text.split()[-1], "a") as marks:
+            marks.write(call.model + "\\n")
+        if call.model == "nano":
+            return "no"
+        time.sleep(60)
     return f"this is a long answer to {text}"
 
 Cascade._answering = lambda self, models, client: ScriptedModels({"nano": answer, "big": answer})
@@ -102,12 +108,12 @@ def process(tmp_path):
     script = tmp_path / "scripted.py"
     script.write_text(SCRIPTED)
 
-    def start(*args):
+    def start(*args, stdout=subprocess.PIPE):
         return subprocess.Popen(
             [sys.executable, str(script), *map(str, args)],
             env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,

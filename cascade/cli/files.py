@@ -1,0 +1,115 @@
+"""A file that a command writes line by line: emptied only once there is something to write."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from cascade.cli.output import OutputError, UsageError, plain
+
+__all__ = ["Lines", "refuse_same_file", "store_file", "writing"]
+
+
+class Lines:
+    """JSON lines, each of them written at once: what is finished stays, whatever happens next."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = self._opened()
+        self._fresh = False
+
+    def write(self, data: Any) -> None:
+        """Write one line.
+
+        Raises:
+            OutputError: it cannot be written, such as on a full disk.
+        """
+        try:
+            self._begin()
+            self._file.write(json.dumps(plain(data), ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(f"{self._named} cannot be written: {error.strerror}") from error
+
+    def finish(self) -> None:
+        """Empty the file where nothing was written: the command went well and had nothing to say.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        try:
+            self._begin()
+        except OSError as error:
+            raise OutputError(f"{self._named} cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file; what could not be written was told before."""
+        with suppress(OSError):
+            self._file.close()
+
+    def _opened(self) -> TextIO:
+        try:
+            return self._path.open("a", encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UsageError(f"{self._named} cannot be written: {error.strerror}") from error
+
+    def _begin(self) -> None:
+        if not self._fresh and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+            self._file.truncate(0)
+        self._fresh = True
+
+    @property
+    def _named(self) -> str:
+        return f"--output {str(self._path)!r}"
+
+
+@contextmanager
+def writing(path: Path | None) -> Iterator[Lines | None]:
+    """A file to write lines to, where one is wanted; what it held stays until the first line.
+
+    Raises:
+        UsageError: it cannot be opened.
+    """
+    if path is None:
+        yield None
+        return
+    lines = Lines(path)
+    try:
+        yield lines
+    finally:
+        lines.close()
+
+
+def refuse_same_file(output: Path | None, others: Mapping[str, Path | None]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        UsageError: the output is one of the other files, named by their options.
+    """
+    for option, other in others.items():
+        if output is not None and other is not None and _is_same(output, other):
+            raise UsageError(
+                f"--output {str(output)!r} is the same file as {option}; choose another file"
+            )
+
+
+def store_file(where: str | None) -> Path | None:
+    """The file of an SQLite store; `None` for a database on a server, or no store."""
+    if where is None:
+        return None
+    if "://" not in where:
+        return Path(where).expanduser()
+    kind, _, rest = where.partition("://")
+    return Path(rest.partition("?")[0].removeprefix("/")) if kind.startswith("sqlite") else None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.absolute() == other.absolute()
