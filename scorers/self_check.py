@@ -68,6 +68,12 @@ reasoning effort and verbosity are part of the cached prefix, unknown ones may b
 _STATED = re.compile(r"(?<![\d.-])(?<!\d,)(\d{1,3}(?:\.\d{1,9})?)(?![\d,])\s?(%|percent|/\s?100)?")
 
 
+_DENIAL = re.compile(
+    r"\b(?:not?|nope|never|incorrect|wrong|false|untrue)\b|n['\u2019]t\b", re.IGNORECASE
+)
+"""Words that deny: "Incorrect 95" states how sure the denial is, not how right the answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
     """P(True): the probability with which a model says that the draft is right.
@@ -213,7 +219,8 @@ class SelfCheck:
             return unreadable  # a bare "0.9" may mean 0.9 or 90 percent
         if self.mode == "auto":
             said = normal_label(text.split(maxsplit=1)[0])
-            if (said in self.yes and value < 0.5) or (said in self.no and value > 0.5):  # noqa: PLR2004
+            denies = said in self.no or _DENIAL.search(text[:READ_CHARS]) is not None
+            if (said in self.yes and value < 0.5) or (denies and value > 0.5):  # noqa: PLR2004
                 return Abstained(f"the verdict contradicts itself: {text[:60]!r}")
         return Score(value, f"stated {value:.4g}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,12 @@ class Endpoint:
     api_key_env: str | None = None
 
     def __post_init__(self) -> None:
+        host = str(self.base_url).partition("://")[2].partition("/")[0]
+        if "@" in host:
+            raise ConfigError(
+                "Endpoint: base_url holds a user or password, which traces and logs would show; "
+                "put the key into an environment variable and name it with api_key_env="
+            )
         if not str(self.base_url).startswith(("http://", "https://")):
             raise ConfigError(
                 f"Endpoint: base_url {self.base_url!r} is no URL; expected http(s)://host/v1"
@@ -145,6 +152,8 @@ class Tier:
         if not self.name:
             object.__setattr__(self, "name", self.model)
         self._check_values()
+        if isinstance(self.params, Mapping):  # a copy: what is checked here cannot change later
+            object.__setattr__(self, "params", deepcopy(dict(self.params)))
         self._check_threshold()
         self._check_scorer()
         self._check_params()

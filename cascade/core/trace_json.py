@@ -49,12 +49,25 @@ def trace_to_dict(trace: Trace) -> dict[str, Any]:
 def trace_to_json(trace: Trace, *, indent: int | None = None) -> str:
     """A trace as JSON text that can be encoded as UTF-8."""
     data = trace_to_dict(trace)
-    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    try:
+        text = json.dumps(data, ensure_ascii=False, indent=indent, allow_nan=False)
+    except ValueError:  # a server wrote 1e999: no number of JSON's, so it is none
+        data = _finite(data)
+        text = json.dumps(data, ensure_ascii=False, indent=indent)
     try:
         text.encode()
     except UnicodeEncodeError:  # a model wrote half of a surrogate pair: only an escape can hold it
         text = json.dumps(data, indent=indent)
     return text
+
+
+def _finite(value: Any) -> Any:
+    """The same data with `None` for numbers that JSON cannot hold."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def trace_from_json(text: str | bytes) -> Trace:

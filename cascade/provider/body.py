@@ -69,11 +69,12 @@ def secrets_in(call: ModelCall, client: Any) -> tuple[str, ...]:
     """The credentials sent with a call: a server may repeat them in its errors."""
     headers = call.options.get("extra_headers") or {}
     found = [getattr(client, "api_key", None)]
-    if isinstance(headers, Mapping):
-        found += [
-            value
-            for name, value in headers.items()
-            if any(word in str(name).lower() for word in SECRET_HEADERS)
-        ]
+    for given in (headers, getattr(client, "default_headers", None)):
+        if isinstance(given, Mapping):
+            found += [
+                value
+                for name, value in given.items()
+                if any(word in str(name).lower() for word in SECRET_HEADERS)
+            ]
     words = [part for value in found if isinstance(value, str) for part in value.split()]
     return tuple(word for word in words if len(word) >= SHORTEST_SECRET)

@@ -176,8 +176,9 @@ def _from_status(error: Any) -> CallFailure:
 
 def _error_body(body: object) -> Mapping[str, Any]:
     """The error object of a body; some servers wrap it in a list (Gemini) or send text."""
-    if isinstance(body, list) and body:
-        return _error_body(body[0])
+    for _ in range(4):  # one level is real; a server that nests more is up to no good
+        if isinstance(body, list) and body:
+            body = body[0]
     if isinstance(body, Mapping):
         inner = body.get("error")
         return inner if isinstance(inner, Mapping) else body

@@ -60,6 +60,7 @@ MISTAKES = {
     "text for a preamble": (lambda: Tier("a", preamble="be nice"), "'role': 'system'"),
     "no path": (lambda: load_chain(None), "path of a TOML file, not None"),
     "a cascade to replay with": (lambda: replay(two().complete("?").trace, two()), "list of tiers"),
+    "a password in a URL": (lambda: Endpoint("http://me:secret@host/v1"), "user or password"),
     "one bracket": (lambda: chain_from_dict({"tier": {"model": "a"}}), "with two brackets"),
     "half a price": (
         lambda: chain_from_dict({"tier": [{"model": "a", "price": {"input": "1"}}]}),
@@ -243,3 +244,23 @@ def test_scripts_are_checked():
     with pytest.raises(ValueError, match="probability 2"):
         reply("x", probabilities=[2])
     assert Needs(logprobs=True).top_logprobs == 0
+
+
+def test_a_tier_keeps_its_own_copy_of_its_parameters():
+    """What the caller does to a mapping afterwards does not reach the tier."""
+    params = {"stop": ["x"]}
+    tier = Tier("gpt-5.5", params=params)
+    params["stop"].append("y")
+    params["n"] = 3
+    assert tier.params == {"stop": ["x"]}
+
+
+def test_a_number_beyond_json_is_written_as_none():
+    """A server's 1e999 does not make a trace that other readers refuse."""
+    odd = reply("z")
+    odd.wire["load"] = float("inf")
+    models = ScriptedModels({"a": odd})
+    trace = Cascade([Tier("a", price=PRICE)], models=models).complete("?").trace
+    text = trace.to_json()
+    assert "Infinity" not in text
+    assert '"load": null' in text

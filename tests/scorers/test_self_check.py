@@ -229,3 +229,11 @@ def test_mistakes_surface_when_the_scorer_is_made(settings, words):
     """A setting that cannot work is refused by name."""
     with pytest.raises(ConfigError, match=words):
         SelfCheck(**settings)
+
+
+@pytest.mark.parametrize(
+    "said", ["Incorrect 95", "Nope 90", "Not correct 90", "Certainly not, 99", "It isn't. 97"]
+)
+def test_how_sure_a_denial_is_does_not_become_approval(said):
+    """A high number after a denial is no confidence in the answer; nothing is guessed."""
+    assert isinstance(outcome_of(Reply(said)), Abstained)

@@ -11,6 +11,7 @@ import pytest
 from faces import one
 from fake_openai import KEY, answer, completion, events, refuse, text_chunks
 
+from cascade import Cascade
 from cascade.core.tier import Retry, Tier
 from cascade.core.wishes import ModelCall
 from cascade.errors import RunError
@@ -87,3 +88,18 @@ def test_a_call_does_not_print_its_headers():
     """A model call shown in a message or a failed assertion holds none of the sent headers."""
     call = ModelCall(0, Tier("m"), "m", {}, options={"extra_headers": {"X-Auth-Token": TOKEN}})
     assert TOKEN not in repr(call)
+
+
+def test_a_clients_own_headers_are_secrets_too(openai_api):
+    """A token in the client's default headers is taken out of what a server repeats of it."""
+    import openai
+
+    openai_api.side_effect = [refuse(400, f"Token {TOKEN} has expired")]
+    client = openai.OpenAI(api_key=KEY, default_headers={"X-Auth-Token": TOKEN})
+    with (
+        Cascade([Tier("gpt-5.5", retry=Retry(max_tries=1))], client=client) as llm,
+        pytest.raises(RunError) as caught,
+    ):
+        llm.complete("?")
+    client.close()
+    assert TOKEN not in str(caught.value) + caught.value.trace.to_json()
