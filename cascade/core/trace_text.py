@@ -51,7 +51,8 @@ def headline(trace: Trace) -> str:
     answered = f" by {trace.tier}" if trace.tier else ""
     parts = [f"{trace.status}{answered}", f"cost {dollars(trace.cost_usd)} ({trace.basis})"]
     if trace.saved_usd is not None:
-        parts.append(f"saved {dollars(trace.saved_usd)} against {trace.top_tier}")
+        word = "saved" if trace.saved_usd >= 0 else "lost"
+        parts.append(f"{word} {dollars(abs(trace.saved_usd))} against {trace.top_tier}")
     parts.append(f"{trace.duration_s:.2f} s")
     return " · ".join(parts)
 

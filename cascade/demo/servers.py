@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -26,8 +27,13 @@ __all__ = ["GEMMA", "SMOLLM", "LocalModel", "local_models", "missing_parts"]
 SMOLLM = "smollm2-135m"
 GEMMA = "gemma3-270m"
 
-CACHE = Path.home() / ".cache" / "frugal-cascade"
-"""Where Gemma's parts are joined into one file, once."""
+CACHE = (
+    Path(sys.prefix, "share", "frugal-cascade")
+    if sys.prefix != sys.base_prefix
+    else Path.home() / ".cache" / "frugal-cascade"
+)
+"""Where Gemma's parts are joined into one file (253 MB), once: inside the environment, where there
+is one, so that removing the environment removes it too."""
 
 # Plain few-shot text. A base model follows it far better than chat marks, which Gemma's tokenizer
 # does not know; and it ends right before the label, so the first token of the answer is the label.
