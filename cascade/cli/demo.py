@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,6 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from cascade.cli.files import writing
+from cascade.cli.output import OutputError, write
+from cascade.cli.spending import Keeper, end_early
 from cascade.core.chain import Chain
 from cascade.core.trace import Trace
 from cascade.core.trace_text import dollars
@@ -48,7 +52,7 @@ def demo(
     ] = False,
     limit: Annotated[int, typer.Option(help="How many of the tickets to ask.", min=1)] = 60,
     output: Annotated[
-        Path | None, typer.Option(help="Write every trace to this JSONL file.")
+        Path | None, typer.Option(help="Write every trace to this JSONL file, as it ends.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -56,10 +60,24 @@ def demo(
 
     Without --openai the models run on this machine: no key, no network, no configuration.
     """
+    if openai:
+        _check_key()
+    keeper = Keeper()
+    try:
+        with writing(output) as file:
+            keeper.file = file
+            _demo(keeper, openai=openai, limit=limit, as_json=as_json)
+            if file is not None:
+                file.finish()
+    except (KeyboardInterrupt, OutputError) as error:
+        end_early(error, keeper, as_json=as_json)
+
+
+def _demo(keeper: Keeper, *, openai: bool, limit: int, as_json: bool) -> None:
     console = Console(stderr=as_json)
     with ExitStack() as stack:
         if openai:
-            chain = _with_key(openai_chain)
+            chain = openai_chain()
         else:
             with console.status("Starting two local language models ..."):
                 models = stack.enter_context(local_models())
@@ -67,18 +85,17 @@ def demo(
         work = tickets(limit)
         console.print(_introduction(chain, len(work)))
         began = time.perf_counter()
-        answered = _ask(console, Cascade(chain), chain, work, "cascade")
+        llm = Cascade(chain, observers=[keeper.keep])
+        answered = _ask(console, llm, chain, work, "cascade", keeper=keeper)
         wall_s = time.perf_counter() - began
         top_chain = Chain((chain.top,), name="top", table=chain.table)
         began = time.perf_counter()
-        top = _ask(console, Cascade(top_chain), chain, work, f"{chain.top.name} alone")
+        llm = Cascade(top_chain, observers=[keeper.count])
+        top = _ask(console, llm, chain, work, f"{chain.top.name} alone", keeper=keeper)
         top_wall_s = time.perf_counter() - began
     summary = summarise(chain, answered, wall_s, top, top_wall_s)
-    if output is not None:
-        traces = [item.completion.trace for item in answered if item.completion]
-        output.write_text("".join(f"{trace.to_json()}\n" for trace in traces), encoding="utf-8")
     if as_json:
-        typer.echo(json.dumps(_plain(summary)))
+        write(json.dumps(_plain(summary)) + "\n")
         return
     shown = _telling(answered)
     if shown is not None:
@@ -87,15 +104,11 @@ def demo(
     console.print(_verdict(summary))
 
 
-def _with_key(build: Any) -> Chain:
-    import os  # noqa: PLC0415
-
+def _check_key() -> None:
     if not os.environ.get("OPENAI_API_KEY"):
         raise ConfigError(
             "--openai needs OPENAI_API_KEY; without it, `cascade demo` runs models on this machine"
         )
-    chain: Chain = build()
-    return chain
 
 
 def _introduction(chain: Chain, count: int) -> Text:
@@ -109,7 +122,13 @@ def _introduction(chain: Chain, count: int) -> Text:
 
 
 def _ask(
-    console: Console, llm: Cascade, chain: Chain, work: Sequence[Any], title: str
+    console: Console,
+    llm: Cascade,
+    chain: Chain,
+    work: Sequence[Any],
+    title: str,
+    *,
+    keeper: Keeper,
 ) -> list[Answered]:
     """Run the job under a progress bar that shows which tier answers."""
     answered: list[Answered] = []
@@ -124,6 +143,7 @@ def _ask(
     with bar:
         task = bar.add_task(title, total=len(work), shares="")
         for item in run(llm, work):
+            keeper.check()
             answered.append(item)
             bar.update(task, advance=1, shares=_shares(answered, chain))
     return answered

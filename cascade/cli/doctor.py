@@ -144,22 +144,26 @@ def _local_part(name: str) -> Check:
 def _prices(today: date) -> Check:
     table = model_table()
     age = (today - date.fromisoformat(table.as_of)).days
-    found = f"{len(table.models)} models as of {table.as_of}, {age} days ago"
+    priced = sum(info.price is not None for info in table.models.values())
+    found = f"{priced} models with prices as of {table.as_of}, {age} days ago"
     if age <= PRICES_OLD_DAYS:
         return Check("prices", "ok", found)
     return Check("prices", "warning", f"{found}; upgrade {PACKAGE} for newer ones")
 
 
 def _shutdowns(today: date) -> Iterator[Check]:
-    for info in model_table().models.values():
-        day = info.shutdown_date
-        if day is None or day - today > SHUTDOWN_NOTICE:
-            continue
-        if day <= today:
-            yield Check(f"model {info.model}", "note", f"was shut down on {day}")
-        else:
-            left = (day - today).days
-            yield Check(f"model {info.model}", "warning", f"ends on {day}, in {left} days")
+    """One line for the models that are gone, one for those that end soon."""
+    dated = [(i.shutdown_date, i.model) for i in model_table().models.values() if i.shutdown_date]
+    gone = [f"{model} ({day})" for day, model in sorted(dated) if day <= today]
+    soon = [
+        f"{model} ({day}, in {(day - today).days} days)"
+        for day, model in sorted(dated)
+        if today < day <= today + SHUTDOWN_NOTICE
+    ]
+    if gone:
+        yield Check("models gone", "note", ", ".join(gone))
+    if soon:
+        yield Check("models ending", "warning", ", ".join(soon))
 
 
 def _scorers() -> Iterator[Check]:
@@ -181,7 +185,8 @@ def _store(where: str) -> Check:
         return _existing_store(where)
     if path.parent.is_dir() and os.access(path.parent, os.W_OK):
         return Check("store", "ok", f"{where} can be made")
-    return Check("store", "broken", f"{where}: folder {str(path.parent)!r} cannot be written")
+    trouble = "cannot be written" if path.parent.exists() else "does not exist"
+    return Check("store", "broken", f"{where}: folder {str(path.parent)!r} {trouble}")
 
 
 def _existing_store(where: str) -> Check:

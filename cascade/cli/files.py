@@ -24,14 +24,18 @@ class Lines:
         self._fresh = False
 
     def write(self, data: Any) -> None:
-        """Write one line.
+        """Write one line; raises as `write_text`."""
+        self.write_text(json.dumps(plain(data), ensure_ascii=False))
+
+    def write_text(self, line: str) -> None:
+        """Write a line of JSON.
 
         Raises:
             OutputError: it cannot be written, such as on a full disk.
         """
         try:
             self._begin()
-            self._file.write(json.dumps(plain(data), ensure_ascii=False) + "\n")
+            self._file.write(f"{line}\n")
             self._file.flush()
         except OSError as error:
             raise OutputError(f"{self._named} cannot be written: {error.strerror}") from error

@@ -22,6 +22,11 @@ LOGPROBS = {
     "unverified": "unverified",
 }
 
+LEGEND = (
+    '"?" is not known, "-" is none; logprobs: "effort none" is only with reasoning_effort "none", '
+    f'"unverified" was tried by nobody; shutdown: "soon" is within {SHUTDOWN_NOTICE.days} days'
+)
+
 
 def prices(
     models: Annotated[
@@ -41,6 +46,7 @@ def prices(
         return
     show(_shown(chosen, datetime.now(UTC).date()))
     say(f"USD per 1,000,000 tokens, standard service, as of {table.as_of}; --json has every tier")
+    say(LEGEND, style="dim")
 
 
 def _find(table: ModelTable, name: str) -> ModelInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cascade.core.trace import Trace
+from cascade.errors import TraceError
 from cascade.traces.row import TraceRow
 from cascade.traces.schema import charge_rows, charges, column_text, trace_row, traces, utc
 
@@ -18,6 +19,7 @@ __all__ = [
     "Conditions",
     "Kept",
     "Moment",
+    "OnDamaged",
     "Place",
     "conditions",
     "count",
@@ -36,6 +38,21 @@ Place = tuple[str, str]
 
 Conditions = list[Any]
 """SQLAlchemy's own type is a union that no caller needs."""
+
+OnDamaged = Callable[[str, TraceError], object]
+"""Is told the id of a trace that cannot be read, and why."""
+
+AMOUNTS = ("cost_usd", "scoring_cost_usd", "saved_usd")
+
+KINDS: dict[str, Any] = {
+    "started_at": str,
+    "status": str,
+    "tier": str | None,
+    "chain": str,
+    "attempts": int,
+    "duration_s": int | float,
+}
+"""What SQLite's columns hold unless somebody put something else into them."""
 
 Kept = tuple[dict[str, Any], list[dict[str, Any]]]
 """A trace's row of `traces` and its rows of `charges`."""
@@ -98,15 +115,28 @@ def conditions(status: str | None, tier: str | None, since: Moment | None) -> Co
     return wanted
 
 
-def listed(connection: Connection, wanted: Conditions, limit: int | None) -> list[TraceRow]:
-    """Traces in short, newest first."""
+def listed(
+    connection: Connection,
+    wanted: Conditions,
+    limit: int | None,
+    on_damaged: OnDamaged | None = None,
+) -> list[TraceRow]:
+    """Traces in short, newest first; a damaged row goes to `on_damaged` where there is one."""
     query = (
         select(*(traces.c[name] for name in TraceRow.__slots__))
         .where(*wanted)
         .order_by(traces.c.started_at.desc(), traces.c.id.desc())
         .limit(limit)
     )
-    return [_row(dict(row)) for row in connection.execute(query).mappings()]
+    rows = []
+    for found in connection.execute(query).mappings():
+        try:
+            rows.append(_row(dict(found)))
+        except TraceError as error:
+            if on_damaged is None:
+                raise
+            on_damaged(str(found["id"]), error)
+    return rows
 
 
 def page(
@@ -127,6 +157,17 @@ def count(connection: Connection) -> int:
 
 
 def _row(values: dict[str, Any]) -> TraceRow:
-    for name in ("cost_usd", "scoring_cost_usd", "saved_usd"):
-        values[name] = None if values[name] is None else Decimal(values[name])
+    """A row as a value; SQLite keeps whatever somebody put into a column.
+
+    Raises:
+        TraceError: it holds what no trace would have written.
+    """
+    try:
+        for name in AMOUNTS:
+            values[name] = None if values[name] is None else Decimal(values[name])
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise TraceError(f"trace {values['id']}: its column {name} is damaged") from error
+    for name, kinds in KINDS.items():
+        if not isinstance(values[name], kinds):
+            raise TraceError(f"trace {values['id']}: its column {name} is damaged")
     return TraceRow(**values)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +22,7 @@ from cascade.traces.content import check_content, redact
 from cascade.traces.forks import ForkGate, watch_forks
 from cascade.traces.migrations import migrate
 from cascade.traces.place import engine_of, shown, url_of
-from cascade.traces.queries import Kept, Moment
+from cascade.traces.queries import Kept, Moment, OnDamaged
 from cascade.traces.row import TraceRow
 from cascade.traces.trouble import explained, is_about_a_row, words_of
 from cascade.traces.writer import Writer
@@ -191,6 +191,7 @@ class TraceStore:
         status: Status | str | None = None,
         tier: str | None = None,
         since: Moment | None = None,
+        on_damaged: OnDamaged | None = None,
     ) -> Sequence[TraceRow]:
         """Traces in short, newest first.
 
@@ -199,10 +200,14 @@ class TraceStore:
             status: only those that ended so.
             tier: only those that this tier answered.
             since: only those begun at this moment or later; without a zone it counts as UTC.
+            on_damaged: told of each damaged row, which is then passed over.
+
+        Raises:
+            TraceError: a row is damaged, and there is no `on_damaged`.
         """
         wanted = queries.conditions(status, tier, since)
         with self._reading() as connection:
-            return queries.listed(connection, wanted, limit)
+            return queries.listed(connection, wanted, limit, on_damaged)
 
     def iter_traces(
         self,
@@ -210,8 +215,9 @@ class TraceStore:
         status: Status | str | None = None,
         tier: str | None = None,
         since: Moment | None = None,
+        on_damaged: OnDamaged | None = None,
     ) -> Iterator[Trace]:
-        """Whole traces, oldest first, read page by page; filters as in `list`."""
+        """Whole traces, oldest first, read page by page; arguments and errors as in `list`."""
         wanted = queries.conditions(status, tier, since)
         after: queries.Place | None = None
         while True:
@@ -219,7 +225,14 @@ class TraceStore:
                 page = queries.page(connection, wanted, after, PAGE)
             for started_at, trace_id, text in page:
                 after = (started_at, trace_id)
-                yield _read(trace_id, text)
+                try:
+                    found = _read(trace_id, text)
+                except TraceError as error:
+                    if on_damaged is None:
+                        raise
+                    on_damaged(trace_id, error)
+                else:
+                    yield found
             if len(page) < PAGE:
                 return
 
@@ -313,7 +326,9 @@ class TraceStore:
         self._engine.dispose(close=False)
 
 
-def _read(trace_id: str, text: str) -> Trace:
+def _read(trace_id: str, text: Any) -> Trace:
+    if not isinstance(text, str):  # SQLite keeps whatever somebody put there
+        raise TraceError(f"trace {trace_id}: this is no trace: its JSON is no text")
     try:
         return Trace.from_json(text)
     except TraceError as error:

@@ -127,12 +127,47 @@ def test_doctor_knows_the_calendar(checks, monkeypatch):
         return {c.name: c for c in doctor._checks("x.db", as_of + timedelta(days=days))}
 
     assert (at(60)["prices"].level, at(61)["prices"].level) == ("ok", "warning")
-    info = next(i for i in model_table().models.values() if i.shutdown_date)
-    left = (info.shutdown_date - as_of).days
-    name = f"model {info.model}"
-    assert name not in at(left - 181)
-    assert at(left - 180)[name].level == "warning"
-    assert at(left)[name].level == "note"
+    days = [i.shutdown_date for i in model_table().models.values() if i.shutdown_date]
+    last = max(model_table().models.values(), key=lambda i: i.shutdown_date or date.min)
+    left = (max(days) - as_of).days
+    assert last.model not in at(left - 181).get("models ending", SimpleNamespace(found="")).found
+    soon = at(left - 180)["models ending"]
+    assert (soon.level, f"{last.model} ({max(days)}, in 180 days)" in soon.found) == (
+        "warning",
+        True,
+    )
+    assert (at(left)["models gone"].level, last.model in at(left)["models gone"].found) == (
+        "note",
+        True,
+    )
+    assert "models ending" not in at(left)
+
+
+def test_doctor_has_one_line_per_state(checks):
+    """However many models end soon, one line names them all."""
+    found, _ = checks()
+    assert len([name for name in found if name.startswith("model")]) <= 2
+
+
+def test_doctor_counts_prices(checks):
+    """Only models with a price are counted as priced."""
+    found, _ = checks()
+    priced = sum(info.price is not None for info in model_table().models.values())
+    assert found["prices"]["found"].startswith(f"{priced} models with prices")
+
+
+def test_doctor_tells_a_missing_folder_from_an_unwritable_one(checks, tmp_path):
+    """A folder that is not there is called so."""
+    found, _ = checks("--store", tmp_path / "no" / "t.db")
+    assert found["store"]["found"].endswith("does not exist")
+
+
+def test_prices_explain_themselves(cli):
+    """The footer tells what the table's short words mean."""
+    words = cli("prices").stderr
+    for word in ('"?"', '"effort none"', '"unverified"', '"soon"'):
+        assert word in words
+    assert "did you mean 'gpt-5.4-nano'" in cli("prices", "gpt-5.4nano").stderr
 
 
 def test_version_and_help(cli):

@@ -1,6 +1,9 @@
 """`cascade trace`: kept traces listed, shown and exported."""
 
 import json
+import shutil
+import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +86,9 @@ def test_export(cli, place, tmp_path):
         (("list", "--since", "yesterday"), 2, "'yesterday' is no moment"),
         (("list", "--limit", "0"), 2, "limit"),
         (("export", "--output", "no/where.jsonl"), 2, "cannot be written"),
+        (("list", "--status", "acepted"), 2, "did you mean 'accepted'?"),
+        (("export", "--status", "zzz"), 2, "expected one of accepted, unaccepted"),
+        (("show", "last", "--line", "2"), 2, "--line goes with"),
     ],
 )
 def test_mistakes(cli, place, args, code, words):
@@ -108,3 +114,70 @@ def test_reading_makes_no_store(cli, tmp_path):
     done = cli("trace", "list", "--store", missing)
     assert (done.exit_code, missing.exists()) == (2, False)
     assert "there is no trace store" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "damage", ["json = '{'", "json = X'00'", "cost_usd = 'abc'", "duration_s = 'long'"]
+)
+def test_a_damaged_row_stops_nothing(cli, place, tmp_path, damage):
+    """A damaged row is named, counted and left out; everything else is listed and exported."""
+    first, second = _ids(cli, place)
+    with sqlite3.connect(place) as connection:
+        connection.execute(f"UPDATE traces SET {damage} WHERE id = ?", (first,))  # noqa: S608
+    connection.close()
+    out = tmp_path / "out.jsonl"
+    what = ("list",) if "json" not in damage else ("export", "--output", out)
+    done = cli("trace", *what, "--store", place)
+    assert done.exit_code == 1
+    assert f"trace {first}" in done.stderr
+    assert "1 damaged traces left out" in done.stderr
+    kept = done.stdout if what == ("list",) else out.read_text()
+    assert (second[:12] in kept, first in kept) == (True, False)
+
+
+def _ids(cli, place):
+    rows = json.loads(cli("trace", "list", "--store", place, "--json").stdout)
+    return [row["id"] for row in rows]
+
+
+def test_a_tier_that_answered_nothing(cli, place):
+    """A tier that no trace names is told, with those that there are."""
+    for command in ("list", "export"):
+        done = cli("trace", command, "--store", place, "--tier", "bigg")
+        assert (done.exit_code, "a tier 'bigg'" in done.stderr) == (0, True)
+        assert "big, nano" in done.stderr
+
+
+def test_an_export_never_overwrites_its_store(cli, place):
+    """--output may not be the store itself."""
+    before = place.read_bytes()
+    done = cli("trace", "export", "--store", place, "--output", place)
+    assert (done.exit_code, "same file as --store" in done.stderr) == (2, True)
+    assert place.read_bytes() == before
+
+
+def test_a_file_of_many_traces(cli, place, tmp_path):
+    """Of several traces in a file the first is shown, said so, and --line chooses another."""
+    out = tmp_path / "out.jsonl"
+    cli("trace", "export", "--store", place, "--output", out)
+    first = cli("trace", "show", out)
+    assert "the first of 2 traces" in first.stderr
+    second = cli("trace", "show", out, "--line", "2")
+    assert (second.stdout != first.stdout, second.stderr) == (True, "")
+    assert cli("trace", "show", out, "--line", "3").exit_code == 2
+    out.write_text("{}")
+    assert str(out) in cli("trace", "show", out).stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_standard_output_on_a_full_disk(process, place, tmp_path):
+    """A list or export that standard output cannot take ends with 1 and one line."""
+    shutil.copy(place, tmp_path / "copy.db")
+    for command in ("list", "export"):
+        with Path("/dev/full").open("w") as full:
+            run = process("trace", command, "--store", tmp_path / "copy.db", stdout=full)
+            _, stderr = run.communicate(timeout=30)
+        assert run.returncode == 1
+        assert stderr.splitlines() == [
+            "error: standard output cannot be written: No space left on device"
+        ]

@@ -5,6 +5,7 @@ import math
 import sys
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -162,3 +163,41 @@ def test_openai_needs_a_key(shown):
     result = shown("--openai")
     assert result.exit_code == 2
     assert "OPENAI_API_KEY" in result.stderr
+
+
+def test_a_bad_output_is_found_first(shown, monkeypatch):
+    """A file that cannot be written ends the demo before anything is asked."""
+    monkeypatch.setattr(Cascade, "complete", None)
+    result = shown("--output", "no/where.jsonl")
+    assert (result.exit_code, "cannot be written" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_interrupt_keeps_what_was_paid(shown, tmp_path, monkeypatch, form):
+    """Ctrl-C leaves every trace until then in the file, and says what was spent."""
+    complete, asked = Cascade.complete, []
+
+    def interrupted(self, text, **more):
+        asked.append(text)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return complete(self, text, **more)
+
+    monkeypatch.setattr(Cascade, "complete", interrupted)
+    file = tmp_path / "traces.jsonl"
+    result = shown("--output", str(file), *form)
+    assert result.exit_code == 130
+    traces = [Trace.from_json(line) for line in file.read_text().splitlines()]
+    assert len(traces) == 3
+    spent = sum(trace.cost_usd for trace in traces)
+    assert f"interrupted (after 3 requests; cost ${spent:f}" in result.stderr
+    if form:
+        assert Decimal(json.loads(result.stdout)["cost_usd"]) == spent
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_ends_the_demo(shown):
+    """A trace that cannot be written ends the demo with one line and the cost."""
+    result = shown("--output", "/dev/full")
+    assert result.exit_code == 1
+    assert "No space left on device (after 1 requests; cost $" in result.stderr

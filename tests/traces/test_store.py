@@ -166,6 +166,25 @@ class TestReading:
         with pytest.raises(TraceError, match=trace.id):
             store.get(trace.id)
 
+    def test_a_damaged_trace_can_be_passed_over(self, database, store, trace):
+        """With `on_damaged` the other traces are read, and the damaged one is told by its id."""
+        for name in ("a", "b", "c"):
+            store.save(replace(trace, id=name))
+        store.flush()
+        database.sql("UPDATE traces SET json = '{', cost_usd = 'abc' WHERE id = 'b'")
+        told = []
+
+        def damaged(trace_id, error):
+            told.append((trace_id, type(error)))
+
+        assert [item.id for item in store.iter_traces(on_damaged=damaged)] == ["a", "c"]
+        assert [row.id for row in store.list(on_damaged=damaged)] == ["c", "a"]
+        assert told == [("b", TraceError)] * 2
+        with pytest.raises(TraceError, match="trace b"):
+            list(store.iter_traces())
+        with pytest.raises(TraceError, match=r"trace b.*cost_usd"):
+            store.list()
+
     def test_reading_works_after_closing(self, database, trace):
         """A closed store takes no more traces but still reads."""
         with TraceStore(database.where) as store:
