@@ -1,62 +1,40 @@
 """The command `cascade`: one file per sub-command.
 
-`main` is the console script. Only this room knows typer.
+`main` is the console script. Only this room knows typer. Its modules take a third of a second to
+load, so that Ctrl-C may well come meanwhile: they are loaded where that ends without a traceback.
 """
 
 from __future__ import annotations
 
-import warnings
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-import cascade
-from cascade.cli.demo import demo
-from cascade.cli.doctor import doctor
-from cascade.cli.output import Commands, warn
-from cascade.cli.prices import prices
-from cascade.cli.run import run
-from cascade.cli.trace import trace
+if TYPE_CHECKING:
+    from cascade.cli.commands import app
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    name="cascade",
-    cls=Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"cascade {cascade.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def about(
-    *,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """Send each request to the cheapest model that answers it well; account for every cent."""
-
-
-app.command()(run)
-app.command()(demo)
-app.add_typer(trace, name="trace")
-app.command()(prices)
-app.command()(doctor)
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line and exit."""
-    # Warnings without the line of source code that Python would print.
-    warnings.showwarning = lambda message, *_where, **_more: warn(str(message))
-    app()
+    try:
+        import warnings  # noqa: PLC0415  see above
+
+        from cascade.cli.commands import app  # noqa: PLC0415
+        from cascade.cli.output import warn  # noqa: PLC0415
+
+        # Warnings without the line of source code that Python would print.
+        warnings.showwarning = lambda message, *_where, **_more: warn(str(message))
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cascade.cli.commands import app  # noqa: PLC0415
+
+    return app

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -243,6 +245,27 @@ class TestInterruptedPrompt:
             assert data["trace"]["status"] == "cancelled"
         else:
             assert "cancelled · cost unknown, at least $0.0000" in stderr
+
+
+@pytest.mark.parametrize("module", ["typer", "cascade.cli.commands", "cascade.cli.run"])
+def test_an_interrupt_while_the_program_loads(module):
+    """Ctrl-C before the first command runs ends with 130 and prints nothing."""
+    code = f"""
+import sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from cascade.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 @pytest.mark.usefixtures("models")
