@@ -82,13 +82,13 @@ def _streamed(llm: Cascade, request: Request) -> Answer:
         return Answer(error=str(error), trace=streamed.trace, cause=error)
     except (CascadeError, KeyboardInterrupt) as error:
         write("\n")
-        return _without(error)
+        return _without(error, streamed.trace)
     return Answer(completion=streamed.completion, trace=streamed.trace)
 
 
-def _without(error: CascadeError | KeyboardInterrupt) -> Answer:
+def _without(error: CascadeError | KeyboardInterrupt, trace: Trace | None = None) -> Answer:
     """No answer, and what was paid until then; one that asked nobody is raised."""
-    trace: Trace | None = getattr(error, "trace", None)
+    trace = getattr(error, "trace", trace)
     if isinstance(error, KeyboardInterrupt):
         return Answer(error="interrupted", trace=trace, cause=error)
     if not isinstance(error, RunError) and not reached_a_model(trace):

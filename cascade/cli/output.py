@@ -107,7 +107,8 @@ class Commands(TyperGroup):
             raise
         except CascadeError as error:
             words = words_of(error)
-            say(f"error: {words}", style="red")
+            if not isinstance(error.__cause__, BrokenPipeError):  # as `| head` wants it
+                say(f"error: {words}", style="red")
             if ctx.meta[AS_JSON] and not isinstance(error, OutputError):
                 print_json({"error": words})
             raise typer.Exit(exit_code(error)) from error

@@ -181,3 +181,11 @@ def test_standard_output_on_a_full_disk(process, place, tmp_path):
         assert stderr.splitlines() == [
             "error: standard output cannot be written: No space left on device"
         ]
+
+
+def test_a_reader_that_has_enough(process, place):
+    """An export into a pipe that nobody reads to its end stops with 1 and says nothing."""
+    run = process("trace", "export", "--store", place)
+    run.stdout.close()
+    assert (run.wait(timeout=30), run.stderr.read()) == (1, "")
+    run.stderr.close()
