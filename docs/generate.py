@@ -91,7 +91,7 @@ def trace_to_show() -> Trace:
 
 def trace_picture() -> str:
     """The trace as SVG that loads nothing from elsewhere."""
-    console = Console(record=True, width=96, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
     console.print(trace_to_show())
     local = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     return console.export_svg(
