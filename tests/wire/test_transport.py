@@ -14,7 +14,13 @@ from server import Server, answers, cuts, drips, drops, hangs, head, streams
 
 from cascade import AsyncCascade, Cascade, Tier
 from cascade.core.tier import Endpoint, Retry
-from cascade.errors import CallRefused, ChainExhausted, DeadlineExceeded, StreamInterrupted
+from cascade.errors import (
+    CallRefused,
+    ChainExhausted,
+    ConfigError,
+    DeadlineExceeded,
+    StreamInterrupted,
+)
 from cascade.testing import NetworkBlocked
 
 pytestmark = pytest.mark.loopback
@@ -193,11 +199,17 @@ def test_an_async_cascade_in_one_event_loop_after_the_other():
 
 
 def test_closing_before_the_first_call(kind):
-    """A cascade that never called anyone has nothing to close."""
+    """A cascade that never called anyone closes like any other, and asks nobody afterwards."""
     if kind == "sync":
-        Cascade(one()).close()
+        llm = Cascade(one())
+        llm.close()
+        with pytest.raises(ConfigError, match="was closed"):
+            llm.complete("q")
     else:
-        asyncio.run(AsyncCascade(one()).close())
+        later = AsyncCascade(one())
+        asyncio.run(later.close())
+        with pytest.raises(ConfigError, match="was closed"):
+            asyncio.run(later.complete("q"))
 
 
 def test_another_host_is_out_of_reach(face):
