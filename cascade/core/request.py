@@ -31,6 +31,7 @@ NOT_ON_THE_WIRE = {
     "max_retries": "use Tier(retry=Retry(max_tries=...))",
     "deadline": "did you mean deadline_s=?",
     "budget_usd": "did you mean budget=?",
+    "concurrency": "it belongs to AsyncCascade.complete_rounds",
 }
 """Keywords of the SDK and near misses of our own, which would reach the API as unknown keys."""
 

@@ -98,6 +98,7 @@ REQUESTS = {
     "timeout": ({"timeout": 5}, "deadline_s"),
     "deadline": ({"deadline": 5}, "did you mean deadline_s"),
     "retries": ({"max_retries": 1}, "Retry"),
+    "concurrency": ({"concurrency": 4}, "AsyncCascade.complete_rounds"),
     "headers in words": ({"extra_headers": "x"}, "extra_headers is 'x'"),
 }
 
