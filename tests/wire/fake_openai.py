@@ -304,3 +304,32 @@ def events(chunks, *, done=True):
 
 
 ERROR_FRAME = error_body("The server had an error processing your request.", kind="server_error")
+
+
+# Batch files ------------------------------------------------------------------------------------
+
+
+def batch_line(custom_id, body, *, status=200):
+    """A line of a batch's output file."""
+    response = {"status_code": status, "request_id": f"req_{custom_id}", "body": body}
+    return json.dumps(
+        {
+            "id": f"batch_req_{custom_id}",
+            "custom_id": custom_id,
+            "response": response,
+            "error": None,
+        }
+    )
+
+
+def batch_failed(custom_id, status, body):
+    """A line of the error file: the request was sent and refused."""
+    return batch_line(custom_id, body, status=status)
+
+
+def batch_expired(custom_id):
+    """A line of the error file: the batch ended before the request was sent."""
+    error = {"code": "batch_expired", "message": "This request could not be executed in time."}
+    return json.dumps(
+        {"id": f"batch_req_{custom_id}", "custom_id": custom_id, "response": None, "error": error}
+    )
