@@ -14,7 +14,7 @@ from cascade.cli.files import refuse_same_file, store_file, writing
 from cascade.cli.leaving import LeavingCascade
 from cascade.cli.many import FileRun
 from cascade.cli.one import ask_one
-from cascade.cli.output import JsonOption, UsageError
+from cascade.cli.output import JsonOption, UsageError, warn
 from cascade.cli.requests import check_readable, with_system
 from cascade.config import load_chain, openai_chain
 from cascade.core.request import Request
@@ -101,6 +101,8 @@ def run(
     if source is not None:
         check_readable(source)
     built = load_chain(chain) if chain is not None else openai_chain()
+    for note in built.notes():  # allowed, and rarely meant
+        warn(note)
     request = None
     if source is None:
         asked = sys.stdin.read() if prompt == "-" else str(prompt)
