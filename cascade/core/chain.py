@@ -89,8 +89,8 @@ class Chain:
         return next(by_name, None) or next(by_model, None)
 
     def info(self, tier: Tier) -> ModelInfo | None:
-        """What the table knows of a tier's model."""
-        return self.table.find(tier.model)
+        """What the table knows of a tier's model, or of the one that its model stands for."""
+        return self.table.find(tier.base_model or tier.model)
 
     def price(self, tier: Tier) -> Price | None:
         """A tier's own price, else the table's."""
@@ -166,6 +166,8 @@ class Chain:
                 tier.threshold,
                 dict(tier.params),
                 tier.preamble,
+                tier.api,
+                tier.base_model,
             ]
             for tier in self.tiers
         ]

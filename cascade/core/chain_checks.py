@@ -80,10 +80,10 @@ def _check_names(tiers: tuple[Tier, ...]) -> None:
 def _check_price(chain: Chain, tier: Tier) -> None:
     if chain.allow_unknown_prices or chain.price(tier) is not None:
         return
-    nearest = chain.table.nearest(tier.model)
+    nearest = chain.table.nearest(tier.base_model or tier.model)
     hint = f"; did you mean {nearest!r}?" if nearest else "."
     raise UnknownPriceError(
-        f"tier {tier.name!r}: model {tier.model!r} has no price in the table of "
+        f"tier {tier.name!r}: model {tier.base_model or tier.model!r} has no price in the table of "
         f"{chain.table.as_of}{hint} Give one with price=Price.of('0.20', '1.25') "
         "(USD per million tokens), price=Price.free(), or build the chain with "
         "allow_unknown_prices=True (its cost is then None)"

@@ -31,6 +31,7 @@ FailureKind = Literal[
     "cancelled",  # the caller went away
     "budget",  # not made: it could break the budget
     "deadline",  # not made or cut short: the request's time is over
+    "stopped",  # its stream was left on purpose: it could not be accepted any more
 ]
 
 KINDS = frozenset(get_args(FailureKind))

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from cascade.core.usage import Usage
+from cascade.forms.api import Api
 
 __all__ = ["FLOOR_LOGPROB", "Reply", "TokenLogprob"]
 
@@ -54,6 +55,7 @@ class Reply:
         tool_calls: as on the wire.
         usage: token counts, or `None` where the server gave none that can be read.
         service_tier: the tier the provider billed.
+        api: the API whose wire format `wire` is in.
         notes: what was odd about the reply, in words.
     """
 
@@ -67,6 +69,7 @@ class Reply:
     service_tier: str | None = None
     id: str | None = None
     raw_logprobs: Sequence[Any] | None = field(default=None, repr=False)
+    api: Api = "chat"
     notes: tuple[str, ...] = ()
 
     @property

@@ -45,6 +45,7 @@ class Score:
         value: in [0, 1]; a tier accepts when `value >= threshold`.
         reason: why, in words, for the trace.
         parts: outcomes of the scorers this one combines, as (name, outcome).
+        reply: the reply to return in place of the draft, if accepted: a better sample, say.
 
     Raises:
         ValueError: `value` is NaN or outside [0, 1].
@@ -53,6 +54,7 @@ class Score:
     value: float
     reason: str = ""
     parts: tuple[tuple[str, Outcome], ...] = ()
+    reply: Reply | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         given: object = self.value

@@ -12,6 +12,7 @@ from cascade.core.pricing import Price
 from cascade.core.request import Message, as_json, check_messages
 from cascade.core.scoring import Scorer, needs_of, parts_of
 from cascade.errors import ConfigError, RequestError
+from cascade.forms.api import Api
 
 __all__ = ["Capabilities", "Endpoint", "Retry", "Tier", "is_positive"]
 
@@ -126,6 +127,10 @@ class Tier:
         price: overrides the price table; needed for models it does not hold.
         capabilities: overrides what the table knows of the model.
         client: an `openai` client or an `Endpoint`, where this tier lives elsewhere.
+        api: "chat" or "responses": where this tier is asked, whatever form the request came in;
+            `None` asks it where the request was meant for.
+        base_model: the model of the price table that `model` stands for, where it is a deployment
+            name (Azure) or an alias: its price, limits and abilities apply.
 
     Raises:
         ConfigError: a value outside its range; the message names tier and value.
@@ -143,6 +148,8 @@ class Tier:
     price: Price | None = None
     capabilities: Capabilities | None = None
     client: Any = None  # an SDK client: the core does not know its type
+    api: Api | None = None
+    base_model: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model.strip():
@@ -159,6 +166,7 @@ class Tier:
         self._check_params()
         self._check_preamble()
         self._check_timeouts()
+        self._check_place()
 
     def _check_values(self) -> None:
         for label, kind, example in (
@@ -171,6 +179,16 @@ class Tier:
                 raise ConfigError(
                     f"tier {self.name!r}: {label} is {value!r}: expected e.g. {example}"
                 )
+
+    def _check_place(self) -> None:
+        if self.api not in (None, "chat", "responses"):
+            raise ConfigError(
+                f"tier {self.name!r}: api {self.api!r} is unknown; expected 'chat' or 'responses', "
+                "or leave it out to ask where the request was meant for"
+            )
+        base: object = self.base_model
+        if base is not None and (not isinstance(base, str) or not base.strip()):
+            raise ConfigError(f"tier {self.name!r}: base_model {base!r} is no model id")
 
     def _check_timeouts(self) -> None:
         for label in ("timeout_s", "scorer_timeout_s"):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Charge", "Content", "ScoreRecord", "Status", "Trace", "Verdict"]
 
-Verdict = Literal["accepted", "escalated", "failed"]
+Verdict = Literal["accepted", "escalated", "failed", "skipped"]
 
 Status = Literal[
     "accepted",  # a tier accepted, or the last tier's answer stands
@@ -137,13 +137,15 @@ class Trace:
         id: unique, sortable by time.
         status: how it ended.
         tier: the tier whose answer was returned, `None` where none was.
-        attempts: one per tier that was asked, in order.
+        attempts: one per tier that was asked or skipped, in order.
         request: the wire payload as asked.
         top_tier_cost_usd: the returned answer's tokens priced on the chain's last tier at standard
             service: what the request would have cost there if that model wrote an answer of the
             same length. `None` where usage or price is unknown.
         started_at: ISO 8601, UTC.
         duration_s: seconds, from asking to the answer.
+        tags: the caller's own marks, e.g. the agent that asked.
+        parent_id: the trace, or the run, that this request was made for.
         content: which content policy this copy went through.
         replayed: a replay made it: it shows what would have happened, and nothing of it was paid.
             Not part of equality, so that a replay under its own chain equals what it replays.
@@ -166,6 +168,8 @@ class Trace:
     budget_usd: Decimal | None = None
     content: Content = "full"
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    parent_id: str | None = None
     replayed: bool = field(default=False, compare=False)
 
     @property
@@ -181,7 +185,8 @@ class Trace:
     @property
     def escalations(self) -> int:
         """How often the request moved on to a further tier."""
-        return max(0, len(self.attempts) - 1)
+        asked = sum(attempt.verdict != "skipped" for attempt in self.attempts)
+        return max(0, asked - 1)
 
     @property
     def cost_usd(self) -> Decimal | None:

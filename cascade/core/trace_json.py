@@ -124,6 +124,7 @@ def _trace(data: Mapping[str, Any]) -> Trace:
     values = _known(Trace, data)
     _check_word(values, "status", get_args(Status))
     _check_word(values, "content", get_args(Content))
+    values["tags"] = tuple(values.get("tags") or ())
     values["attempts"] = tuple(_attempt(item) for item in data["attempts"])
     _check_number(values, "duration_s")
     for name in ("top_tier_cost_usd", "budget_usd"):

@@ -15,6 +15,7 @@ from cascade.core.reply import Reply
 from cascade.core.scoring import Needs
 from cascade.core.tier import Tier
 from cascade.core.usage import Usage
+from cascade.forms.api import Api
 
 __all__ = ["Await", "ModelCall", "Purpose", "Ran", "Run", "Try", "Wish"]
 
@@ -58,7 +59,8 @@ class ModelCall:
         number: running number of the call within its request.
         tier: whose client, retry policy and timeout apply.
         model: the model to ask.
-        payload: wire payload without `model` and `stream`.
+        payload: wire payload without `model` and `stream`, in the form that `api` takes.
+        api: where it goes.
         purpose: a draft, or a scorer's question.
         needs: log-probabilities to request where the model can give them.
         final: this answer will stand in any case, so it may be streamed straight through.
@@ -86,6 +88,7 @@ class ModelCall:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold secrets
     timeout_s: float = 600.0
     deadline: float | None = None
+    api: Api = "chat"
 
 
 @dataclass(frozen=True, slots=True)
