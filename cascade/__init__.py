@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cascade.core.request import Request
     from cascade.core.scoring import (
         Abstained,
+        Ask,
         Draft,
         Failed,
         Needs,
@@ -42,12 +43,15 @@ if TYPE_CHECKING:
         Scorer,
         Scoring,
         ask,
+        ask_all,
+        decide,
+        sample,
         scorer_name,
     )
     from cascade.core.tier import Capabilities, Endpoint, Retry, Tier
     from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
     from cascade.core.usage import Usage
-    from cascade.engine import AsyncCascade, Cascade, Chunk, Completion, replay
+    from cascade.engine import AsyncCascade, Cascade, Chunk, Completion, Sticky, replay
     from cascade.errors import (
         BillingStopped,
         BudgetExceeded,
@@ -82,6 +86,7 @@ _HOMES = {
     "cascade.core.request": ("Request",),
     "cascade.core.scoring": (
         "Abstained",
+        "Ask",
         "Draft",
         "Failed",
         "Needs",
@@ -90,12 +95,15 @@ _HOMES = {
         "Scorer",
         "Scoring",
         "ask",
+        "ask_all",
+        "decide",
+        "sample",
         "scorer_name",
     ),
     "cascade.core.tier": ("Capabilities", "Endpoint", "Retry", "Tier"),
     "cascade.core.trace": ("Attempt", "Charge", "ScoreRecord", "Trace"),
     "cascade.core.usage": ("Usage",),
-    "cascade.engine": ("AsyncCascade", "Cascade", "Chunk", "Completion", "replay"),
+    "cascade.engine": ("AsyncCascade", "Cascade", "Chunk", "Completion", "Sticky", "replay"),
     "cascade.errors": (
         "BillingStopped",
         "BudgetExceeded",
@@ -121,6 +129,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Abstained",
+    "Ask",
     "AsyncCascade",
     "Attempt",
     "BillingStopped",
@@ -157,6 +166,7 @@ __all__ = [
     "Scorer",
     "ScorerError",
     "Scoring",
+    "Sticky",
     "StoreError",
     "StreamInterrupted",
     "Tier",
@@ -168,10 +178,13 @@ __all__ = [
     "UnknownPriceError",
     "Usage",
     "ask",
+    "ask_all",
+    "decide",
     "evaluate",
     "load_chain",
     "openai_chain",
     "replay",
+    "sample",
     "scorer_name",
 ]
 

@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -163,6 +164,8 @@ class ScriptedModels:
         calls: every call made, in order.
     """
 
+    in_order = True
+
     def __init__(
         self,
         script: Mapping[str, Script],
@@ -245,8 +248,25 @@ class ScriptedStream:
         self.outcome = self._models.call(self._call)
         if isinstance(self.outcome, Reply):
             first, last = chunks_of(self.outcome)
-            yield from _by_word(first)
-            yield last
+            words = 0
+            try:
+                for chunk in _by_word(first):
+                    words += 1
+                    yield chunk
+                yield last
+            except GeneratorExit:
+                self._left(words)
+                raise
+
+    def _left(self, words: int) -> None:
+        """The reader has left: what was read is paid for, and only estimated."""
+        entry = self._call.tries.pop()
+        kind: FailureKind = "stopped" if self._call.stopped else "cancelled"
+        why = CallFailure(kind, self._call.stopped or "the caller went away")
+        usage = replace(entry.usage, output_tokens=words) if entry.usage else None
+        self._call.tries.append(
+            replace(entry, outcome=kind, failure=why, reply=None, usage=usage, estimated=True)
+        )
 
 
 def _by_word(chunk: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -63,24 +63,38 @@ def cost_of_try(chain: Chain, booked: Booked, entry: Try) -> Cost:
     )
 
 
-def top_tier_cost(chain: Chain, attempts: tuple[Attempt, ...], tier: str | None) -> Decimal | None:
-    """The returned answer's own charge, priced on the last tier at standard service."""
+def top_tier_cost(
+    chain: Chain, attempts: tuple[Attempt, ...], tier: str | None, reply: Reply | None
+) -> Decimal | None:
+    """The returned answer's own charge, priced on the last tier at standard service.
+
+    Args:
+        chain: whose prices apply.
+        attempts: the attempts as they stand in the trace.
+        tier: the tier whose answer is returned.
+        reply: its answer: the draft, or the sample that a scorer put in its place.
+    """
     charges = [
         charge
         for attempt in attempts
         if attempt.tier == tier
         for charge in attempt.charges
-        if charge.purpose == "draft" and charge.outcome == "ok"
+        if charge.outcome == "ok" and (charge.purpose == "draft" or _gave(charge, reply))
     ]
-    if not charges or charges[-1].usage is None:
+    own = next((charge for charge in charges if _gave(charge, reply)), None)
+    last = own or (charges[-1] if charges else None)
+    if last is None or last.usage is None:
         return None
-    last = charges[-1]
     if tier == chain.top.name:
         return last.cost_usd
     price = chain.price(chain.top)
     return cost_of(
         last.usage, price, service_tier="default", batch=last.batch, regional=last.regional
     ).usd
+
+
+def _gave(charge: Charge, reply: Reply | None) -> bool:
+    return reply is not None and charge.reply is reply.wire
 
 
 def attempt_of(chain: Chain, attempt: OpenAttempt, origin: float) -> Attempt:

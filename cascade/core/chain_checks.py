@@ -63,6 +63,7 @@ def check_chain(chain: Chain) -> Iterator[str]:
     for tier in chain.tiers:
         _check_price(chain, tier)
         _check_logprobs(chain, tier)
+        _check_fit(chain, tier, tier.scorer)
         yield from _check_shutdown(chain, tier)
 
 
@@ -109,6 +110,16 @@ def _check_logprobs(chain: Chain, tier: Tier) -> None:
         f"tier {tier.name!r}: {needy} needs log-probabilities, but {tier.model} gives none"
         f"{why}; {advice}"
     )
+
+
+def _check_fit(chain: Chain, tier: Tier, scorer: object) -> None:
+    """Ask a scorer, and the ones it holds, whether it can judge this tier: its method `fits`."""
+    for part in parts_of(scorer):
+        _check_fit(chain, tier, part)
+    fits = getattr(scorer, "fits", None)
+    problem = fits(chain, tier) if callable(fits) else None
+    if problem:
+        raise ConfigError(f"tier {tier.name!r}: scorer {scorer_name(scorer)!r}: {problem}")
 
 
 def _check_shutdown(chain: Chain, tier: Tier) -> Iterator[str]:

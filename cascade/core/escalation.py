@@ -3,7 +3,8 @@
 `escalate()` performs no I/O. It yields what it wants (`cascade.core.wishes`) and is sent the
 result, so that sync, async, streaming, lock-step and replay are drivers around the same decision.
 
-    for each tier:
+    for each tier of the route:
+        skip it                     before the start, or its window is too small
         ask it                      a failure: end the request, or go to the next tier
         look at the answer          empty, refused, cut off: as the policy says
         score it                    score >= threshold: accepted; no signal: as the policy says
@@ -14,17 +15,20 @@ result, so that sync, async, streaming, lock-step and replay are drivers around 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from cascade.core.booked import OpenAttempt
 from cascade.core.chain import Chain, merged_needs
 from cascade.core.failures import CallFailure
 from cascade.core.judging import Halt, judge
 from cascade.core.ledger import Ledger
+from cascade.core.repair import with_repair
 from cascade.core.request import Message, Request
 from cascade.core.scoring import Draft
 from cascade.core.tier import Tier
 from cascade.core.trace import Status
+from cascade.core.watching import watch_for
 from cascade.core.wishes import Wish
 
 __all__ = ["Decision", "escalate", "payload_for"]
@@ -64,10 +68,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """A rejected draft and the score it got, if any."""
+    """A rejected draft, the score it got, if any, and why it was rejected."""
 
     draft: Draft
     value: float | None
+    reason: str
 
 
 def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, Any, Decision]:
@@ -76,23 +81,32 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
     Args:
         chain: the tiers and the policy.
         request: what was asked.
-        ledger: books every call; the caller owns it and closes it into the trace.
+        ledger: books every call and holds the route; the caller owns it and closes it into the
+            trace.
 
     Returns:
         The decision; yields a `Wish` for everything that takes time.
     """
     rejected: list[Graded] = []
     last: tuple[Tier, CallFailure] | None = None
-    for tier in chain.tiers:
-        final = tier is chain.top
+    for leg in ledger.route.legs(chain, request.payload, request.size_bytes):
+        tier, final = leg.tier, leg.final
         attempt = ledger.begin(tier)
-        payload = payload_for(tier, request)
+        if leg.skipped is not None:
+            attempt.end("skipped", leg.skipped)
+            continue
+        payload = _payload(chain, tier, request, rejected)
         result = yield from ledger.call(
-            attempt, tier, payload, needs=merged_needs(tier.scorer), final=final
+            attempt,
+            tier,
+            payload,
+            needs=merged_needs(tier.scorer),
+            final=final,
+            watch=None if final or not chain.policy.stop_early else watch_for(tier),
         )
         if isinstance(result, CallFailure):
             last = tier, result
-            attempt.end("failed", str(result))
+            _failed(attempt, result)
             status = _ending(result, chain)
             if status is not None:
                 return _ended(status, tier, result, rejected, ledger)
@@ -110,11 +124,30 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
                 return Decision("accepted", draft, attempt.reason)
             attempt.end("failed", words)
             status = ENDS[halt.failure.kind]
-            return _ended(status, tier, halt.failure, [*rejected, Graded(draft, None)], ledger)
+            mine = Graded(draft, None, words)
+            return _ended(status, tier, halt.failure, [*rejected, mine], ledger)
+        if attempt.reply is not result:  # the scorer has found a better answer of this tier
+            draft = replace(draft, reply=attempt.reply)
         if accepted:
             return Decision("accepted", draft, attempt.reason)
-        rejected.append(Graded(draft, value))
+        rejected.append(Graded(draft, value, attempt.reason))
     return _nothing_accepted(rejected, last)
+
+
+def _payload(chain: Chain, tier: Tier, request: Request, rejected: list[Graded]) -> dict[str, Any]:
+    """What a tier is sent; with the last rejected draft, where the policy wants it repaired."""
+    payload = payload_for(tier, request)
+    if not (chain.policy.repair and rejected):
+        return payload
+    return with_repair(payload, rejected[-1].draft, rejected[-1].reason)
+
+
+def _failed(attempt: OpenAttempt, failure: CallFailure) -> None:
+    """A draft that never came; one that was left on purpose has been judged, if early."""
+    if failure.kind == "stopped":
+        attempt.end("escalated", f"left before its end: {failure.message}")
+    else:
+        attempt.end("failed", str(failure))
 
 
 def payload_for(tier: Tier, request: Request) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from cascade.core.scoring import Ask, Draft, Failed, Outcome, Scorer, outcome_of, parts_of
+from cascade.core.scoring import Ask, AskAll, Draft, Failed, Outcome, Scorer, outcome_of, parts_of
 from cascade.core.wishes import Await, Ran, Run
 
 __all__ = ["evaluate", "is_coroutine_scorer"]
 
 
-def evaluate(scorer: Scorer, draft: Draft) -> Generator[Ask | Run | Await, Any, Outcome]:
+def evaluate(scorer: Scorer, draft: Draft) -> Generator[Ask | AskAll | Run | Await, Any, Outcome]:
     """Judge a draft.
 
     Scorers with a true attribute `inline` promise to be quick and run on the calling thread; others
@@ -45,7 +45,7 @@ def is_coroutine_scorer(scorer: object) -> bool:
     )
 
 
-def _call(scorer: Scorer, draft: Draft) -> Generator[Ask | Run | Await, Any, object]:
+def _call(scorer: Scorer, draft: Draft) -> Generator[Ask | AskAll | Run | Await, Any, object]:
     inline = bool(getattr(scorer, "inline", False))
     if inline or is_coroutine_scorer(scorer):
         result: object = scorer(draft)
@@ -60,7 +60,7 @@ def _call(scorer: Scorer, draft: Draft) -> Generator[Ask | Run | Await, Any, obj
 
 def _steps(
     scoring: Generator[Any, Any, object], *, inline: bool
-) -> Generator[Ask | Run | Await, Any, object]:
+) -> Generator[Ask | AskAll | Run | Await, Any, object]:
     """Drive a generator scorer, each of its steps as its scorer asks: inline or as a `Run`."""
     answer: Any = None
     error: BaseException | None = None
@@ -75,7 +75,7 @@ def _steps(
                 ran: Ran = yield Await(item)
                 answer, error = ran.value, ran.error
                 continue
-            if not isinstance(item, Ask | Run | Await):
+            if not isinstance(item, Ask | AskAll | Run | Await):
                 error = TypeError(
                     f"a scorer yielded {item!r}; write `reply = yield from ask(model, prompt)`"
                 )

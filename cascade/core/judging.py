@@ -13,12 +13,13 @@ from cascade.core.booked import OpenAttempt, record_of
 from cascade.core.chain import Chain
 from cascade.core.evaluation import evaluate
 from cascade.core.failures import CallFailure
-from cascade.core.ledger import Ledger
+from cascade.core.ledger import CallDetails, Ledger, Wanted
 from cascade.core.reply import Reply
 from cascade.core.request import as_json, check_messages
 from cascade.core.scoring import (
     Abstained,
     Ask,
+    AskAll,
     Draft,
     Failed,
     Needs,
@@ -67,6 +68,8 @@ def judge(
         return True, None
     outcome = yield from _score(tier.scorer, tier, draft, attempt, ledger)
     attempt.score = record_of(scorer_name(tier.scorer), outcome)
+    if isinstance(outcome, Score) and outcome.reply is not None:
+        attempt.reply = outcome.reply  # a better answer of the same tier than the one it judged
     accepted, words = _verdict(outcome, tier, chain)
     if final and not accepted:
         attempt.end("accepted", f"{words}; the last tier's answer stands")
@@ -113,21 +116,20 @@ def _score(
     try:
         item = next(scoring)
         while True:
-            if not isinstance(item, Ask):
+            if not isinstance(item, Ask | AskAll):
                 item = scoring.send((yield replace(item, timeout_s=tier.scorer_timeout_s)))
                 continue
-            asks += 1
+            wanted = (item,) if isinstance(item, Ask) else item.asks
+            asks += len(wanted)
             if asks > MAX_ASKS:
                 return Failed(f"asked {asks} questions about one draft; {MAX_ASKS} are allowed")
-            result = yield from _answer(tier, item, attempt, ledger)
-            if isinstance(result, CallFailure):
-                if result.kind in HALTS:
-                    raise Halt(result)
-                result = ScorerError(f"its model call failed, {result}")
-            if isinstance(result, ScorerError):
-                item = scoring.throw(result)
+            results = yield from _answers(tier, wanted, attempt, ledger)
+            if isinstance(item, AskAll):
+                item = scoring.send(results)
+            elif isinstance(results[0], ScorerError):
+                item = scoring.throw(results[0])
             else:
-                item = scoring.send(result)
+                item = scoring.send(results[0])
     except StopIteration as stop:
         outcome: Outcome = stop.value
         return outcome
@@ -135,33 +137,54 @@ def _score(
         scoring.close()
 
 
-def _answer(
+def _answers(
+    tier: Tier, asks: tuple[Ask, ...], attempt: OpenAttempt, ledger: Ledger
+) -> Generator[Wish, Any, list[Reply | ScorerError]]:
+    """Put a scorer's questions, all at once; raises `Halt` where one ended the request."""
+    questions = [_question(tier, item, attempt, ledger) for item in asks]
+    wanted = [item for item in questions if not isinstance(item, ScorerError)]
+    if len(wanted) == 1:
+        attempt_, target, payload, details = wanted[0]
+        made = [(yield from ledger.call(attempt_, target, payload, **details))]
+    else:
+        made = (yield from ledger.call_all(wanted)) if wanted else []
+    results = iter(made)
+    return [item if isinstance(item, ScorerError) else _usable(next(results)) for item in questions]
+
+
+def _usable(result: Reply | CallFailure) -> Reply | ScorerError:
+    if isinstance(result, Reply):
+        return result
+    if result.kind in HALTS:
+        raise Halt(result)
+    return ScorerError(f"its model call failed, {result}")
+
+
+def _question(
     tier: Tier, wanted: Ask, attempt: OpenAttempt, ledger: Ledger
-) -> Generator[Wish, Any, Reply | CallFailure | ScorerError]:
-    """Put a scorer's question to the tier that uses the model, else to the chain's own client."""
+) -> Wanted | ScorerError:
+    """A question as a call: to the tier that uses the model, else to the chain's own client."""
     needs = Needs()
-    params = {key: value for key, value in wanted.params.items() if value is not None}
-    if params.pop("logprobs", False):
-        needs = Needs(logprobs=True, top_logprobs=params.pop("top_logprobs", 0))
-    if params.pop("stream", False):
+    given = {**(wanted.payload or {"messages": list(wanted.messages)}), **wanted.params}
+    payload = {key: value for key, value in given.items() if value is not None}
+    if payload.pop("logprobs", False):
+        needs = Needs(logprobs=True, top_logprobs=payload.pop("top_logprobs", 0))
+    if payload.pop("stream", False):
         return ScorerError("its question cannot be sent: stream=True; a scorer reads whole answers")
     try:
         target = _target(ledger.chain, tier, wanted.model)
-        payload = {"messages": list(wanted.messages), **params}
-        check_messages(payload["messages"], "messages")
+        if wanted.payload is None:
+            check_messages(payload["messages"], "messages")
         as_json(payload, "payload")
     except (ConfigError, RequestError) as error:
         return ScorerError(f"its question cannot be sent: {error}")
-    return (
-        yield from ledger.call(
-            attempt,
-            target,
-            payload,
-            purpose="scorer",
-            scorer=scorer_name(tier.scorer),
-            needs=needs,
-        )
-    )
+    details: CallDetails = {
+        "api": wanted.api or "chat",
+        "purpose": "scorer",
+        "scorer": scorer_name(tier.scorer),
+        "needs": needs,
+    }
+    return attempt, target, payload, details
 
 
 def _target(chain: Chain, tier: Tier, model: str | None) -> Tier:

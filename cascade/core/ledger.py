@@ -7,9 +7,9 @@ writes each exchange down as it happens. `cascade.core.booked` makes the trace's
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, TypedDict, Unpack, cast
 
 from cascade.core.booked import Booked, OpenAttempt, attempt_of, cost_of_try, top_tier_cost
 from cascade.core.budget import Budget, has_media, worst_case_usd
@@ -18,13 +18,38 @@ from cascade.core.failures import CallFailure
 from cascade.core.pricing import plain
 from cascade.core.reply import Reply
 from cascade.core.request import Request
+from cascade.core.route import WHOLE, Route
 from cascade.core.scoring import Needs
 from cascade.core.tier import Tier
 from cascade.core.trace import Status, Trace
 from cascade.core.usage import Usage
-from cascade.core.wishes import ModelCall, Purpose, Try
+from cascade.core.wishes import ModelCall, Purpose, Together, Try, Watch
+from cascade.forms.api import Api
 
-__all__ = ["Ledger"]
+__all__ = ["CallDetails", "Ledger"]
+
+
+class CallDetails(TypedDict, total=False):
+    """What a call may be told besides whom to ask and what.
+
+    Attributes:
+        api: the API whose form the payload has; "chat" unless given.
+        purpose: "draft" unless given.
+        scorer: name of the scorer that asks.
+        needs: log-probabilities wanted with the answer.
+        final: the answer will stand, so it may be streamed.
+        watch: looks at the answer while it arrives, and may end the reading.
+    """
+
+    api: Api
+    purpose: Purpose
+    scorer: str
+    needs: Needs | None
+    final: bool
+    watch: Watch | None
+
+
+Wanted = tuple[OpenAttempt, Tier, Mapping[str, Any], CallDetails]
 
 
 class Ledger:
@@ -35,12 +60,20 @@ class Ledger:
         request: what was asked.
         budget: the cap, or `None`.
         origin: clock reading when the request began, in seconds; times are kept relative to it.
+        route: which part of the chain the request may use.
     """
 
     def __init__(
-        self, chain: Chain, request: Request, *, budget: Budget | None = None, origin: float = 0.0
+        self,
+        chain: Chain,
+        request: Request,
+        *,
+        budget: Budget | None = None,
+        origin: float = 0.0,
+        route: Route = WHOLE,
     ) -> None:
         self.chain = chain
+        self.route = route
         self.request = request
         self.budget = budget
         self.origin = origin
@@ -58,11 +91,7 @@ class Ledger:
         attempt: OpenAttempt,
         target: Tier,
         payload: Mapping[str, Any],
-        *,
-        purpose: Purpose = "draft",
-        scorer: str | None = None,
-        needs: Needs | None = None,
-        final: bool = False,
+        **details: Unpack[CallDetails],
     ) -> Generator[ModelCall, Reply | CallFailure, Reply | CallFailure]:
         """Make one model call, if the budget has room for it.
 
@@ -70,25 +99,54 @@ class Ledger:
             attempt: the turn that pays.
             target: whose model, client, price and retry policy apply.
             payload: wire payload.
-            purpose: a draft, or a scorer's question.
-            scorer: name of the scorer that asks.
-            needs: log-probabilities wanted with the answer.
-            final: the answer will stand, so it may be streamed.
+            **details: see `CallDetails`.
 
         Returns:
             The reply, or a failure; kind "budget" where the call was not made.
         """
+        booked = self._book(attempt, target, payload, details)
+        if isinstance(booked, CallFailure):
+            return booked
+        result = yield booked.call
+        return self._booked(booked, result)
+
+    def call_all(
+        self, wanted: Sequence[Wanted]
+    ) -> Generator[Together, list[Reply | CallFailure], list[Reply | CallFailure]]:
+        """Make several model calls at once, those of them that the budget has room for.
+
+        Args:
+            wanted: the arguments of `call` for each: attempt, target, payload, details.
+
+        Returns:
+            What became of each, in order.
+        """
+        entries = [self._book(*arguments) for arguments in wanted]
+        open_calls = [entry for entry in entries if isinstance(entry, Booked)]
+        results = iter((yield Together(tuple(entry.call for entry in open_calls))))
+        return [
+            self._booked(entry, next(results)) if isinstance(entry, Booked) else entry
+            for entry in entries
+        ]
+
+    def _book(
+        self, attempt: OpenAttempt, target: Tier, payload: Mapping[str, Any], details: CallDetails
+    ) -> Booked | CallFailure:
+        """Write a call into the books, or say that the budget has no room for it."""
+        needs = details.get("needs") or Needs()
         booked = Booked(
             call=ModelCall(
                 number=self._calls,
                 tier=target,
                 model=target.model,
                 payload=payload,
-                purpose=purpose,
-                needs=self.chain.allowed(target, needs or Needs()),
-                final=final,
+                api=details.get("api", "chat"),
+                purpose=details.get("purpose", "draft"),
+                scorer=details.get("scorer"),
+                needs=self.chain.allowed(target, needs),
+                final=details.get("final", False),
+                watch=details.get("watch"),
                 attempt=attempt.tier.name,
-                scorer=scorer,
                 options=self.request.options,
                 timeout_s=target.timeout_s,
             ),
@@ -99,7 +157,10 @@ class Ledger:
         booked.call.may_retry = lambda: self._reserve(booked)
         self._calls += 1
         attempt.calls.append(booked)
-        result = yield booked.call
+        return booked
+
+    def _booked(self, booked: Booked, result: Reply | CallFailure) -> Reply | CallFailure:
+        """Settle a call that has been made."""
         if not booked.call.tries and isinstance(result, CallFailure):
             # The driver did not make the call: it came too late. That is known to cost nothing.
             late = Try(result.kind, self._now(), 0.0, failure=result, usage=Usage(0, 0))
@@ -136,10 +197,17 @@ class Ledger:
             request=self.request.payload,
             requested_model=self.request.requested_model,
             top_tier=self.chain.top.name,
-            top_tier_cost_usd=top_tier_cost(self.chain, attempts, tier),
+            top_tier_cost_usd=top_tier_cost(self.chain, attempts, tier, self._reply_of(tier)),
             budget_usd=self.budget.limit_usd if self.budget else None,
             metadata=self.request.metadata,
+            tags=self.request.tags,
+            parent_id=self.request.parent_id,
+            start_at=self.route.start_at,
+            stop_at=self.route.stop_at,
         )
+
+    def _reply_of(self, tier: str | None) -> Reply | None:
+        return next((item.reply for item in self.attempts if item.tier.name == tier), None)
 
     # Budget --------------------------------------------------------------------------------------
 

@@ -47,6 +47,12 @@ class Policy:
         on_rate_limit: still limited after the retries. Limits are per model; "fail" ends the
             request instead of paying a dearer tier.
         on_not_found: the model does not exist or was shut down.
+        repair: show the next tier the rejected draft and why it was rejected, instead of asking it
+            afresh. Cheaper to put right than to do again where the next model can tell; a bad draft
+            can also lead it astray, so it is off.
+        stop_early: leave a draft's stream as soon as the scorer is certain that it cannot be
+            accepted, where the scorer can tell (`hopeless`). Saves output tokens; what the provider
+            bills for such a stream is only estimated, so it is off.
 
     Raises:
         ConfigError: a value that is none of the choices.
@@ -60,9 +66,14 @@ class Policy:
     on_empty: OnAnswer = "escalate"
     on_rate_limit: OnFailure = "escalate"
     on_not_found: OnFailure = "fail"
+    repair: bool = False
+    stop_early: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in ALLOWED.items():
             value = getattr(self, name)
             if value not in allowed:
                 raise ConfigError(f"Policy: {name}={value!r}; expected one of {allowed}")
+        for name in ("repair", "stop_early"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"Policy: {name}={getattr(self, name)!r}; expected True or False")

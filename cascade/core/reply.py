@@ -14,7 +14,7 @@ from typing import Any
 from cascade.core.usage import Usage
 from cascade.forms.api import Api
 
-__all__ = ["FLOOR_LOGPROB", "Reply", "TokenLogprob"]
+__all__ = ["FLOOR_LOGPROB", "Reply", "TokenLogprob", "read_tokens"]
 
 SENTINEL_LOGPROB = -9999.0
 """OpenAI's "outside the top 20": a marker, not a probability."""
@@ -87,9 +87,13 @@ class Reply:
         """
         if self.raw_logprobs is None:
             return None
-        read = (_token(entry) for entry in self.raw_logprobs)
-        tokens = tuple(token for token in read if token is not None)
-        return tokens or None
+        return read_tokens(self.raw_logprobs) or None
+
+
+def read_tokens(entries: Sequence[Any]) -> tuple[TokenLogprob, ...]:
+    """Log-probability entries as they come on the wire, read as `Reply.logprobs` says."""
+    read = (_token(entry) for entry in entries)
+    return tuple(token for token in read if token is not None)
 
 
 def _token(entry: object) -> TokenLogprob | None:

@@ -45,6 +45,8 @@ class Request:
         requested_model: the `model` a given payload named; the chain decides, this is kept to show.
         options: transport options for the SDK (headers, query); never stored.
         metadata: the caller's own labels, kept in the trace.
+        tags: the caller's own marks, to find traces by.
+        parent_id: the trace, or the run, that this request is made for.
         size_bytes: UTF-8 size of the serialised payload.
     """
 
@@ -53,6 +55,8 @@ class Request:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     size_bytes: int = 0
+    tags: tuple[str, ...] = ()
+    parent_id: str | None = None
 
     @classmethod
     def build(
@@ -119,12 +123,57 @@ class Request:
         built = Request.build(
             {**self.payload, **self.options}, params, metadata={**self.metadata, **(metadata or {})}
         )
-        return replace(built, requested_model=built.requested_model or self.requested_model)
+        return replace(
+            built,
+            requested_model=built.requested_model or self.requested_model,
+            tags=self.tags,
+            parent_id=self.parent_id,
+        )
+
+    def marked(self, tags: object, parent: object) -> Request:
+        """The same request with further tags and, where one is given, a parent.
+
+        Raises:
+            RequestError: tags that are no texts, or a parent that is no id and has none.
+        """
+        if not tags and parent is None:
+            return self
+        return replace(
+            self,
+            tags=tuple(dict.fromkeys((*self.tags, *_tags(tags)))),
+            parent_id=self.parent_id if parent is None else _parent_id(parent),
+        )
 
     @property
     def messages(self) -> list[Message]:
         """The conversation as asked, a fresh list."""
         return list(self.payload["messages"])
+
+
+MAX_TAG = 200
+"""Characters of a tag or a parent's id: they are looked up, not read."""
+
+
+def _tags(tags: object) -> tuple[str, ...]:
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise RequestError(f"tags is {tags!r}: expected a list of short texts, e.g. ['billing']")
+    found = tuple(tags)
+    for tag in found:
+        if not isinstance(tag, str) or not tag.strip() or len(tag) > MAX_TAG:
+            raise RequestError(f"tag {tag!r} is no text of 1 to {MAX_TAG} characters")
+    return found
+
+
+def _parent_id(parent: object) -> str:
+    """The id of a parent: itself, or that of a trace, of a completion's trace."""
+    trace = getattr(parent, "trace", parent)
+    found = parent if isinstance(parent, str) else getattr(trace, "id", None)
+    if not isinstance(found, str) or not found.strip() or len(found) > MAX_TAG:
+        raise RequestError(
+            f"parent is {parent!r}: expected the id of a trace or a run (1 to {MAX_TAG} "
+            "characters), a Trace, or a Completion"
+        )
+    return found
 
 
 def _message_list(asked: object) -> list[Any]:

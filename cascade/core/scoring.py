@@ -17,11 +17,13 @@ from typing import Any
 
 from cascade.core.reply import Reply
 from cascade.core.request import Message, Request
-from cascade.errors import ConfigError
+from cascade.errors import ConfigError, ScorerError
+from cascade.forms.api import Api
 
 __all__ = [
     "Abstained",
     "Ask",
+    "AskAll",
     "Draft",
     "Failed",
     "Needs",
@@ -30,9 +32,12 @@ __all__ = [
     "Scorer",
     "Scoring",
     "ask",
+    "ask_all",
+    "decide",
     "needs_of",
     "outcome_of",
     "parts_of",
+    "sample",
     "scorer_name",
 ]
 
@@ -130,11 +135,28 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A scorer's wish to ask a model; made by `ask`."""
+    """A scorer's wish to ask a model; made by `ask`, or by hand for `ask_all`.
+
+    Attributes:
+        model: as in `ask`.
+        messages: the conversation; not read where a payload is given.
+        params: wire parameters, laid over a payload; `None` removes one.
+        payload: a whole wire payload, e.g. a draft's own.
+        api: the API whose form the payload has; `None` for the Chat Completions form.
+    """
 
     model: str | None
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] | None = None
+    api: Api | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskAll:
+    """A scorer's wish to ask several questions at once; made by `ask_all`."""
+
+    asks: tuple[Ask, ...]
 
 
 Scoring = Generator[Any, Any, Outcome | float]
@@ -163,6 +185,64 @@ def ask(
     """
     messages = ({"role": "user", "content": prompt},) if isinstance(prompt, str) else tuple(prompt)
     reply = yield Ask(model, messages, params)
+    return reply
+
+
+def ask_all(*asks: Ask) -> Generator[AskAll, list[Reply | ScorerError], list[Reply | ScorerError]]:
+    """Ask several questions at once from inside a generator scorer.
+
+    Args:
+        *asks: the questions; none gives an empty list and asks nobody.
+
+    Returns:
+        For each question its reply, or the error that `ask` would have raised.
+    """
+    if not asks:
+        return []
+    results = yield AskAll(asks)
+    return results
+
+
+def sample(
+    draft: Draft, count: int, **params: Any
+) -> Generator[AskAll, list[Reply | ScorerError], list[Reply | ScorerError]]:
+    """Ask the draft's own tier again, `count` times at once, exactly as it was asked.
+
+    Args:
+        draft: whose call is repeated.
+        count: how many further answers, from 0.
+        **params: wire parameters laid over the call, e.g. `temperature=0.7`; `None` removes one.
+
+    Returns:
+        As `ask_all`.
+    """
+    again = Ask(draft.tier, params=params, payload=draft.payload, api=draft.reply.api)
+    return (yield from ask_all(*[again] * count))
+
+
+def decide(
+    model: str,
+    asked: str | Sequence[Message],
+    questions: Sequence[Mapping[str, Any]],
+    **params: Any,
+) -> Generator[Ask, Reply, Reply]:
+    """Put questions to OpenAI's Decisions API, which answers with probabilities.
+
+    Args:
+        model: a model that it serves.
+        asked: the text or messages that the questions are about.
+        questions: as on the wire, 1 to 400.
+        **params: further wire parameters, e.g. `safety_identifier=...`.
+
+    Returns:
+        The reply; `reply.wire` is the decoded body.
+
+    Raises:
+        ScorerError: as `ask`.
+    """
+    matter = asked if isinstance(asked, str) else list(asked)
+    body = {"input": matter, "questions": list(questions)}
+    reply = yield Ask(model, params=params, payload=body, api="decisions")
     return reply
 
 

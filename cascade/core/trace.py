@@ -146,6 +146,8 @@ class Trace:
         duration_s: seconds, from asking to the answer.
         tags: the caller's own marks, e.g. the agent that asked.
         parent_id: the trace, or the run, that this request was made for.
+        start_at: the tier that the request was told to begin with.
+        stop_at: the tier that it was told not to go beyond.
         content: which content policy this copy went through.
         replayed: a replay made it: it shows what would have happened, and nothing of it was paid.
             Not part of equality, so that a replay under its own chain equals what it replays.
@@ -170,6 +172,8 @@ class Trace:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     parent_id: str | None = None
+    start_at: str | None = None
+    stop_at: str | None = None
     replayed: bool = field(default=False, compare=False)
 
     @property

@@ -1,12 +1,12 @@
 """What the decision loop asks its driver for.
 
 `escalate()` yields these and is sent the results; it never waits itself. A driver is complete when
-it can carry out the three of them: `ModelCall`, `Run` and `Await`.
+it can carry out the four of them: `ModelCall`, `Together`, `Run` and `Await`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,9 +17,13 @@ from cascade.core.tier import Tier
 from cascade.core.usage import Usage
 from cascade.forms.api import Api
 
-__all__ = ["Await", "ModelCall", "Purpose", "Ran", "Run", "Try", "Wish"]
+__all__ = ["Await", "ModelCall", "Purpose", "Ran", "Run", "Together", "Try", "Watch", "Wish"]
 
 Purpose = Literal["draft", "scorer"]
+
+Watch = Callable[[str, Sequence[Any]], str | None]
+"""Looks at the text and the raw log-probability entries of an answer that is still arriving; says
+why it cannot be accepted any more, or `None`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class ModelCall:
         options: transport options of the request (headers, query).
         timeout_s: longest wait for one try, in seconds.
         deadline: clock reading at which the request's time is over; set by the driver.
+        watch: looks at the answer while it arrives; what it says ends the reading.
+        stopped: why the reading was ended, written by the driver before it closes the stream.
     """
 
     number: int
@@ -88,7 +94,16 @@ class ModelCall:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold secrets
     timeout_s: float = 600.0
     deadline: float | None = None
+    watch: Watch | None = None
+    stopped: str | None = None
     api: Api = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Make several model calls at once; the result is a list with what became of each."""
+
+    calls: tuple[ModelCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +134,5 @@ class Ran:
     error: BaseException | None = None
 
 
-Wish = ModelCall | Run | Await
-Answer = Reply | CallFailure | Ran
+Wish = ModelCall | Together | Run | Await
+Answer = Reply | CallFailure | list[Reply | CallFailure] | Ran

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from cascade.core.escalation import Decision
-from cascade.core.wishes import Await, ModelCall, Ran, Run, Wish
-from cascade.drivers.base import AsyncModels, Decisions, Holdback, Timing, step
+from cascade.core.failures import CallFailure
+from cascade.core.reply import Reply
+from cascade.core.wishes import Await, ModelCall, Ran, Run, Together, Wish
+from cascade.drivers.base import Arriving, AsyncModels, Decisions, Holdback, Timing, step
 from cascade.drivers.threads import attempt, discard, start, timed_out
 
-__all__ = ["StreamEnd", "carry_out", "drive", "drive_stream"]
+__all__ = ["StreamEnd", "carry_out", "drive", "drive_stream", "together"]
 
 
 @dataclass(slots=True)
@@ -60,8 +62,9 @@ async def drive_stream(
 async def carry_out(wish: Wish, models: AsyncModels, timing: Timing) -> Any:
     """One wish, awaited."""
     if isinstance(wish, ModelCall):
-        late = timing.admit(wish)
-        return late if late is not None else await models.call(wish)
+        return await _call(wish, models, timing)
+    if isinstance(wish, Together):
+        return await together([_call(call, models, timing) for call in wish.calls])
     limit_s = timing.left_s(wish.timeout_s)
     if limit_s is not None and limit_s <= 0:
         if isinstance(wish, Await):
@@ -70,6 +73,34 @@ async def carry_out(wish: Wish, models: AsyncModels, timing: Timing) -> Any:
     if isinstance(wish, Run):
         return attempt(wish.function) if limit_s is None else await _run(wish, limit_s)
     return await _await(wish, limit_s)
+
+
+Value = TypeVar("Value")
+
+
+async def together(awaitables: Sequence[Awaitable[Value]]) -> list[Value]:
+    """Await several things at once; where one breaks or is cancelled, none is left behind."""
+    tasks = [asyncio.ensure_future(item) for item in awaitables]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _call(call: ModelCall, models: AsyncModels, timing: Timing) -> Reply | CallFailure:
+    late = timing.admit(call)
+    if late is not None:
+        return late
+    if call.watch is None:
+        return await models.call(call)
+    live, arriving = models.stream(call), Arriving(call)
+    async with aclosing(aiter(live)) as chunks:
+        async for chunk in chunks:
+            if arriving.lost(chunk):
+                break
+    return arriving.outcome(live.outcome)
 
 
 async def _run(wish: Run, limit_s: float) -> Ran:

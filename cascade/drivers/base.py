@@ -10,9 +10,10 @@ from cascade.core.escalation import Decision
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
 from cascade.core.wishes import ModelCall, Wish
-from cascade.wire.chat import chunk_text, delta_of
+from cascade.wire.chat import chunk_text, delta_of, logprob_entries
 
 __all__ = [
+    "Arriving",
     "AsyncModels",
     "AsyncStreamed",
     "Decisions",
@@ -21,6 +22,7 @@ __all__ = [
     "Streamed",
     "Timing",
     "as_async",
+    "in_order",
     "step",
 ]
 
@@ -81,7 +83,11 @@ class AsyncStreamed(Protocol):
 
 
 class Models(Protocol):
-    """Answers model calls: the OpenAI client, scripted models, a recording."""
+    """Answers model calls: the OpenAI client, scripted models, a recording.
+
+    Those that answer from a list have a true attribute `in_order`: calls that could be made at once
+    are then made one after the other, so that each gets its line.
+    """
 
     def call(self, call: ModelCall) -> Reply | CallFailure:
         """Answer a call, and append every exchange to `call.tries`."""
@@ -165,6 +171,34 @@ def _shows(chunk: Mapping[str, Any]) -> bool:
     delta = delta_of(chunk)
     parts = (delta.get("refusal"), delta.get("tool_calls"), delta.get("function_call"))
     return bool(chunk_text(chunk).strip()) or any(parts)
+
+
+@dataclass(slots=True)
+class Arriving:
+    """A watched draft while it arrives: looks at it, and says when it is lost."""
+
+    call: ModelCall
+    _text: list[str] = field(default_factory=list)
+    _entries: list[Any] = field(default_factory=list)
+
+    def lost(self, chunk: Mapping[str, Any]) -> bool:
+        """Take in a chunk; whether the answer cannot be accepted any more."""
+        self._text.append(chunk_text(chunk))
+        self._entries += logprob_entries(chunk)
+        if self.call.watch is not None:
+            self.call.stopped = self.call.watch("".join(self._text), self._entries)
+        return self.call.stopped is not None
+
+    def outcome(self, ended: Reply | CallFailure | None) -> Reply | CallFailure:
+        """What came of the call: as it ended, or that it was left."""
+        if self.call.stopped is not None or ended is None:
+            return CallFailure("stopped", self.call.stopped or "the stream was left")
+        return ended
+
+
+def in_order(models: object) -> bool:
+    """Whether calls must be made one after the other; see `Models`."""
+    return bool(getattr(models, "in_order", False))
 
 
 def as_async(models: Models | AsyncModels) -> AsyncModels:

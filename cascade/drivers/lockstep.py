@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from cascade.core.escalation import Decision
-from cascade.core.wishes import ModelCall, Wish
+from cascade.core.wishes import ModelCall, Together, Wish
 from cascade.drivers import asynchronous
 from cascade.drivers.base import AsyncModels, Decisions, Models, Timing, step
 from cascade.drivers.sync import carry_out
@@ -46,6 +46,7 @@ class Lane:
             return
         if isinstance(item, ModelCall):
             item.final = False  # nothing is streamed in a round
+            item.watch = None
         self.wish = item
 
     def close(self) -> None:
@@ -85,7 +86,7 @@ async def drive_async(
 
 def _score(lane: Lane, models: Models, done: Callable[[Lane], object]) -> None:
     """Run what a lane's scorer wants run, until it wants a model or is finished."""
-    while lane.wish is not None and not isinstance(lane.wish, ModelCall):
+    while lane.wish is not None and not isinstance(lane.wish, ModelCall | Together):
         lane.answer(carry_out(lane.wish, models, lane.timing))
     if lane.wish is None:
         done(lane)
@@ -99,7 +100,7 @@ async def _round(
 
 
 async def _score_async(lane: Lane, models: AsyncModels, done: Callable[[Lane], object]) -> None:
-    while lane.wish is not None and not isinstance(lane.wish, ModelCall):
+    while lane.wish is not None and not isinstance(lane.wish, ModelCall | Together):
         lane.answer(await asynchronous.carry_out(lane.wish, models, lane.timing))
     if lane.wish is None:
         done(lane)

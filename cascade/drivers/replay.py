@@ -35,6 +35,8 @@ class Recording:
         ReplayError: the trace was stored without its replies.
     """
 
+    in_order = True
+
     def __init__(self, trace: Trace, *, origin: float = 0.0) -> None:
         if trace.content != "full":
             raise ReplayError(

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from cascade.core.escalation import Decision
 from cascade.core.failures import CallFailure
-from cascade.core.wishes import ModelCall, Ran, Run, Wish
-from cascade.drivers.base import Decisions, Holdback, Models, Timing, step
-from cascade.drivers.threads import discard, run_limited
+from cascade.core.reply import Reply
+from cascade.core.wishes import ModelCall, Ran, Run, Together, Wish
+from cascade.drivers.base import (
+    Arriving,
+    Decisions,
+    Holdback,
+    Models,
+    Timing,
+    in_order,
+    step,
+)
+from cascade.drivers.threads import discard, run_limited, run_together
 
 __all__ = ["carry_out", "drive", "drive_stream"]
 
@@ -54,10 +64,32 @@ def drive_stream(
 def carry_out(wish: Wish, models: Models, timing: Timing) -> Any:
     """One wish, waited for."""
     if isinstance(wish, ModelCall):
-        late: CallFailure | None = timing.admit(wish)
-        return late if late is not None else models.call(wish)
+        return _call(wish, models, timing)
+    if isinstance(wish, Together):
+        calls = [partial(_call, call, models, timing) for call in wish.calls]
+        return [_value_of(ran) for ran in run_together(calls, in_order=in_order(models))]
     if isinstance(wish, Run):
         return run_limited(wish.function, timing.left_s(wish.timeout_s))
     # A coroutine that only turned up at run time: a plain function returned it.
     discard(wish)
     return Ran(error=TypeError("this scorer is asynchronous: use AsyncCascade"))
+
+
+def _call(call: ModelCall, models: Models, timing: Timing) -> Reply | CallFailure:
+    late: CallFailure | None = timing.admit(call)
+    if late is not None:
+        return late
+    if call.watch is None:
+        return models.call(call)
+    live, arriving = models.stream(call), Arriving(call)
+    with closing(iter(live)) as chunks:
+        for chunk in chunks:
+            if arriving.lost(chunk):
+                break
+    return arriving.outcome(live.outcome)
+
+
+def _value_of(ran: Ran) -> Any:
+    if ran.error is not None:
+        raise ran.error
+    return ran.value

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 from cascade.core.wishes import Await, Ran
 
-__all__ = ["attempt", "discard", "run_limited", "start", "timed_out"]
+__all__ = ["attempt", "discard", "run_limited", "run_together", "start", "timed_out"]
 
 
 def attempt(function: Callable[[], Any]) -> Ran:
@@ -61,3 +63,27 @@ def run_limited(function: Callable[[], Any], limit_s: float | None) -> Ran:
 
     start(function, done)
     return outcome[0] if finished.wait(limit_s) else timed_out(limit_s)
+
+
+def run_together(functions: Sequence[Callable[[], Any]], *, in_order: bool = False) -> list[Ran]:
+    """Run functions at once, the last one right here, and wait for all of them.
+
+    Args:
+        functions: what to run.
+        in_order: run them one after the other instead.
+    """
+    if in_order or len(functions) < 2:  # noqa: PLR2004  nothing to do at once
+        return [attempt(function) for function in functions]
+    *others, mine = functions
+    answered: SimpleQueue[tuple[int, Ran]] = SimpleQueue()
+    for place, function in enumerate(others):
+        start(function, partial(_report, answered, place))
+    here = attempt(mine)
+    if here.error is not None and not isinstance(here.error, Exception):
+        raise here.error  # Ctrl-C: the others are left to end by themselves
+    outcomes = dict(answered.get() for _ in others)
+    return [*(outcomes[place] for place in range(len(others))), here]
+
+
+def _report(answered: SimpleQueue[tuple[int, Ran]], place: int, ran: Ran) -> None:
+    answered.put((place, ran))

@@ -8,6 +8,7 @@ to share between threads and tasks.
 from cascade.engine.asynchronous import AsyncCascade
 from cascade.engine.completion import Chunk, Completion
 from cascade.engine.replaying import replay
+from cascade.engine.sticky import Sticky
 from cascade.engine.streams import AsyncCompletionStream, CompletionStream
 from cascade.engine.synchronous import Cascade
 
@@ -18,5 +19,6 @@ __all__ = [
     "Chunk",
     "Completion",
     "CompletionStream",
+    "Sticky",
     "replay",
 ]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Self, cast
 
 from cascade.core.budget import Budget
 from cascade.core.request import Asked, Request
+from cascade.core.trace import Trace
 from cascade.drivers import asynchronous, lockstep
 from cascade.drivers.base import AsyncModels, Models, as_async
 from cascade.engine.base import Engine, Rounds
 from cascade.engine.completion import Completion
 from cascade.engine.lazy import LazyAsyncModels
+from cascade.engine.options import Options
 from cascade.engine.streams import AsyncCompletionStream
 from cascade.errors import ConfigError, RunError
 
@@ -40,11 +42,19 @@ class AsyncCascade(Engine):
         *,
         budget: Budget | str | int | Decimal | None = None,
         deadline_s: float | None = None,
+        start_at: str | None = None,
+        stop_at: str | None = None,
+        conversation: str | None = None,
+        tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        parent: str | Trace | Completion | None = None,
         **params: Any,
     ) -> Completion:
         """Answer a request; see `Cascade.complete`."""
-        with self._begin(asked, params, budget, deadline_s, metadata) as run:
+        options = Options(
+            budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
+        )
+        with self._begin(asked, params, options) as run:
             return run.finish(await asynchronous.drive(run.decisions, self._models, run.timing))
 
     def stream(
@@ -53,11 +63,19 @@ class AsyncCascade(Engine):
         *,
         budget: Budget | str | int | Decimal | None = None,
         deadline_s: float | None = None,
+        start_at: str | None = None,
+        stop_at: str | None = None,
+        conversation: str | None = None,
+        tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        parent: str | Trace | Completion | None = None,
         **params: Any,
     ) -> AsyncCompletionStream:
         """Answer a request in chunks; see `Cascade.stream`."""
-        run = self._begin(asked, params, budget, deadline_s, metadata)
+        options = Options(
+            budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
+        )
+        run = self._begin(asked, params, options)
         return AsyncCompletionStream(run, self._models)
 
     async def complete_rounds(
@@ -77,7 +95,8 @@ class AsyncCascade(Engine):
         """
         if type(concurrency) is not int or concurrency < 1:
             raise ConfigError(f"concurrency {concurrency!r} is no whole number from 1 up")
-        runs = self._begin_all(requests, params, budget, deadline_s, metadata)
+        options = Options(budget=budget, deadline_s=deadline_s, metadata=metadata)
+        runs = self._begin_all(requests, params, options)
         gate = asyncio.Semaphore(concurrency)
 
         async def bounded(begin: Callable[[], Awaitable[None]]) -> None:
@@ -85,13 +104,7 @@ class AsyncCascade(Engine):
                 await begin()
 
         async def gather(calls: list[Callable[[], Awaitable[None]]]) -> None:
-            tasks = [asyncio.ensure_future(bounded(begin)) for begin in calls]
-            try:
-                await asyncio.gather(*tasks)
-            finally:  # one that broke or was cancelled must not leave the others spending money
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            await asynchronous.together([bounded(begin) for begin in calls])
 
         with Rounds(runs) as rounds:
             await lockstep.drive_async(rounds.lanes, self._models, gather, rounds.done)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -19,13 +20,16 @@ from cascade.core.escalation import Decision
 from cascade.core.evaluation import is_coroutine_scorer
 from cascade.core.policy import Policy
 from cascade.core.request import Asked, Request
+from cascade.core.route import WHOLE, Route
 from cascade.core.scoring import scorer_name
 from cascade.core.tier import Tier, is_positive
 from cascade.core.trace import Trace
 from cascade.drivers import lockstep
 from cascade.engine.completion import Completion
 from cascade.engine.lazy import LazyModels
+from cascade.engine.options import Options
 from cascade.engine.run import Run
+from cascade.engine.sticky import Sticky
 from cascade.errors import ConfigError, RequestError, RunError
 
 if TYPE_CHECKING:
@@ -52,6 +56,7 @@ class Engine:
         deadline_s: float | None = None,
         store: TraceStore | str | Path | None = None,
         observers: Sequence[Observer] = (),
+        sticky: Sticky | None = None,
         allow_unknown_prices: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -69,6 +74,9 @@ class Engine:
         self._store, self._owns_store = _store_of(store)
         if self._store is not None:
             self._observers += (self._store,)
+        if sticky is not None and not isinstance(sticky, Sticky):
+            raise ConfigError(f"sticky is {sticky!r}: expected e.g. Sticky(ttl_s=900)")
+        self._sticky = sticky
         self._closed = False
         self._models = self._answering(models, client)
 
@@ -91,36 +99,57 @@ class Engine:
         self,
         requests: Sequence[Asked | Request],
         params: Mapping[str, Any],
-        budget: Budget | str | int | Decimal | None,
-        deadline_s: float | None,
-        metadata: Mapping[str, Any] | None,
+        options: Options,
     ) -> list[Run]:
         if isinstance(requests, str | bytes | Mapping) or not isinstance(requests, Iterable):
             raise RequestError(
                 f"complete_rounds takes a list of requests, not {type(requests).__name__} "
                 f"{str(requests)[:60]!r}; for a single one call complete(...)"
             )
-        return [self._begin(item, params, budget, deadline_s, metadata) for item in requests]
+        return [self._begin(item, params, options) for item in requests]
 
-    def _begin(
-        self,
-        asked: Asked | Request,
-        params: Mapping[str, Any],
-        budget: Budget | str | int | Decimal | None,
-        deadline_s: float | None,
-        metadata: Mapping[str, Any] | None,
-    ) -> Run:
+    def _begin(self, asked: Asked | Request, params: Mapping[str, Any], options: Options) -> Run:
         if self._closed:
             raise ConfigError("this cascade was closed; make a new one")
-        if isinstance(asked, Request):
-            request = asked.extended(params, metadata=metadata)
-        else:
-            request = Request.build(asked, params, metadata=metadata)
-        limit = _deadline(deadline_s) if deadline_s is not None else self.deadline_s
-        cap = Budget.of(budget if budget is not None else self._budget)
+        request = options.request(asked, params)
+        limit = _deadline(options.deadline_s) if options.deadline_s is not None else self.deadline_s
+        cap = Budget.of(options.budget if options.budget is not None else self._budget)
+        route, answered = self._route(options)
         if isinstance(self._models, LazyModels):
             self._models.prepare(self.chain.tiers)
-        return Run(self, request, cap, limit)
+        return Run(self, request, budget=cap, deadline_s=limit, route=route, answered=answered)
+
+    def _route(self, options: Options) -> tuple[Route, Callable[[str], None]]:
+        """Where a request starts and ends, and who is told which tier answered it."""
+        talk = options.conversation
+        if talk is None:
+            if options.start_at is None and options.stop_at is None:
+                return WHOLE, _nobody
+            route = Route(options.start_at, options.stop_at)
+            route.check(self.chain)
+            return route, _nobody
+        if self._sticky is None:
+            raise RequestError(
+                f"conversation={talk!r}: this cascade remembers no conversations; build it with "
+                "sticky=Sticky(ttl_s=900)"
+            )
+        if not isinstance(talk, str) or not talk:
+            raise RequestError(f"conversation={talk!r}: expected an id, a text that is not empty")
+        route = Route(options.start_at, options.stop_at)
+        route.check(self.chain)
+        known = self._sticky.tier(talk) if options.start_at is None else None
+        if known is not None:
+            route = self._from(known, route, f"conversation {talk!r} is with {known!r}")
+        return route, partial(self._sticky.remember, talk)
+
+    def _from(self, tier: str, route: Route, why: str) -> Route:
+        """A route that starts at a remembered tier, if the chain still has it within reach."""
+        later = Route(tier, route.stop_at, why)
+        try:
+            later.check(self.chain)
+        except RequestError:
+            return route
+        return later
 
     def observe(self, trace: Trace) -> None:
         """Show a closed trace to the observers; one that raises is logged and passed over."""
@@ -223,6 +252,10 @@ def _check_models(models: Any, *, is_async: bool) -> None:
         raise ConfigError(
             f"Cascade got asynchronous models ({type(models).__name__}); use AsyncCascade"
         )
+
+
+def _nobody(_tier: str) -> None:
+    """Nobody is told which tier answered."""
 
 
 def _deadline(value: float | None) -> float | None:

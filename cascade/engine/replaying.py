@@ -10,7 +10,8 @@ from cascade.core.chain import Chain
 from cascade.core.chain_checks import tier_tuple
 from cascade.core.escalation import escalate
 from cascade.core.ledger import Ledger
-from cascade.core.request import Request
+from cascade.core.request import Request, as_json
+from cascade.core.route import Route
 from cascade.core.tier import Tier
 from cascade.core.trace import Trace
 from cascade.drivers import sync
@@ -47,6 +48,9 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
         payload=trace.request or {},
         requested_model=trace.requested_model,
         metadata=trace.metadata,
+        tags=trace.tags,
+        parent_id=trace.parent_id,
+        size_bytes=len(as_json(trace.request or {}, "request")),
     )
     if not request.payload.get("messages"):
         raise ReplayError(f"trace {trace.id} holds no request")
@@ -54,7 +58,7 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
     if trace.budget_usd is not None:
         stopped = trace.status == "budget_exceeded"
         budget = Budget(trace.budget_usd, on_exceeded="raise" if stopped else "return_best")
-    ledger = Ledger(chain, request, budget=budget, origin=0.0)
+    ledger = Ledger(chain, request, budget=budget, origin=0.0, route=_route(trace))
     decision = sync.drive(escalate(chain, request, ledger), recording, Timing(clock=lambda: 0.0))
     closed = ledger.close(
         trace_id=trace.id,
@@ -65,3 +69,10 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
         duration_s=trace.duration_s,
     )
     return dataclasses.replace(closed, replayed=True)
+
+
+def _route(trace: Trace) -> Route:
+    """The route as recorded, the reason for its start included."""
+    first = trace.attempts[0] if trace.attempts else None
+    why = first.reason if first is not None and first.verdict == "skipped" else ""
+    return Route(trace.start_at, trace.stop_at, why if trace.start_at is not None else "")

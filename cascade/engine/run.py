@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from threading import Lock
 from types import TracebackType
 from typing import NoReturn, Protocol, Self
 
@@ -14,6 +15,7 @@ from cascade.core.escalation import Decision, escalate
 from cascade.core.ledger import Ledger
 from cascade.core.pricing import plain
 from cascade.core.request import Request
+from cascade.core.route import WHOLE, Route
 from cascade.core.scoring import Draft
 from cascade.core.trace import Status, Trace
 from cascade.drivers.base import Timing
@@ -52,22 +54,36 @@ class Host(Protocol):
 
 
 class Run:
-    """One request from start to closed trace."""
+    """One request from start to closed trace.
+
+    Args:
+        host: the cascade that answers it.
+        request: what is asked.
+        budget: the cap, or `None`.
+        deadline_s: seconds that it may take.
+        route: which part of the chain it may use.
+        answered: told the tier whose answer was accepted.
+    """
 
     def __init__(
         self,
         host: Host,
         request: Request,
-        budget: Budget | None,
-        deadline_s: float | None,
+        *,
+        budget: Budget | None = None,
+        deadline_s: float | None = None,
+        route: Route = WHOLE,
+        answered: Callable[[str], None] = lambda _tier: None,
     ) -> None:
         self._host = host
+        self._answered = answered
+        self._closing = Lock()
         origin = host.clock()
         self.timing = Timing(host.clock, origin + deadline_s if deadline_s is not None else None)
         self._origin = origin
         self._started = datetime.now(UTC)
         self._id = _new_id(self._started)
-        self.ledger = Ledger(host.chain, request, budget=budget, origin=origin)
+        self.ledger = Ledger(host.chain, request, budget=budget, origin=origin, route=route)
         self.decisions = escalate(host.chain, request, self.ledger)
         self.trace: Trace | None = None
 
@@ -98,20 +114,35 @@ class Run:
         trace = self.close(decision.status, decision.reason, draft)
         if draft is None:
             self._raise(decision, trace)
+        if decision.status == "accepted":
+            self._answered(draft.tier)
         return Completion(draft.reply, trace)
 
     def close(self, status: Status, reason: str, draft: Draft | None) -> Trace:
-        """Close the books into a trace and show it to the observers."""
-        self.trace = self.ledger.close(
-            trace_id=self._id,
-            status=status,
-            reason=reason,
-            tier=draft.tier if draft is not None else None,
-            started_at=self._started.isoformat(timespec="milliseconds"),
-            duration_s=round(self._host.clock() - self._origin, 6),
-        )
+        """Close the books into a trace and show it to the observers; only the first time counts.
+
+        Another thread may close them while this one waits for a model (`leave`).
+        """
+        with self._closing:
+            if self.trace is not None:
+                return self.trace
+            self.trace = self.ledger.close(
+                trace_id=self._id,
+                status=status,
+                reason=reason,
+                tier=draft.tier if draft is not None else None,
+                started_at=self._started.isoformat(timespec="milliseconds"),
+                duration_s=round(self._host.clock() - self._origin, 6),
+            )
         self._host.observe(self.trace)
         return self.trace
+
+    def leave(self, why: str) -> Trace:
+        """Close the books of a request that another thread is still asking, as they stand.
+
+        What it has paid until now is in the trace, the call that it waits for as unknown.
+        """
+        return self.close("cancelled", f"cancelled: {why}", None)
 
     def _raise(self, decision: Decision, trace: Trace) -> NoReturn:
         cost = trace.cost_usd

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Self, cast
 
 from cascade.core.budget import Budget
 from cascade.core.request import Asked, Request
+from cascade.core.trace import Trace
 from cascade.drivers import lockstep, sync
 from cascade.drivers.base import Models
 from cascade.engine.base import Engine, Rounds
 from cascade.engine.completion import Completion
 from cascade.engine.lazy import LazyModels
+from cascade.engine.options import Options
 from cascade.engine.streams import CompletionStream
 from cascade.errors import RunError
 
@@ -32,6 +34,7 @@ class Cascade(Engine):
         deadline_s: seconds that each request may take.
         store: a `TraceStore` or a path for one; gets every trace.
         observers: called with every trace; what they raise is logged, never raised.
+        sticky: remembers conversations, see `Sticky`.
         allow_unknown_prices: build although a model has no price.
         clock: seconds, monotonic.
 
@@ -51,7 +54,12 @@ class Cascade(Engine):
         *,
         budget: Budget | str | int | Decimal | None = None,
         deadline_s: float | None = None,
+        start_at: str | None = None,
+        stop_at: str | None = None,
+        conversation: str | None = None,
+        tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        parent: str | Trace | Completion | None = None,
         **params: Any,
     ) -> Completion:
         """Answer a request.
@@ -60,17 +68,27 @@ class Cascade(Engine):
             asked: a prompt, messages, or a Chat Completions payload.
             budget: dollars for this request, or a shared `Budget`; over the cascade's own.
             deadline_s: seconds for this request; over the cascade's own.
+            start_at: name of the first tier to ask; lower ones are skipped.
+            stop_at: name of the last tier that may be asked; its answer stands.
+            conversation: its further requests start at the tier that answered this one; needs
+                `sticky=`.
+            tags: marks to find traces by, e.g. the agent that asks; kept in every trace, so they
+                hold no secrets.
             metadata: labels for the trace.
+            parent: the trace or run that this request is made for: an id, a trace, a completion.
             **params: wire parameters, passed on as they are; `None` is left out.
 
         Returns:
             The answer. `accepted` is False where it is only the best draft.
 
         Raises:
-            RequestError: the request cannot be sent.
+            RequestError: the request cannot be sent, or names a tier that the chain lacks.
             RunError: there is no answer; its subclasses say why, `.trace` holds what was spent.
         """
-        with self._begin(asked, params, budget, deadline_s, metadata) as run:
+        options = Options(
+            budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
+        )
+        with self._begin(asked, params, options) as run:
             return run.finish(sync.drive(run.decisions, self._models, run.timing))
 
     def stream(
@@ -79,7 +97,12 @@ class Cascade(Engine):
         *,
         budget: Budget | str | int | Decimal | None = None,
         deadline_s: float | None = None,
+        start_at: str | None = None,
+        stop_at: str | None = None,
+        conversation: str | None = None,
+        tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        parent: str | Trace | Completion | None = None,
         **params: Any,
     ) -> CompletionStream:
         """Answer a request in chunks; arguments and errors as `complete`.
@@ -87,7 +110,10 @@ class Cascade(Engine):
         Drafts that may be rejected are held back, so no chunk is ever retracted. The answer that
         will stand in any case is passed on as it comes.
         """
-        run = self._begin(asked, params, budget, deadline_s, metadata)
+        options = Options(
+            budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
+        )
+        run = self._begin(asked, params, options)
         return CompletionStream(run, self._models)
 
     def complete_rounds(
@@ -104,7 +130,8 @@ class Cascade(Engine):
         Returns:
             One completion or error per request, in order.
         """
-        runs = self._begin_all(requests, params, budget, deadline_s, metadata)
+        options = Options(budget=budget, deadline_s=deadline_s, metadata=metadata)
+        runs = self._begin_all(requests, params, options)
         with Rounds(runs) as rounds:
             lockstep.drive(rounds.lanes, self._models, rounds.done)
         return rounds.results()

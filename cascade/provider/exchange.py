@@ -137,8 +137,11 @@ class Exchange:
         return self.result
 
     def shown(self) -> None:
-        """From now on the caller has seen text, so a failure can no longer be retried."""
-        self._shown = True
+        """From now on the caller has seen text, so a failure can no longer be retried.
+
+        A draft that is watched while it arrives is seen by nobody else.
+        """
+        self._shown = self.call.watch is None
 
     def _is_late(self) -> bool:
         return self.call.deadline is not None and self.clock() >= self.call.deadline
@@ -159,7 +162,12 @@ class Exchange:
             self._write(self.result)
             return False
         if not isinstance(error, Exception):
-            self._write(CallFailure("cancelled", "the caller went away"))
+            stopped = self.call.stopped
+            self._write(
+                CallFailure("stopped", stopped)
+                if stopped
+                else CallFailure("cancelled", "the caller went away")
+            )
             return False
         if _is_ours(error):
             self._write(CallFailure("unreachable", str(error)))

@@ -22,6 +22,7 @@ __all__ = [
     "decode",
     "delta_of",
     "error_in",
+    "logprob_entries",
     "read_reply",
     "usage_chunk",
 ]
@@ -181,6 +182,13 @@ def chunk_text(chunk: Mapping[str, Any]) -> str:
     """The text that a chunk adds."""
     content = delta_of(chunk).get("content")
     return _text_of(content) if isinstance(content, str | list) else ""
+
+
+def logprob_entries(chunk: Mapping[str, Any]) -> list[Any]:
+    """The log-probability entries that a chunk adds."""
+    logprobs = choice_of(chunk).get("logprobs")
+    entries = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    return entries if isinstance(entries, list) else []
 
 
 def choice_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,116 @@
+"""Which part of a chain one request may use, and which tiers it passes over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cascade.core.tier import Tier
+from cascade.core.window import prompt_tokens_at_least, window_of
+from cascade.errors import ConfigError, RequestError
+
+if TYPE_CHECKING:
+    from cascade.core.chain import Chain
+
+__all__ = ["WHOLE", "Leg", "Route"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A tier on the way.
+
+    Attributes:
+        tier: the tier.
+        skipped: why it is not asked; `None` where it is.
+        final: nothing comes after it, so its answer stands.
+    """
+
+    tier: Tier
+    skipped: str | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The part of a chain that a request may use.
+
+    Attributes:
+        start_at: name of the first tier to ask; `None` for the chain's first.
+        stop_at: name of the last tier that may be asked; its answer stands.
+        why: why the request starts where it does, for the trace.
+    """
+
+    start_at: str | None = None
+    stop_at: str | None = None
+    why: str = ""
+
+    def check(self, chain: Chain) -> None:
+        """Raise `RequestError` unless the chain has these tiers, in this order."""
+        if self.start_at is None and self.stop_at is None:
+            return
+        start, stop = self._bounds(chain)
+        if start > stop:
+            raise RequestError(
+                f"start_at={self.start_at!r} comes after stop_at={self.stop_at!r} in chain "
+                f"{chain.name!r}: no tier is left to ask"
+            )
+
+    def legs(self, chain: Chain, payload: Mapping[str, Any], size_bytes: int) -> Iterator[Leg]:
+        """The tiers up to the last one allowed, those that are passed over marked.
+
+        A tier is passed over before the start, and where the prompt is too long for its window
+        while a later tier could take it.
+
+        Args:
+            chain: the chain.
+            payload: the request as asked.
+            size_bytes: its size; a prompt of fewer bytes than a window has tokens fits it.
+        """
+        start, stop = self._bounds(chain)
+        tiers = chain.tiers[: stop + 1]
+        for place, tier in enumerate(tiers):
+            if place < start:
+                yield Leg(tier, self.why or f"start_at={self.start_at!r}")
+            elif place == stop:
+                yield Leg(tier, final=True)
+            else:
+                yield Leg(tier, _too_long(chain, tiers[place:], payload, size_bytes))
+
+    def _bounds(self, chain: Chain) -> tuple[int, int]:
+        start = _place(chain, "start_at", self.start_at) if self.start_at is not None else 0
+        stop = len(chain) - 1
+        if self.stop_at is not None:
+            stop = _place(chain, "stop_at", self.stop_at)
+        return start, stop
+
+
+WHOLE = Route()
+"""The whole chain."""
+
+
+def _place(chain: Chain, what: str, name: object) -> int:
+    try:
+        return chain.tiers.index(chain.tier(str(name)))
+    except ConfigError as error:
+        raise RequestError(f"{what}={name!r}: {error}") from None
+
+
+def _too_long(
+    chain: Chain, tiers: tuple[Tier, ...], payload: Mapping[str, Any], size_bytes: int
+) -> str | None:
+    """Why the first of these tiers cannot take the prompt, where a later one can."""
+    tier, *later = tiers
+    window = window_of(chain, tier)
+    if window is None or size_bytes <= window:
+        return None
+    tokens = prompt_tokens_at_least(payload)
+    if tokens <= window:
+        return None
+    for other in later:
+        room = window_of(chain, other)
+        if room is None or tokens <= room:
+            return (
+                f"the prompt holds {tokens:,} tokens or more; {tier.model} takes {window:,} at most"
+            )
+    return None
