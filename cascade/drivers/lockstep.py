@@ -46,7 +46,6 @@ class Lane:
             return
         if isinstance(item, ModelCall):
             item.final = False  # nothing is streamed in a round
-            item.watch = None
         self.wish = item
 
     def close(self) -> None:

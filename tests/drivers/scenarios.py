@@ -13,7 +13,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from cascade import Abstained, Budget, Policy, Price, Retry, Score, ScorerError, Tier, ask
+from cascade import (
+    Abstained,
+    Ask,
+    Budget,
+    Capabilities,
+    Policy,
+    Price,
+    Reply,
+    Retry,
+    Score,
+    ScorerError,
+    Tier,
+    ask,
+    ask_all,
+    sample,
+)
 from cascade.testing import failure, reply
 
 LATENCY_S = 0.25
@@ -72,6 +87,46 @@ def forgives(draft):
     except ScorerError as error:
         return Score(0.6, reason=f"judge away: {error}")
     return Score(1.0)
+
+
+def samples(draft):
+    """Asks the tier twice more; the last good answer is returned instead of the draft."""
+    further = yield from sample(draft, 2, temperature=0.7)
+    answers = [item for item in further if isinstance(item, Reply)]
+    found = [item for item in answers if "good" in item.text]
+    share = len(found) / 2
+    return Score(share, reason=f"{len(answers)} samples", reply=found[-1] if found else None)
+
+
+def asks_all(draft):
+    """Puts two questions at once; one goes to a model that nobody has."""
+    yes, nobody = yield from ask_all(
+        Ask("top", ({"role": "user", "content": "Right?"},)), Ask("", ())
+    )
+    return Score(float(yes.text == "yes" and isinstance(nobody, ScorerError)))
+
+
+def asks_nobody(draft):
+    return Score(1.0 if (yield from ask_all()) == [] else 0.0)
+
+
+@dataclass(frozen=True)
+class KnowsEarly:
+    """Accepts what is good; knows a bad answer by its first words."""
+
+    def __call__(self, draft):
+        return good(draft)
+
+    def hopeless(self, text, tokens, threshold):
+        return f"read {text!r}" if "bad" in text else None
+
+
+def repaired(call):
+    """Answers well if it was shown what was rejected, and why."""
+    asked = call.payload["messages"]
+    shown = asked[-1]["content"]
+    told = len(asked) == 2 and '"bad"' in shown and "score 0.2 < 0.5" in shown
+    return "good" if told else "lost"
 
 
 async def awaits(draft):
@@ -239,6 +294,64 @@ SCENARIOS: dict[str, Scenario] = {
     "a scorer's question meets a billing stop": Scenario(
         three(asks_judge), lambda: {"low": "good"}, "billing_stopped", None, None, ("low",),
         "0.000012", scorers=lambda: {"judge": failure("billing", status=429)},
+    ),
+    "a scorer takes samples": Scenario(
+        three(samples), lambda: {"low": "bad"}, "accepted", "low", "so good", ("low",), "0.000038",
+        scorers=lambda: {"low": ["good", "so good"]},
+    ),
+    "samples that convince nobody": Scenario(
+        three(samples), lambda: {"low": "bad", "mid": "good"}, "accepted", "mid", "good",
+        ("low", "mid"), "0.00006", scorers=lambda: {"low": "worse"},
+    ),
+    "a sample fails": Scenario(
+        three(samples, retry=Retry(max_tries=1)), lambda: {"low": "bad"},
+        "accepted", "low", "good", ("low",), "0.000024",
+        scorers=lambda: {"low": [failure("overloaded", status=429), "good"]},
+    ),
+    "a sample meets a billing stop": Scenario(
+        three(samples, retry=Retry(max_tries=1)), lambda: {"low": "bad"},
+        "billing_stopped", None, None, ("low",), "0.000024",
+        scorers=lambda: {"low": ["good", failure("billing", status=429)]},
+    ),
+    "the budget has room for one sample": Scenario(
+        lambda: [
+            Tier("low", scorer=samples, price=CHEAP, params={"max_completion_tokens": 10}),
+            Tier("top", price=DEAR),
+        ],
+        lambda: {"low": "bad"}, "accepted", "low", "good", ("low",), "0.000024",
+        scorers=lambda: {"low": ["good", "good"]}, settings={"budget": "0.0002"},
+    ),
+    "questions put at once": Scenario(
+        three(asks_all), lambda: {"low": "bad"}, "accepted", "low", "bad", ("low",), "0.00006",
+        scorers=lambda: {"top": "yes"},
+    ),
+    "no questions put at once": Scenario(
+        three(asks_nobody), lambda: {"low": "bad"}, "accepted", "low", "bad", ("low",), "0.000012"
+    ),
+    "a draft is left before its end": Scenario(
+        three(KnowsEarly()), lambda: {"low": "it is bad and it goes on and on", "mid": "good"},
+        "accepted", "mid", "good", ("low", "mid"), "0.00004",
+        settings={"policy": Policy(stop_early=True)},
+    ),
+    "a good draft is read to its end": Scenario(
+        three(KnowsEarly()), lambda: {"low": "it is good and it goes on and on"},
+        "accepted", "low", "it is good and it goes on and on", ("low",), "0.000028",
+        settings={"policy": Policy(stop_early=True)},
+    ),
+    "a watched draft fails": Scenario(
+        three(KnowsEarly(), retry=Retry(max_tries=1)),
+        lambda: {"low": failure("connection"), "mid": "good"},
+        "accepted", "mid", "good", ("low", "mid"), None,
+        settings={"policy": Policy(stop_early=True)},
+    ),
+    "a rejected draft is repaired": Scenario(
+        three(), lambda: {"low": "bad", "mid": repaired},
+        "accepted", "mid", "good", ("low", "mid"), "0.000036",
+        settings={"policy": Policy(repair=True)},
+    ),
+    "a prompt that only the second window holds": Scenario(
+        three(capabilities=Capabilities(max_input_tokens=1)),
+        lambda: {"top": "it fits"}, "accepted", "top", "it fits", ALL_THREE, "0.000056",
     ),
     "a coroutine scorer": one_rejected(awaits, only_async=True),
     "a coroutine scorer that hangs": Scenario(
