@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         UnknownPriceError,
     )
     from cascade.traces.store import TraceStore
+    from cascade.traces.tree import CostTree, Spent, cost_tree
 
 __version__ = "0.1.0"
 
@@ -123,6 +124,7 @@ _HOMES = {
         "UnknownPriceError",
     ),
     "cascade.traces.store": ("TraceStore",),
+    "cascade.traces.tree": ("CostTree", "Spent", "cost_tree"),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -146,6 +148,7 @@ __all__ = [
     "Chunk",
     "Completion",
     "ConfigError",
+    "CostTree",
     "DeadlineExceeded",
     "Draft",
     "Endpoint",
@@ -166,6 +169,7 @@ __all__ = [
     "Scorer",
     "ScorerError",
     "Scoring",
+    "Spent",
     "Sticky",
     "StoreError",
     "StreamInterrupted",
@@ -179,6 +183,7 @@ __all__ = [
     "Usage",
     "ask",
     "ask_all",
+    "cost_tree",
     "decide",
     "evaluate",
     "load_chain",

@@ -31,6 +31,7 @@ COMMANDS = (
     ("trace",),
     ("trace", "list"),
     ("trace", "show"),
+    ("trace", "tree"),
     ("trace", "export"),
     ("prices",),
     ("doctor",),

@@ -190,7 +190,7 @@ def nearest_of(name: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
-def moment(text: str | None) -> datetime | None:
+def moment(text: str | None, option: str = "--since") -> datetime | None:
     """A moment as people write it: ISO 8601, or so long ago ("30m", "12h", "7d", "2w").
 
     Raises:
@@ -205,7 +205,7 @@ def moment(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"--since {text!r} is no moment; expected e.g. 2026-11-22, 2026-11-22T09:30, 12h or 7d"
+            f"{option} {text!r} is no moment; expected e.g. 2026-11-22, 2026-11-22T09:30, 12h or 7d"
         ) from None
 
 

@@ -7,7 +7,15 @@ from decimal import Decimal
 from cascade.core.pricing import plain
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
 
-__all__ = ["dollars", "headline", "score_text", "shorten", "tokens_text", "trace_to_text"]
+__all__ = [
+    "dollars",
+    "headline",
+    "made_for",
+    "score_text",
+    "shorten",
+    "tokens_text",
+    "trace_to_text",
+]
 
 WIDTH = 76
 
@@ -57,11 +65,18 @@ def headline(trace: Trace) -> str:
     return " · ".join(parts)
 
 
+def made_for(trace: Trace) -> list[tuple[str, str]]:
+    """What the request was made for and its tags, each with a label, where there are any."""
+    found = [("made for", trace.parent_id or ""), ("tags", ", ".join(trace.tags))]
+    return [(label, words) for label, words in found if words]
+
+
 def trace_to_text(trace: Trace) -> str:
     """The whole trace as text."""
     lines = [f"Trace {trace.id} · {trace.chain}", headline(trace)]
     if trace.reason:
         lines.append(trace.reason)
+    lines += [f"{label} {words}" for label, words in made_for(trace)]
     for number, attempt in enumerate(trace.attempts, 1):
         lines += ["", *_attempt_lines(number, attempt)]
     return "\n".join(lines)
@@ -70,6 +85,8 @@ def trace_to_text(trace: Trace) -> str:
 def _attempt_lines(number: int, attempt: Attempt) -> list[str]:
     name = attempt.tier if attempt.tier == attempt.model else f"{attempt.tier} ({attempt.model})"
     cost = dollars(attempt.cost_usd)
+    if attempt.verdict == "skipped":
+        return [f"{number}. {name}: skipped, not asked", f"   why      {shorten(attempt.reason)}"]
     lines = [f"{number}. {name}: {attempt.verdict} · {cost} · {attempt.latency_s:.2f} s"]
     if attempt.text:
         lines.append(f"   answer   {shorten(attempt.text)}")

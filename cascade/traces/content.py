@@ -81,6 +81,8 @@ def _scrubbed(trace: Trace) -> Trace:
         request=scrub(trace.request),
         requested_model=scrub(trace.requested_model),
         metadata=scrub(trace.metadata),
+        tags=scrub(trace.tags),
+        parent_id=scrub(trace.parent_id),
         attempts=tuple(_scrubbed_attempt(attempt) for attempt in trace.attempts),
     )
 
@@ -143,6 +145,8 @@ def _without(trace: Trace, content: Content, hide: Hide) -> Trace:
         request=None if request is None else {"sha256": request},
         requested_model=_label(trace.requested_model, hide),
         metadata={name: value for name, value in hidden.items() if value is not None},
+        tags=scrub(trace.tags),  # names to find and add up by, as a tier's are
+        parent_id=scrub(trace.parent_id),
         attempts=tuple(_attempt_without(attempt, hide) for attempt in trace.attempts),
     )
 

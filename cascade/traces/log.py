@@ -11,6 +11,7 @@ import logging
 from typing import Any
 
 from cascade.core.trace import Trace
+from cascade.traces.scrub import scrub
 
 __all__ = ["EVENT", "event_of", "log_trace"]
 
@@ -40,12 +41,14 @@ def event_of(trace: Trace) -> dict[str, Any]:
         "trace_id": trace.id,
         "status": trace.status,
         "tier": trace.tier,
-        "attempts": len(trace.attempts),
+        "attempts": sum(attempt.verdict != "skipped" for attempt in trace.attempts),
         "cost_usd": _amount(trace.cost_usd),
         "basis": trace.basis,
         "scoring_cost_usd": _amount(trace.scoring_cost_usd),
         "saved_usd": _amount(trace.saved_usd),
         "duration_s": trace.duration_s,
+        "tags": scrub(trace.tags),
+        "parent_id": scrub(trace.parent_id),
         "reason": _reason(trace),
     }
 
@@ -56,9 +59,10 @@ def _amount(value: Any) -> str | None:
 
 def _reason(trace: Trace) -> str:
     """How the last attempt ended, in numbers and kinds: the trace's own words may quote."""
-    if not trace.attempts:
+    asked = [attempt for attempt in trace.attempts if attempt.verdict != "skipped"]
+    if not asked:
         return "not asked"
-    last = trace.attempts[-1]
+    last = asked[-1]
     score = last.score
     if score is not None and score.value is not None and last.threshold is not None:
         sign = ">=" if score.value >= last.threshold else "<"

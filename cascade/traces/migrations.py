@@ -59,6 +59,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX charges_by_model ON charges (model)",
     ),
+    (  # 2: what a request was made for, and the caller's marks
+        "ALTER TABLE traces ADD COLUMN parent_id TEXT COLLATE binary",
+        "CREATE INDEX traces_by_parent ON traces (parent_id, started_at)",
+        """
+        CREATE TABLE tags (
+            trace_id TEXT COLLATE binary NOT NULL REFERENCES traces (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            tag TEXT COLLATE binary NOT NULL,
+            PRIMARY KEY (trace_id, position)
+        )
+        """,
+        "CREATE INDEX tags_by_tag ON tags (tag, trace_id)",
+    ),
 )
 
 LATEST = len(MIGRATIONS)
@@ -117,7 +130,7 @@ def _check_encoding(connection: Connection) -> None:
 
 
 def _check_foreign(tables: set[str]) -> None:
-    taken = sorted(tables & {"traces", "charges"})
+    taken = sorted(tables & {"traces", "charges", "tags"})
     if taken:
         raise StoreError(
             f"it is not a trace store: another program has made its table {taken[0]!r}; "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,7 +14,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from cascade.core.trace import Trace
 from cascade.errors import TraceError
 from cascade.traces.row import TraceRow
-from cascade.traces.schema import charge_rows, charges, column_text, trace_row, traces, utc
+from cascade.traces.schema import (
+    charge_rows,
+    charges,
+    column_text,
+    tag_rows,
+    tags,
+    trace_row,
+    traces,
+    utc,
+)
 
 __all__ = [
     "Conditions",
@@ -21,6 +31,7 @@ __all__ = [
     "Moment",
     "OnDamaged",
     "Place",
+    "Wanted",
     "conditions",
     "count",
     "find",
@@ -51,16 +62,47 @@ KINDS: dict[str, Any] = {
     "chain": str,
     "attempts": int,
     "duration_s": int | float,
+    "parent_id": str | None,
 }
 """What SQLite's columns hold unless somebody put something else into them."""
 
-Kept = tuple[dict[str, Any], list[dict[str, Any]]]
-"""A trace's row of `traces` and its rows of `charges`."""
+CHUNK = 500
+"""Ids named in one question: databases take some thousands at most."""
+
+
+class Wanted(TypedDict, total=False):
+    """What narrows a list of traces; all that is given must hold.
+
+    Attributes:
+        status: only those that ended so.
+        tier: only those that this tier answered.
+        since: only those begun at this moment or later; without a zone it counts as UTC.
+        until: only those begun before this moment.
+        chain: only those of the chain of that name.
+        tag: only those with this tag.
+        parent: only those made for this trace or run, or for one of several.
+    """
+
+    status: str | None
+    tier: str | None
+    since: Moment | None
+    until: Moment | None
+    chain: str | None
+    tag: str | None
+    parent: str | Collection[str] | None
+
+
+class Kept(NamedTuple):
+    """A trace's row of `traces`, and its rows of `charges` and `tags`."""
+
+    trace: dict[str, Any]
+    charges: list[dict[str, Any]]
+    tags: list[dict[str, Any]]
 
 
 def rows_of(trace: Trace) -> Kept:
     """A trace as it is kept."""
-    return trace_row(trace), charge_rows(trace)
+    return Kept(trace_row(trace), charge_rows(trace), tag_rows(trace))
 
 
 def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
@@ -69,7 +111,7 @@ def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
     Other processes may write the same ids to a server at the same time. Whoever writes the row of a
     trace first holds it to the end of the transaction, and ids in order cannot deadlock.
     """
-    rows = sorted(rows, key=lambda kept: kept[0]["id"])
+    rows = sorted(rows, key=lambda kept: kept.trace["id"])
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -77,13 +119,17 @@ def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
     others = {column.name: upsert.excluded[column.name] for column in traces.c}
     connection.execute(
         upsert.on_conflict_do_update(index_elements=[traces.c.id], set_=others),
-        [row for row, _ in rows],
+        [kept.trace for kept in rows],
     )
-    ids = [row["id"] for row, _ in rows]
-    connection.execute(delete(charges).where(charges.c.trace_id.in_(ids)))
-    booked = [row for _, found in rows for row in found]
-    if booked:
-        connection.execute(insert(charges), booked)
+    ids = [kept.trace["id"] for kept in rows]
+    of_all = {
+        charges: [row for kept in rows for row in kept.charges],
+        tags: [row for kept in rows for row in kept.tags],
+    }
+    for table, found in of_all.items():
+        connection.execute(delete(table).where(table.c.trace_id.in_(ids)))
+        if found:
+            connection.execute(insert(table), found)
 
 
 def find(connection: Connection, trace_id: str) -> str | None:
@@ -103,16 +149,36 @@ def find_ids(connection: Connection, start: str, limit: int) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def conditions(status: str | None, tier: str | None, since: Moment | None) -> Conditions:
-    """What a trace must fulfil to be listed."""
-    wanted = []
-    if status is not None:
-        wanted.append(traces.c.status == column_text(status))
-    if tier is not None:
-        wanted.append(traces.c.tier == column_text(tier))
+def conditions(wanted: Wanted) -> Conditions:
+    """What a trace must fulfil to be listed.
+
+    Raises:
+        TypeError: there is no such filter.
+    """
+    unknown = wanted.keys() - Wanted.__annotations__.keys()
+    if unknown:
+        raise TypeError(
+            f"{min(unknown)!r} filters no traces; "
+            f"expected one of {', '.join(Wanted.__annotations__)}"
+        )
+    found: Conditions = []
+    for name in ("status", "tier", "chain"):
+        value = wanted.get(name)
+        if value is not None:
+            found.append(traces.c[name] == column_text(str(value)))
+    since, until, tag = wanted.get("since"), wanted.get("until"), wanted.get("tag")
     if since is not None:
-        wanted.append(traces.c.started_at >= column_text(utc(since)))
-    return wanted
+        found.append(traces.c.started_at >= column_text(utc(since)))
+    if until is not None:
+        found.append(traces.c.started_at < column_text(utc(until)))
+    if tag is not None:
+        marked = select(tags.c.trace_id).where(tags.c.tag == column_text(tag))
+        found.append(traces.c.id.in_(marked))
+    parent = wanted.get("parent")
+    if parent is not None:
+        parents = [parent] if isinstance(parent, str) else parent
+        found.append(traces.c.parent_id.in_([column_text(item) for item in parents]))
+    return found
 
 
 def listed(
@@ -123,7 +189,7 @@ def listed(
 ) -> list[TraceRow]:
     """Traces in short, newest first; a damaged row goes to `on_damaged` where there is one."""
     query = (
-        select(*(traces.c[name] for name in TraceRow.__slots__))
+        select(*(traces.c[name] for name in TraceRow.__slots__ if name != "tags"))
         .where(*wanted)
         .order_by(traces.c.started_at.desc(), traces.c.id.desc())
         .limit(limit)
@@ -136,7 +202,8 @@ def listed(
             if on_damaged is None:
                 raise
             on_damaged(str(found["id"]), error)
-    return rows
+    marks = _tags(connection, [row.id for row in rows])
+    return [replace(row, tags=marks[row.id]) if row.id in marks else row for row in rows]
 
 
 def page(
@@ -151,9 +218,21 @@ def page(
     return [(row[0], row[1], row[2]) for row in connection.execute(query.limit(size))]
 
 
-def count(connection: Connection) -> int:
+def count(connection: Connection, wanted: Conditions) -> int:
     """How many traces there are."""
-    return connection.execute(select(func.count()).select_from(traces)).scalar_one()
+    query = select(func.count()).select_from(traces).where(*wanted)
+    return connection.execute(query).scalar_one()
+
+
+def _tags(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The tags of those traces that have any."""
+    found: dict[str, tuple[str, ...]] = {}
+    for start in range(0, len(ids), CHUNK):
+        some = tags.c.trace_id.in_(ids[start : start + CHUNK])
+        query = select(tags.c.trace_id, tags.c.tag).where(some).order_by(tags.c.position)
+        for trace_id, tag in connection.execute(query):
+            found[trace_id] = (*found.get(trace_id, ()), tag)
+    return found
 
 
 def _row(values: dict[str, Any]) -> TraceRow:

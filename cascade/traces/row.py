@@ -24,3 +24,5 @@ class TraceRow:
     basis: str
     duration_s: float
     content: str
+    parent_id: str | None = None
+    tags: tuple[str, ...] = ()

@@ -17,7 +17,16 @@ from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Ta
 from cascade.core import trace_json
 from cascade.core.trace import Charge, Trace
 
-__all__ = ["charge_rows", "charges", "column_text", "trace_row", "traces", "utc"]
+__all__ = [
+    "charge_rows",
+    "charges",
+    "column_text",
+    "tag_rows",
+    "tags",
+    "trace_row",
+    "traces",
+    "utc",
+]
 
 Text = TypeVar("Text", str, str | None)
 
@@ -39,6 +48,7 @@ traces = Table(
     Column("duration_s", Double),
     Column("content", String),
     Column("json", String),
+    Column("parent_id", String),
 )
 
 charges = Table(
@@ -60,6 +70,14 @@ charges = Table(
     Column("latency_s", Double),
 )
 
+tags = Table(
+    "tags",
+    metadata,
+    Column("trace_id", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("tag", String),
+)
+
 
 def trace_row(trace: Trace) -> dict[str, Any]:
     """A trace as a row of `traces`."""
@@ -69,7 +87,7 @@ def trace_row(trace: Trace) -> dict[str, Any]:
         "status": column_text(trace.status),
         "tier": column_text(trace.tier),
         "chain": column_text(trace.chain),
-        "attempts": len(trace.attempts),
+        "attempts": sum(attempt.verdict != "skipped" for attempt in trace.attempts),
         "cost_usd": _amount(trace.cost_usd),
         "scoring_cost_usd": _amount(trace.scoring_cost_usd),
         "saved_usd": _amount(trace.saved_usd),
@@ -77,12 +95,20 @@ def trace_row(trace: Trace) -> dict[str, Any]:
         "duration_s": trace.duration_s,
         "content": trace.content,
         "json": trace_json.trace_to_json(trace),
+        "parent_id": column_text(trace.parent_id),
     }
 
 
 def charge_rows(trace: Trace) -> list[dict[str, Any]]:
     """A trace's charges as rows of `charges`, in order."""
     return [_charge_row(trace.id, place, charge) for place, charge in enumerate(trace.charges)]
+
+
+def tag_rows(trace: Trace) -> list[dict[str, Any]]:
+    """A trace's tags as rows of `tags`, in order; a tag given twice is one tag."""
+    found = enumerate(dict.fromkeys(trace.tags))
+    trace_id = column_text(trace.id)
+    return [{"trace_id": trace_id, "position": at, "tag": column_text(tag)} for at, tag in found]
 
 
 def column_text(text: Text) -> Text:

@@ -10,19 +10,19 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from cascade.core.trace import Content, Status, Trace
+from cascade.core.trace import Content, Trace
 from cascade.errors import ConfigError, StoreError, TraceError
 from cascade.traces import queries
 from cascade.traces.content import check_content, redact
 from cascade.traces.forks import ForkGate, watch_forks
 from cascade.traces.migrations import migrate
 from cascade.traces.place import engine_of, shown, url_of
-from cascade.traces.queries import Kept, Moment, OnDamaged
+from cascade.traces.queries import Kept, OnDamaged, Wanted
 from cascade.traces.row import TraceRow
 from cascade.traces.trouble import explained, is_about_a_row, words_of
 from cascade.traces.writer import Writer
@@ -158,11 +158,16 @@ class TraceStore:
         Raises:
             StoreError: there is none, or the store cannot be read.
         """
+        found = self.find(trace_id)
+        if found is None:
+            raise StoreError(f"no trace {trace_id!r} in {self.where}; `cascade trace list` has ids")
+        return found
+
+    def find(self, trace_id: str) -> Trace | None:
+        """The trace of that id, `None` where there is none; raises as `get` otherwise."""
         with self._reading() as connection:
             text = queries.find(connection, trace_id)
-        if text is None:
-            raise StoreError(f"no trace {trace_id!r} in {self.where}; `cascade trace list` has ids")
-        return _read(trace_id, text)
+        return None if text is None else _read(trace_id, text)
 
     def resolve(self, start: str) -> str:
         """The one id that begins with `start`; "last" means the newest trace.
@@ -188,41 +193,36 @@ class TraceStore:
     def list(
         self,
         limit: int | None = 20,
-        status: Status | str | None = None,
-        tier: str | None = None,
-        since: Moment | None = None,
+        *,
         on_damaged: OnDamaged | None = None,
+        **wanted: Unpack[Wanted],
     ) -> Sequence[TraceRow]:
         """Traces in short, newest first.
 
         Args:
             limit: how many at most; `None` for all.
-            status: only those that ended so.
-            tier: only those that this tier answered.
-            since: only those begun at this moment or later; without a zone it counts as UTC.
             on_damaged: told of each damaged row, which is then passed over.
+            **wanted: what narrows the list; all that is given must hold. `status`: how they ended;
+                `tier`: which one answered; `chain`: its name; `tag`: one of their tags; `parent`:
+                the trace or run they were made for, or several; `since` and `until`: begun then or
+                later, and before then; a moment without a zone counts as UTC.
 
         Raises:
             TraceError: a row is damaged, and there is no `on_damaged`.
         """
-        wanted = queries.conditions(status, tier, since)
+        where = queries.conditions(wanted)
         with self._reading() as connection:
-            return queries.listed(connection, wanted, limit, on_damaged)
+            return queries.listed(connection, where, limit, on_damaged)
 
     def iter_traces(
-        self,
-        *,
-        status: Status | str | None = None,
-        tier: str | None = None,
-        since: Moment | None = None,
-        on_damaged: OnDamaged | None = None,
+        self, *, on_damaged: OnDamaged | None = None, **wanted: Unpack[Wanted]
     ) -> Iterator[Trace]:
         """Whole traces, oldest first, read page by page; arguments and errors as in `list`."""
-        wanted = queries.conditions(status, tier, since)
+        where = queries.conditions(wanted)
         after: queries.Place | None = None
         while True:
             with self._reading() as connection:
-                page = queries.page(connection, wanted, after, PAGE)
+                page = queries.page(connection, where, after, PAGE)
             for started_at, trace_id, text in page:
                 after = (started_at, trace_id)
                 try:
@@ -236,10 +236,11 @@ class TraceStore:
             if len(page) < PAGE:
                 return
 
-    def count(self) -> int:
-        """How many traces are kept."""
+    def count(self, **wanted: Unpack[Wanted]) -> int:
+        """How many traces are kept; arguments as in `list`."""
+        where = queries.conditions(wanted)
         with self._reading() as connection:
-            return queries.count(connection)
+            return queries.count(connection, where)
 
     # The database --------------------------------------------------------------------------------
 

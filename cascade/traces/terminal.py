@@ -15,14 +15,17 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
-from cascade.core.trace_text import dollars, score_text
+from cascade.core.trace_text import dollars, made_for, score_text
 from cascade.core.usage import Usage
 from cascade.traces.lines import cost_text, line, seconds
 from cascade.traces.summary import STATUSES, summary_table
 
 __all__ = ["summary_table", "trace_panel"]
 
-VERDICTS = {"accepted": "green", "escalated": "yellow", "failed": "red"}
+VERDICTS = {"accepted": "green", "escalated": "yellow", "failed": "red", "skipped": "dim"}
+
+OUTCOMES = {"ok": "dim", "stopped": "yellow"}
+"""Colours of calls; the others failed and are red. A stopped one was left early on purpose."""
 
 COLUMNS = ("result", "in", "cached", "out", "cost", "time")
 
@@ -80,15 +83,20 @@ def _header(trace: Trace) -> Iterator[Text]:
         yield _labelled("asked", question)
     if trace.reason:
         yield _labelled("why", trace.reason)
+    for label, words in made_for(trace):
+        yield _labelled(label.removeprefix("made "), words)
     if trace.content != "full":
         yield _labelled("kept", f"content policy {trace.content!r}: words were not kept")
 
 
 def _footer(trace: Trace) -> Iterator[Text]:
-    usage, calls, asked = trace.usage, len(trace.charges), len(trace.attempts)
+    usage, calls = trace.usage, len(trace.charges)
+    asked = sum(attempt.verdict != "skipped" for attempt in trace.attempts)
+    skipped = len(trace.attempts) - asked
     yield _labelled(
         "total",
         f"{asked} {'tier' if asked == 1 else 'tiers'} asked · "
+        f"{f'{skipped} skipped · ' if skipped else ''}"
         f"{calls} {'call' if calls == 1 else 'calls'} · "
         f"{usage.input_tokens:,} tokens in, {usage.cached_tokens:,} of them cached · "
         f"{usage.output_tokens:,} out",
@@ -186,6 +194,10 @@ def _rows(number: int, attempt: Attempt) -> Iterator[_Row]:
     name = line(f"{number}. {attempt.tier}", "bold")
     if attempt.model != attempt.tier:
         name.append(" ").append_text(line(f"({attempt.model})", "dim"))
+    if attempt.verdict == "skipped":
+        words = line(attempt.reason or "not asked", "dim")
+        yield _Row(name, (Text("skipped", style=VERDICTS["skipped"]),), words, opens=True)
+        return
     yield _Row(
         name,
         (
@@ -220,7 +232,7 @@ def _charge_rows(charge: Charge) -> Iterator[_Row]:
     yield _Row(
         _indented(name),
         (
-            Text("ok", style="dim") if charge.outcome == "ok" else line(charge.outcome, "red"),
+            line(charge.outcome, OUTCOMES.get(charge.outcome, "red")),
             *_tokens(charge.usage),
             cost_text(charge.cost_usd, charge.basis),
             Text(seconds(charge.latency_s)),

@@ -3,11 +3,13 @@
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from cascade import Trace
+from cascade import Trace, TraceStore
 
 
 @pytest.fixture
@@ -41,6 +43,98 @@ def test_list_json_and_filters(cli, place):
     assert count("--tier", "big") == count("--limit", 1) == 1
     assert count("--status", "exhausted") == count("--since", "2999-01-01") == 0
     assert count("--since", "1h") == count("--since", "2w") == 2
+    assert (count("--until", "1h"), count("--until", "2999-01-01")) == (0, 2)
+    assert (count("--chain", "support"), count("--chain", "other")) == (2, 0)
+
+
+@pytest.fixture
+def crew(place):
+    """The same store with what a crew asked: two requests for a run, one for the first of them."""
+    with TraceStore(place) as store:
+        base = store.get(store.resolve("last"))
+        for name, parent, tags in (
+            ("plan", "run-7", ("agent:planner",)),
+            ("write", "run-7", ()),
+            ("check", "plan", ("agent:checker", "slow")),
+        ):
+            store.save(replace(base, id=name, parent_id=parent, tags=tags))
+    return place
+
+
+def test_tags_and_parents(cli, crew):
+    """A list shows what requests were made for and their tags; both narrow lists and exports."""
+    rows = json.loads(cli("trace", "list", "--store", crew, "--tag", "slow", "--json").stdout)
+    assert [(row["id"], row["parent_id"], row["tags"]) for row in rows] == [
+        ("check", "plan", ["agent:checker", "slow"])
+    ]
+    made = cli("trace", "list", "--store", crew, "--parent", "run-7")
+    assert ("plan" in made.stdout, "write" in made.stdout, "check" in made.stdout) == (
+        True,
+        True,
+        False,
+    )
+    assert "2 of 2 found among 5 traces" in made.stderr
+    assert (
+        len(cli("trace", "export", "--store", crew, "--parent", "run-7").stdout.splitlines()) == 2
+    )
+    shown = cli("trace", "show", "check", "--store", crew).stdout
+    assert ("agent:checker, slow" in shown, "for    plan" in shown) == (True, True)
+
+
+def test_names_that_no_trace_has(cli, crew):
+    """A tag, chain or parent that no trace names is told, with those that there are."""
+    for option, words in (
+        ("--tag", "has a tag 'zzz'; there are: agent:checker, agent:planner, slow"),
+        ("--chain", "went to a chain 'zzz'; there are: support"),
+        ("--parent", "was made for 'zzz'; give the whole id"),
+    ):
+        done = cli("trace", "list", "--store", crew, option, "zzz")
+        assert (done.exit_code, words in " ".join(done.stderr.split())) == (0, True)
+
+
+def test_tree(cli, crew):
+    """A tree shows each request with its cost and what everything below it came to."""
+    data = json.loads(cli("trace", "tree", "plan", "--store", crew, "--json").stdout)
+    one = Decimal(data["nodes"][1]["own_cost_usd"])
+    assert [(node["id"], node["depth"]) for node in data["nodes"]] == [("plan", 0), ("check", 1)]
+    assert (data["requests"], Decimal(data["cost_usd"])) == (2, 2 * one)
+    assert {name: part["requests"] for name, part in data["by_tag"].items()} == {
+        "agent:planner": 1,
+        "agent:checker": 1,
+        "slow": 1,
+    }
+    shown = cli("trace", "tree", "plan", "--store", crew)
+    for words in (
+        "plan accepted by big #agent:planner",
+        "check",
+        "by tag",
+        "by tier",
+        "made for run-7",
+    ):
+        assert words in shown.stdout
+
+
+def test_tree_of_a_run_without_a_trace(cli, crew):
+    """A run is the root of what was made for it, and it is said that it left no trace itself."""
+    done = cli("trace", "tree", "run-7", "--store", crew)
+    assert "run-7 no trace of its own" in done.stdout
+    assert "run-7 has no trace of its own" in done.stderr
+    assert "3 requests" in done.stdout
+    assert "no tag" in done.stdout
+    missing = cli("trace", "tree", "run-8", "--store", crew)
+    assert (missing.exit_code, "no trace begins with 'run-8'" in missing.stderr) == (1, True)
+
+
+def test_tree_with_an_unknown_cost_and_a_cycle(cli, crew):
+    """An unknown cost shows its lower bound, and ids that lead in a circle are told."""
+    with TraceStore(crew) as store:
+        plan = store.get("plan")
+        lost = replace(plan.attempts[0].charges[0], cost_usd=None, basis="unknown", usage=None)
+        first = replace(plan.attempts[0], charges=(lost,))
+        store.save(replace(plan, parent_id="check", attempts=(first, *plan.attempts[1:])))
+    shown = cli("trace", "tree", "plan", "--store", crew).stdout
+    assert "unknown, at least $" in shown
+    assert "plan was met before: a cycle, counted once" in shown
 
 
 def test_show(cli, place):
@@ -145,7 +239,7 @@ def test_a_tier_that_answered_nothing(cli, place):
     for command in ("list", "export"):
         done = cli("trace", command, "--store", place, "--tier", "bigg")
         assert (done.exit_code, "a tier 'bigg'" in done.stderr) == (0, True)
-        assert "big, nano" in done.stderr
+        assert "big, nano" in " ".join(done.stderr.split())
 
 
 def test_an_export_never_overwrites_its_store(cli, place):

@@ -146,6 +146,22 @@ def test_a_policy_never_loosens(talk):
     assert redact(redact(hashed, "none"), "hashed").content == "none"
 
 
+@pytest.mark.parametrize("content", ["full", "hashed", "none"])
+def test_tags_and_parents_stay(talk, content):
+    """What a request was made for and its tags are names and stay; a credential in them does not."""
+    kept = redact(replace(talk, tags=("agent:a", SECRET), parent_id="run-7"), content)
+    assert (kept.tags, kept.parent_id) == (("agent:a", "[secret]"), "run-7")
+    assert redact(replace(talk, parent_id=SECRET), content).parent_id == "[secret]"
+
+
+@pytest.mark.parametrize("content", ["hashed", "none"])
+def test_the_reason_of_a_skipped_tier_is_a_reason(talk, content):
+    """Why a tier was not asked may quote, so it is kept like every other reason."""
+    skipped = replace(talk.attempts[0], verdict="skipped", reason="walrus too long", charges=())
+    kept = redact(replace(talk, attempts=(skipped,)), content)
+    assert (kept.attempts[0].verdict, "walrus" in kept.to_json()) == ("skipped", False)
+
+
 def test_a_trace_without_an_attempt(failed_trace):
     """A request that nobody answered goes through every policy."""
     for content in ("full", "hashed", "none"):

@@ -11,7 +11,7 @@ from cascade.traces.log import event_of, log_trace
 
 KEYS = [
     "trace_id", "status", "tier", "attempts", "cost_usd", "basis", "scoring_cost_usd", "saved_usd",
-    "duration_s", "reason",
+    "duration_s", "tags", "parent_id", "reason",
 ]  # fmt: skip
 
 
@@ -80,6 +80,18 @@ def test_reasons_are_numbers_and_kinds(trace, failed_trace):
     assert reason(score=ScoreRecord("x", "abstained", None, "secret")) == "scorer abstained"
     assert reason(score=None) == "accepted"
     assert event_of(replace(trace, attempts=()))["reason"] == "not asked"
+
+
+def test_skipped_tiers_and_what_a_request_was_made_for(trace):
+    """A tier that was not asked does not count as asked; tags and parent are there, scrubbed."""
+    skipped = replace(trace.attempts[1], verdict="skipped", score=None, charges=())
+    event = event_of(
+        replace(trace, attempts=(trace.attempts[0], skipped), tags=("agent:a",), parent_id="run-1")
+    )
+    assert (event["attempts"], event["reason"]) == (1, "score 0.41 < 0.92")
+    assert (event["tags"], event["parent_id"]) == (("agent:a",), "run-1")
+    assert event_of(replace(trace, attempts=(skipped,)))["reason"] == "not asked"
+    assert "sk-" not in str(event_of(replace(trace, tags=("sk-proj-abcdefghijkl",))))
 
 
 def test_unknown_amounts_are_none(trace):

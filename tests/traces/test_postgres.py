@@ -365,7 +365,7 @@ class TestTrouble:
     def test_tables_that_are_gone_drop_a_batch_at_once(self, postgres, store_of, trace):
         """Trouble with the place is not looked for in one trace after the other."""
         store = store_of(postgres)
-        postgres.sql("DROP TABLE charges; DROP TABLE traces")
+        postgres.sql("DROP TABLE charges; DROP TABLE tags; DROP TABLE traces")
         for number in range(500):
             store.save(replace(trace, id=f"t{number}"))
         begun = time.monotonic()

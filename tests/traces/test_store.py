@@ -9,15 +9,22 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text as sql
 
 from cascade import StoreError, TraceStore, Usage
 from cascade.errors import ConfigError, TraceError
 from cascade.traces import migrations, writer
+from cascade.traces.queries import rows_of
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "traces.sqlite3"
+
+
+def applied(database):
+    """Numbers of the migrations that a store went through, each as often as it was applied."""
+    return [row[0] for row in database.sql("SELECT number FROM cascade_migrations ORDER BY 1")]
 
 
 class TestKeeping:
@@ -127,6 +134,26 @@ class TestReading:
         assert "old" not in {row.id for row in store.list(since="2026-11-01T10:00:01Z")}
         assert [t.id for t in store.iter_traces(tier="big")] == ["old", trace.id]
 
+    def test_filters_by_what_a_request_was_made_for(self, store, trace):
+        """Tags, parents and chains narrow lists, counts and reading; several parents may be named."""
+        base = replace(trace, started_at="2026-11-02T00:00:00Z")
+        for number, (parent, tags) in enumerate(
+            [(None, ("a", "b")), ("t0", ("b", "b")), ("run", ())]
+        ):
+            store.save(replace(base, id=f"t{number}", parent_id=parent, tags=tags))
+        store.save(replace(base, id="other", chain="other", started_at="2026-11-03T00:00:00Z"))
+        assert [row.tags for row in store.list(chain="support")] == [(), ("b",), ("a", "b")]
+        assert [row.id for row in store.list(tag="b")] == ["t1", "t0"]
+        assert [row.id for row in store.list(parent="t0")] == ["t1"]
+        assert [t.id for t in store.iter_traces(parent=["t0", "run"])] == ["t1", "t2"]
+        assert [row.parent_id for row in store.list(parent="run")] == ["run"]
+        assert (store.count(tag="b"), store.count(parent="nobody"), store.count()) == (2, 0, 4)
+        assert store.count(until="2026-11-03T00:00:00Z") == 3
+        store.save(replace(base, id="t0", tags=("c",)))
+        assert (store.count(tag="a"), store.count(tag="c")) == (0, 1)
+        with pytest.raises(TypeError, match=r"'teir' filters no traces; expected one of status"):
+            store.list(teir="big")
+
     def test_a_moment_that_is_none_stays(self, store, trace):
         """A trace whose time is no ISO 8601 moment is kept with it."""
         store.save(replace(trace, started_at="long ago"))
@@ -201,7 +228,7 @@ class TestOpening:
             first.save(trace)
         with TraceStore(database.where) as second:
             assert second.count() == 1
-        assert database.sql("SELECT number FROM cascade_migrations") == [(1,)]
+        assert applied(database) == list(range(1, migrations.LATEST + 1))
 
     def test_sqlite_writes_ahead(self, path):
         """A file is switched to write-ahead logging for good: readers never wait for writers."""
@@ -216,18 +243,38 @@ class TestOpening:
             store.save(trace)
         steps = (*migrations.MIGRATIONS, ("ALTER TABLE traces ADD COLUMN extra TEXT",))
         monkeypatch.setattr(migrations, "MIGRATIONS", steps)
-        monkeypatch.setattr(migrations, "LATEST", 2)
+        monkeypatch.setattr(migrations, "LATEST", len(steps))
         for _ in range(2):
             with TraceStore(database.where) as store:
                 assert store.count() == 1
-        assert sorted(database.sql("SELECT number FROM cascade_migrations")) == [(1,), (2,)]
+        assert applied(database) == list(range(1, len(steps) + 1))
+
+    def test_a_store_without_parents_and_tags(self, database, trace, monkeypatch):
+        """A store of the first version is brought up to date: its trace has no tags, new ones may."""
+        text = trace.to_json().replace('"tags": [], "parent_id": null, ', "")
+        assert "parent_id" not in text
+        with monkeypatch.context() as older:
+            older.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
+            older.setattr(migrations, "LATEST", 1)
+            TraceStore(database.where).close()
+        row = {**rows_of(trace).trace, "json": text}
+        del row["parent_id"]
+        with database.engine.begin() as connection:
+            names = ", ".join(row)
+            values = ", ".join(f":{name}" for name in row)
+            connection.execute(sql(f"INSERT INTO traces ({names}) VALUES ({values})"), row)  # noqa: S608
+        with TraceStore(database.where) as store:
+            assert store.get(trace.id) == trace
+            assert [(row.tags, row.parent_id) for row in store.list()] == [((), None)]
+            store.save(replace(trace, id="new", tags=("x",), parent_id=trace.id))
+            assert [row.id for row in store.list(tag="x", parent=trace.id)] == ["new"]
 
     def test_a_failed_migration_changes_nothing(self, database, monkeypatch):
         """A step that fails takes the whole transaction back."""
         TraceStore(database.where).close()
         steps = (*migrations.MIGRATIONS, ("CREATE TABLE extra (x TEXT)", "ALTER TABLE nothing"))
         monkeypatch.setattr(migrations, "MIGRATIONS", steps)
-        monkeypatch.setattr(migrations, "LATEST", 2)
+        monkeypatch.setattr(migrations, "LATEST", len(steps))
         with pytest.raises(StoreError):
             TraceStore(database.where)
         database.sql("CREATE TABLE extra (x TEXT)")  # would fail where there is one
@@ -236,7 +283,9 @@ class TestOpening:
         """A store written by a newer version is refused with both versions named."""
         TraceStore(database.where).close()
         database.sql("INSERT INTO cascade_migrations VALUES (99, 'x')")
-        with pytest.raises(StoreError, match=r"schema version 99.*up to 1; upgrade"):
+        with pytest.raises(
+            StoreError, match=rf"schema version 99.*up to {migrations.LATEST}; upgrade"
+        ):
             TraceStore(database.where)
 
     def test_somebody_elses_table_is_refused(self, database):
@@ -290,7 +339,7 @@ class TestOpening:
 
     def test_damage_found_while_reading_is_told(self, database, store, trace):
         """A table that has gone is a StoreError with advice, not a database exception."""
-        for table in ("charges", "traces"):
+        for table in ("charges", "tags", "traces"):
             database.sql(f"DROP TABLE {table}")
         with pytest.raises(StoreError, match=r"damaged|not those of a trace store"):
             store.list()
@@ -315,7 +364,7 @@ class TestNothingIsLost:
         with ThreadPoolExecutor(4) as pool:
             jobs = [pool.submit(run_python, code, database.where, name) for name in range(1, 5)]
         assert [(job.result().returncode, job.result().stderr) for job in jobs] == [(0, "")] * 4
-        assert database.sql("SELECT number FROM cascade_migrations") == [(1,)]
+        assert applied(database) == list(range(1, migrations.LATEST + 1))
         with TraceStore(database.where) as store:
             ids = {trace.id for trace in store.iter_traces()}
             shared = {f"shared-{n * m % 101}" for n in range(100) for m in range(1, 5)}

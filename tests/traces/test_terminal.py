@@ -129,6 +129,43 @@ def test_tool_calls_images_and_policies(make_trace):
     assert "content policy 'hashed'" in shown(trace_panel(redact(trace, "hashed")))
 
 
+def test_tiers_that_were_not_asked(trace):
+    """A skipped tier stands with its reason, neither as asked nor at a cost."""
+    why = "the prompt of about 9,000 tokens does not fit its window of 4,096"
+    skipped = replace(
+        trace.attempts[0], verdict="skipped", reason=why, score=None, text=None, charges=()
+    )
+    trace = replace(trace, attempts=(skipped, trace.attempts[1]))
+    text = shown(trace_panel(trace), 140)
+    assert "1. nano" in text
+    assert f"skipped  {why}" in " ".join(text.split()).replace("skipped ", "skipped  ")
+    assert "1 tier asked · 1 skipped · 1 call" in text
+    assert "1. nano: skipped, not asked\n   why      the prompt" in str(trace)
+
+
+def test_a_stream_left_on_purpose(trace):
+    """A stopped call is named so and its estimate is marked; it is no failure in red."""
+    first = trace.attempts[0]
+    left = replace(first.charges[1], outcome="stopped", basis="estimated")
+    trace = replace(trace, attempts=(replace(first, charges=(left,)), trace.attempts[1]))
+    text = shown(trace_panel(trace))
+    assert "stopped" in text
+    assert "~$0.000006" in text
+    console = Console(width=100, force_terminal=True, color_system="truecolor")
+    with console.capture() as capture:
+        console.print(trace_panel(trace))
+    assert "\x1b[33mstopped" in capture.get()
+
+
+def test_what_a_request_was_made_for(trace):
+    """Parent and tags are told in every text, as harmless as all foreign text."""
+    trace = replace(trace, parent_id="run-7", tags=("agent:a", "\x1b[31mred[bold]"))
+    text = shown(trace_panel(trace))
+    assert "for    run-7" in text
+    assert "tags   agent:a, red[bold]" in text
+    assert "made for run-7\ntags agent:a" in str(trace)
+
+
 def test_requests_without_words(trace, failed_trace):
     """A trace nobody answered, and one without messages or attempts, have a panel too."""
     assert "not_found" in shown(trace_panel(failed_trace))

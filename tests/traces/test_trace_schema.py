@@ -42,6 +42,18 @@ def test_unknown_costs_and_combined_scores_are_valid(validator, trace):
     assert list(validator.iter_errors(data)) == []
 
 
+def test_skipped_tiers_tags_and_parents_are_valid(validator, trace):
+    """Tiers that were not asked, streams left on purpose, tags and parents are part of the format."""
+    skipped = replace(trace.attempts[0], verdict="skipped", score=None, text=None, charges=())
+    left = replace(trace.attempts[0].charges[1], outcome="stopped", basis="estimated")
+    last = replace(trace.attempts[1], charges=(left, *trace.attempts[1].charges))
+    full = replace(trace, attempts=(skipped, last), tags=("agent:a",), parent_id="run-7")
+    assert list(validator.iter_errors(json.loads(full.to_json()))) == []
+    assert Trace.from_json(full.to_json()) == full
+    older = {k: v for k, v in full.to_dict().items() if k not in ("tags", "parent_id")}
+    assert (Trace.from_dict(older).tags, Trace.from_dict(older).parent_id) == ((), None)
+
+
 def damaged(path, value):
     def damage(data):
         *way, last = path

@@ -1,0 +1,198 @@
+"""What the commands over kept traces share: filters, opening a store, finding one trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from cascade.cli.output import WRONG_RUN, UsageError, existing, moment, nearest_of, say
+from cascade.core.trace import Status, Trace
+from cascade.errors import TraceError
+
+if TYPE_CHECKING:
+    from cascade.traces.queries import Wanted
+    from cascade.traces.store import TraceStore
+
+__all__ = [
+    "DEFAULT_STORE",
+    "WHICH",
+    "ChainOption",
+    "Damaged",
+    "LineOption",
+    "ParentOption",
+    "SinceOption",
+    "StatusOption",
+    "TagOption",
+    "TierOption",
+    "UntilOption",
+    "filters",
+    "found_trace",
+    "opened",
+    "say_nothing_found",
+]
+
+STATUSES: tuple[str, ...] = get_args(Status)
+
+NEWEST = 1000
+"""Traces looked through for the names there are, when one of them was mistyped."""
+
+DEFAULT_STORE = "traces.sqlite3"
+
+WHICH = 'An id, the beginning of one, "last", or a file with the JSON of a trace.'
+
+StatusOption = Annotated[
+    str | None, typer.Option(help=f"Only requests that ended so: {', '.join(STATUSES)}.")
+]
+TierOption = Annotated[str | None, typer.Option(help="Only requests that this tier answered.")]
+SinceOption = Annotated[
+    str | None, typer.Option(help="Only requests since then: 2026-11-22, 12h, 7d.")
+]
+UntilOption = Annotated[str | None, typer.Option(help="Only requests before then.")]
+ChainOption = Annotated[str | None, typer.Option(help="Only requests of the chain of that name.")]
+TagOption = Annotated[str | None, typer.Option(help="Only requests with this tag.")]
+ParentOption = Annotated[
+    str | None, typer.Option(help="Only requests made for the trace or run of that id.")
+]
+LineOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Which trace of a .jsonl file; the first unless given."),
+]
+
+
+def filters(
+    *,
+    status: str | None = None,
+    tier: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    chain: str | None = None,
+    tag: str | None = None,
+    parent: str | None = None,
+) -> Wanted:
+    """What a command was told to look at.
+
+    Raises:
+        UsageError: a status that there is not, or a moment that is none.
+    """
+    if status is not None and status not in STATUSES:
+        near = nearest_of(status, STATUSES)
+        hint = f"did you mean {near!r}?" if near else f"expected one of {', '.join(STATUSES)}"
+        raise UsageError(f"--status {status!r} is no status; {hint}")
+    return {
+        "status": status,
+        "tier": tier,
+        "since": moment(since),
+        "until": moment(until, "--until"),
+        "chain": chain,
+        "tag": tag,
+        "parent": parent,
+    }
+
+
+class Damaged:
+    """Names the traces that cannot be read, and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, trace_id: str, error: TraceError) -> None:
+        """Say that a trace is left out."""
+        self.count += 1
+        words = str(error)
+        named = words if trace_id in words else f"trace {trace_id}: {words}"
+        say(f"error: {named}; left out", style="red")
+
+    def end(self) -> None:
+        """End with 1 where there were any."""
+        if self.count:
+            say(f"{self.count} damaged traces left out", style="yellow")
+            raise typer.Exit(WRONG_RUN)
+
+
+def opened(store: str) -> TraceStore:
+    """A store that exists."""
+    from cascade.traces.store import TraceStore  # noqa: PLC0415  loads SQLAlchemy
+
+    return TraceStore(existing(store))
+
+
+def say_nothing_found(store: TraceStore, wanted: Wanted) -> None:
+    """Say which names there are where nothing has the one asked for: it may be mistyped."""
+    tier, chain, tag, parent = (wanted.get(name) for name in ("tier", "chain", "tag", "parent"))
+    missing = {
+        f"was answered by a tier {tier!r}": tier and not store.count(tier=wanted.get("tier")),
+        f"went to a chain {chain!r}": chain and not store.count(chain=wanted.get("chain")),
+        f"has a tag {tag!r}": tag and not store.count(tag=wanted.get("tag")),
+    }
+    if any(missing.values()):
+        newest = store.list(NEWEST, on_damaged=_ignore)
+        known: Iterable[set[str | None]] = (
+            {row.tier for row in newest},
+            {row.chain for row in newest},
+            {mark for row in newest for mark in row.tags},
+        )
+        for (words, is_missing), names in zip(missing.items(), known, strict=True):
+            if is_missing:
+                there_are = ", ".join(sorted(name for name in names if name is not None))
+                say(
+                    f"no request in {store.where} {words}; there are: {there_are or 'none'}",
+                    style="yellow",
+                )
+    if parent is not None and not store.count(parent=wanted.get("parent")):
+        say(
+            f"no request in {store.where} was made for {parent!r}; give the whole id of a trace or "
+            "run, as `cascade trace list --json` shows it",
+            style="yellow",
+        )
+
+
+def found_trace(which: str, store: str, line: int | None = None) -> Trace:
+    """One trace of a store or a file.
+
+    Raises:
+        UsageError: the file cannot be read, or has fewer lines.
+        StoreError: the store holds none, or several, of that id.
+        TraceError: what is there is no trace.
+    """
+    if _is_file(which):
+        return _from_file(Path(which), line)
+    if line is not None:
+        raise UsageError("--line goes with a .jsonl file")
+    with opened(store) as kept:
+        return kept.get(kept.resolve(which))
+
+
+def _ignore(_trace_id: str, _error: TraceError) -> None:
+    """Damaged rows were told already."""
+
+
+def _is_file(which: str) -> bool:
+    return which.endswith((".json", ".jsonl")) or (
+        Path(which).suffix != "" and Path(which).is_file()
+    )
+
+
+def _from_file(path: Path, line: int | None) -> Trace:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"trace file {str(path)!r} cannot be read: {error}") from error
+    where = str(path)
+    if path.suffix == ".jsonl":
+        lines = [item for item in text.split("\n") if item.strip()]
+        wanted = line or 1
+        if wanted > max(1, len(lines)):
+            raise UsageError(f"--line {wanted}: {where!r} holds {len(lines)} traces")
+        if line is None and len(lines) > 1:
+            say(f"the first of {len(lines)} traces in {where}; --line 2 shows the second")
+        text = lines[wanted - 1] if lines else ""
+        where = f"{where}, line {wanted}"
+    elif line is not None:
+        raise UsageError("--line goes with a .jsonl file")
+    try:
+        return Trace.from_json(text)
+    except TraceError as error:
+        raise type(error)(f"{where}: {error}") from error
