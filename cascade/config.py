@@ -61,6 +61,8 @@ TIER_KEYS = (
     "price",
     "capabilities",
     "endpoint",
+    "api",
+    "base_model",
 )
 
 

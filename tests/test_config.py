@@ -31,6 +31,8 @@ allow_unknown_prices = true
 [policy]
 on_refusal = "accept"
 on_rate_limit = "fail"
+repair = true
+stop_early = true
 
 [[tier]]
 model = "own-small"
@@ -54,6 +56,8 @@ scorers = [
 
 [[tier]]
 model = "own-big"
+api = "responses"
+base_model = "gpt-5.4"
 """
 
 
@@ -72,7 +76,9 @@ def test_a_chain_can_say_everything_in_toml(folder):
     chain = load_chain(file)
     small, big = chain.tiers
     assert (chain.name, chain.allow_unknown_prices, chain.today is None) == ("support", True, False)
-    assert chain.policy == Policy(on_refusal="accept", on_rate_limit="fail")
+    assert chain.policy == Policy(
+        on_refusal="accept", on_rate_limit="fail", repair=True, stop_early=True
+    )
     assert (small.name, small.model, small.threshold) == ("small", "own-small", 0.9)
     assert (small.timeout_s, small.scorer_timeout_s) == (20, 2.5)
     assert small.params == {"temperature": 0, "reasoning_effort": "none"}
@@ -84,6 +90,8 @@ def test_a_chain_can_say_everything_in_toml(folder):
     assert [type(part).__name__ for part in small.scorer.scorers] == ["JsonSchema", "NoRefusal"]
     assert small.scorer.scorers[0].schema == {"type": "object", "required": ["id"]}
     assert (big.name, big.scorer) == ("own-big", None)
+    assert (big.api, big.base_model) == ("responses", "gpt-5.4")
+    assert chain.price(big) is not None
 
 
 def write(folder, text):
@@ -109,6 +117,9 @@ TIER = '[[tier]]\nmodel = "gpt-5.5"\n'
         (TIER + "[policy]\non_refusal = 'stop'", ["on_refusal='stop'; expected one of"]),
         ("[[tier]]\nname = 'x'", ["tier 1: no model; expected e.g. model = 'gpt-5.4-nano'"]),
         (TIER + "treshold = 0.5", ["tier 1: unknown key 'treshold', did you mean 'threshold'?"]),
+        (TIER + "api = 'chatt'", ["api 'chatt' is unknown; expected 'chat' or 'responses'"]),
+        (TIER + "base_model = 5", ["base_model 5 is no model id"]),
+        (TIER + "[policy]\nrepair = 1", ["repair=1; expected True or False"]),
         (TIER + "client = 'x'", ["tier 1: unknown key 'client'"]),
         (TIER + "threshold = 1.5", ["tier 'gpt-5.5': threshold 1.5 is outside [0, 1]"]),
         (TIER + "params = 5", ["params is 5: expected a mapping"]),
