@@ -123,6 +123,10 @@ class FirstReject:
                 break
         return _extreme(parts, min)
 
+    def hopeless(self, text: str, tokens: Any, threshold: float) -> str | None:
+        """Whether one part is lost already: the score is the lowest."""
+        return _lost(self.scorers, text, tokens, threshold)
+
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
@@ -141,6 +145,10 @@ class AllOf:
         parts = yield from _run_all(self.scorers, draft)
         vetoed = any(isinstance(outcome, Score) and outcome.value <= 0 for _, outcome in parts)
         return (None if vetoed else _unknown(parts)) or _extreme(parts, min)
+
+    def hopeless(self, text: str, tokens: Any, threshold: float) -> str | None:
+        """Whether one part is lost already: the score is the lowest."""
+        return _lost(self.scorers, text, tokens, threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +236,16 @@ def _extreme(parts: Parts, choose: Any) -> Score | Abstained:
         return Abstained("; ".join(f"{name}: {outcome.reason}" for name, outcome in parts), parts)
     score, name = choose(scores, key=lambda found: found[0].value)
     return Score(score.value, f"{name}: {score.reason}" if score.reason else name, parts)
+
+
+def _lost(scorers: Sequence[Scorer], text: str, tokens: Any, threshold: float) -> str | None:
+    """What the first part that is lost says, with its name."""
+    for scorer in scorers:
+        hopeless = getattr(scorer, "hopeless", None)
+        why = hopeless(text, tokens, threshold) if hopeless is not None else None
+        if why:
+            return f"{name_of(scorer)}: {why}"
+    return None
 
 
 def _check(name: str, scorers: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from cascade import ConfigError, Draft, Score
 from scorers.schema_birth import copied, validator_of
 from scorers.schema_rules import first_error
-from scorers.strict_json import JsonTextError, read_json
+from scorers.strict_json import JsonTextError, broken_prefix, read_json
 
 __all__ = ["JsonSchema"]
 
@@ -76,3 +76,9 @@ class JsonSchema:
             return Score(0.0, str(error))
         problem = first_error(self._validator, document)
         return Score(1.0, "fits the schema") if problem is None else Score(0.0, problem)
+
+    def hopeless(self, text: str, _tokens: object, threshold: float) -> str | None:
+        """Why an answer that begins like this cannot become JSON, for `Policy.stop_early`."""
+        if threshold <= 0 or self.raw_newlines:
+            return None
+        return broken_prefix(text)

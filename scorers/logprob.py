@@ -109,6 +109,18 @@ class LogprobConfidence:
         value = self._combined(tokens)
         return Score(value, f"{self._words} {value:.4g} over {count} token{'s' * (count != 1)}")
 
+    def hopeless(self, text: str, tokens: Sequence[TokenLogprob], threshold: float) -> str | None:
+        """Whether the threshold is out of reach already, for `Policy.stop_early`.
+
+        Only the smallest and the product can tell: no further token raises them.
+        """
+        falls_only = self.aggregate in ("min", "sum") and self.over == "text" and not self.labels
+        aligned = align(tokens, text) if falls_only and tokens and text.strip() else None
+        read = aligned.between(*_content(text)) if aligned is not None else ()
+        if not read or (value := self._combined(read)) >= threshold:
+            return None
+        return f"{self._words} {value:.4g} < {threshold:g} after {len(read)} tokens"
+
     @property
     def _words(self) -> str:
         kind = f"{self.quantile:g}-quantile" if self.aggregate == "quantile" else self.aggregate

@@ -157,6 +157,15 @@ class LengthBetween:
                 return Score(0.0, f"{count} {unit}, at most {high} wanted")
         return Score(1.0, f"{counts[0][1]} characters, {counts[1][1]} words")
 
+    def hopeless(self, text: str, _tokens: object, threshold: float) -> str | None:
+        """Whether an answer is too long already, for `Policy.stop_early`."""
+        text = text.strip()
+        if self.max_chars is not None and len(text) > self.max_chars and threshold > 0:
+            return f"over {self.max_chars} characters"
+        if self.max_words is not None and len(text.split()) > self.max_words and threshold > 0:
+            return f"over {self.max_words} words"
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class NoRefusal:
@@ -192,6 +201,12 @@ class NoRefusal:
         opening = _plain(draft.text.lstrip()[:OPENING_CHARS])
         found = next((phrase for phrase in self.phrases if _plain(phrase) in opening), None)
         return Score(1.0, "no refusal") if found is None else Score(0.0, f"it says {found!r}")
+
+    def hopeless(self, text: str, _tokens: object, threshold: float) -> str | None:
+        """Whether an answer has begun to decline, for `Policy.stop_early`."""
+        opening = _plain(_settled(text).lstrip()[:OPENING_CHARS])
+        found = next((phrase for phrase in self.phrases if _plain(phrase) in opening), None)
+        return f"it says {found!r}" if found is not None and threshold > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +255,26 @@ class Forbids:
                 return Score(0.0, f"it matches {pattern[:60]!r}")
         return Score(1.0, "holds nothing forbidden")
 
+    def hopeless(self, text: str, _tokens: object, threshold: float) -> str | None:
+        """Whether a forbidden text has come already, for `Policy.stop_early`.
+
+        Patterns are matched on whole answers only: more text can undo a match.
+        """
+        plain = _plain(_settled(text))
+        found = next((item for item in self.texts if _plain(item) in plain), None)
+        return f"it holds {found[:60]!r}" if found is not None and threshold > 0 else None
+
 
 def _plain(text: str) -> str:
     """Text for comparison: one form of Unicode, no case, straight apostrophes, single spaces."""
     one_form = unicodedata.normalize("NFKC", CROWD.sub(r"\1", text))
     straight = one_form.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return " ".join(straight.casefold().split())
+
+
+def _settled(text: str) -> str:
+    """The part of an unfinished text that stays: a mark may still join its last letter."""
+    return text[:-1]
 
 
 def _texts(owner: str, name: str, given: object) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["JsonTextError", "json_body", "json_path", "read_json"]
+__all__ = ["JsonTextError", "broken_prefix", "json_body", "json_path", "read_json"]
 
 MAX_CHARS = 1_000_000
 """Longest text that is read: twice the longest answer of a current model (128,000 tokens)."""
@@ -63,6 +63,21 @@ def read_json(text: str, *, raw_newlines: bool = False) -> Any:
         raise JsonTextError(
             f"not JSON: {error.msg} at line {error.lineno} column {error.colno}"
         ) from None
+
+
+def broken_prefix(text: str) -> str | None:
+    """Why no JSON text begins like this; `None` where one may.
+
+    Late rather than wrong: a key that stands twice, say, is found only when all is there.
+    """
+    import jiter  # noqa: PLC0415  the SDK's own reader, which knows of JSON that is not complete
+
+    data = text.lstrip(" \t\r\n").encode(errors="replace")
+    try:
+        jiter.from_json(data, partial_mode=True, allow_inf_nan=False, cache_mode="none")
+    except ValueError as error:
+        return None if str(error).startswith("EOF") else f"not JSON: {error}"
+    return None
 
 
 def json_body(text: str) -> str:
