@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
+from threading import Lock
 from typing import Any, TypedDict, Unpack, cast
 
 from cascade.core.booked import Booked, OpenAttempt, attempt_of, cost_of_try, top_tier_cost
@@ -79,6 +80,8 @@ class Ledger:
         self.origin = origin
         self.attempts: list[OpenAttempt] = []
         self._calls = 0
+        self._closed = False
+        self._lock = Lock()  # the books may be closed while another thread waits for a model
 
     def begin(self, tier: Tier) -> OpenAttempt:
         """Open a tier's turn."""
@@ -152,11 +155,14 @@ class Ledger:
             ),
             bound_usd=worst_case_usd(self.chain, target, payload) if self.budget else None,
         )
-        if not self._reserve(booked):
-            return CallFailure("budget", self._no_room(booked))
         booked.call.may_retry = lambda: self._reserve(booked)
-        self._calls += 1
-        attempt.calls.append(booked)
+        with self._lock:
+            if self._closed:
+                return CallFailure("cancelled", "not made: the request was left")
+            if not self._has_room(booked):
+                return CallFailure("budget", self._no_room(booked))
+            self._calls += 1
+            attempt.calls.append(booked)
         return booked
 
     def _booked(self, booked: Booked, result: Reply | CallFailure) -> Reply | CallFailure:
@@ -165,7 +171,8 @@ class Ledger:
             # The driver did not make the call: it came too late. That is known to cost nothing.
             late = Try(result.kind, self._now(), 0.0, failure=result, usage=Usage(0, 0))
             booked.call.tries.append(late)
-        self._settle(booked)
+        with self._lock:
+            self._settle(booked)
         return result
 
     def close(
@@ -178,10 +185,15 @@ class Ledger:
         started_at: str,
         duration_s: float,
     ) -> Trace:
-        """Turn the books into a trace; calls that were cut off are in it as unknown."""
-        for attempt in self.attempts:
-            for booked in attempt.calls:
-                self._settle(booked)
+        """Turn the books into a trace; calls that were cut off are in it as unknown.
+
+        No call can be booked from then on, so that none is made which no trace shows.
+        """
+        with self._lock:
+            self._closed = True
+            for attempt in self.attempts:
+                for booked in attempt.calls:
+                    self._settle(booked)
         attempts = tuple(attempt_of(self.chain, item, self.origin) for item in self.attempts)
         return Trace(
             id=trace_id,
@@ -212,6 +224,11 @@ class Ledger:
     # Budget --------------------------------------------------------------------------------------
 
     def _reserve(self, booked: Booked) -> bool:
+        """Make room for a further try, unless the request has been left meanwhile."""
+        with self._lock:
+            return not self._closed and self._has_room(booked)
+
+    def _has_room(self, booked: Booked) -> bool:
         if self.budget is None:
             return True
         if booked.bound_usd is None or not self.budget.reserve(booked.bound_usd):

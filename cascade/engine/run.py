@@ -123,9 +123,31 @@ class Run:
 
         Another thread may close them while this one waits for a model (`leave`).
         """
+        trace, first = self._close(status, reason, draft)
+        if first:
+            self._host.observe(trace)
+        return trace
+
+    def leave(self, why: str) -> Trace | None:
+        """Close the books of a request that another thread is still asking, as they stand.
+
+        What it has paid until now is in the trace, the call that it waits for as unknown. No
+        further call is made.
+
+        Returns:
+            The trace; `None` where the request has come to its own end meanwhile.
+        """
+        trace, first = self._close("cancelled", f"cancelled: {why}", None)
+        if not first:
+            return None
+        self._host.observe(trace)
+        return trace
+
+    def _close(self, status: Status, reason: str, draft: Draft | None) -> tuple[Trace, bool]:
+        """The trace, and whether this call has made it."""
         with self._closing:
             if self.trace is not None:
-                return self.trace
+                return self.trace, False
             self.trace = self.ledger.close(
                 trace_id=self._id,
                 status=status,
@@ -134,15 +156,7 @@ class Run:
                 started_at=self._started.isoformat(timespec="milliseconds"),
                 duration_s=round(self._host.clock() - self._origin, 6),
             )
-        self._host.observe(self.trace)
-        return self.trace
-
-    def leave(self, why: str) -> Trace:
-        """Close the books of a request that another thread is still asking, as they stand.
-
-        What it has paid until now is in the trace, the call that it waits for as unknown.
-        """
-        return self.close("cancelled", f"cancelled: {why}", None)
+            return self.trace, True
 
     def _raise(self, decision: Decision, trace: Trace) -> NoReturn:
         cost = trace.cost_usd

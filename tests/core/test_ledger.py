@@ -160,3 +160,23 @@ def test_the_top_tier_is_priced_by_the_answers_own_tokens():
     call.tries += [broken, a_try("one", usage=False)]
     finish(steps, reply("one"))
     assert close(ledger, "accepted", "m").top_tier_cost_usd is None
+
+
+def test_closed_books_take_no_further_call():
+    """A request that was left asks nobody any more, and nothing is reserved or paid twice."""
+    ledger, attempt, steps, call = open_call()
+    held = ledger.budget.committed_usd
+    trace = close(ledger)
+    call.tries.append(a_try("one two"))
+    assert not call.may_retry()
+    finish(steps, reply("one two"))
+    late = finish_at_once(ledger.call(attempt, TIER, PAYLOAD))
+    assert (late.kind, late.message) == ("cancelled", "not made: the request was left")
+    assert ledger.budget.committed_usd == held
+    assert [charge.outcome for charge in trace.charges] == ["cancelled"]
+
+
+def finish_at_once(steps):
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    return stop.value.value
