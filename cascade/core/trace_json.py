@@ -124,6 +124,7 @@ def _trace(data: Mapping[str, Any]) -> Trace:
     values = _known(Trace, data)
     _check_word(values, "status", get_args(Status))
     _check_word(values, "content", get_args(Content))
+    _check_types(values)
     values["tags"] = tuple(values.get("tags") or ())
     values["attempts"] = tuple(_attempt(item) for item in data["attempts"])
     _check_number(values, "duration_s")
@@ -167,6 +168,23 @@ def _score(data: Mapping[str, Any]) -> ScoreRecord:
 def _known(kind: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a value that are in the data; keys of later minor additions are passed over."""
     return {spec.name: data[spec.name] for spec in fields(kind) if spec.name in data}
+
+
+def _check_types(values: Mapping[str, Any]) -> None:
+    for name in ("id", "chain", "started_at"):
+        if not isinstance(values[name], str) or not values[name]:
+            raise ValueError(f"{name} is {values[name]!r}, expected a text that is not empty")
+    for name in ("tier", "parent_id", "start_at", "stop_at", "requested_model"):
+        value = values.get(name)
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{name} is {value!r}, expected a text or null")
+    for name in ("request", "metadata"):
+        value = values.get(name)
+        if value is not None and not isinstance(value, Mapping):
+            raise ValueError(f"{name} is {type(value).__name__}, expected an object")
+    tags = values.get("tags", [])
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+        raise ValueError(f"tags is {tags!r}, expected a list of texts")
 
 
 def _check_word(values: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> None:

@@ -132,6 +132,8 @@ def nested(depth):
 DAMAGE = [
     *(("budget_usd", value) for value in ("lots", "NaN", "Infinity", "-1", "1e999999999")),
     *(("attempts", None), ("attempts", 5), ("status", "fine"), ("content", "open")),
+    *((name, value) for name in ("id", "started_at") for value in (None, "", 5)),
+    *(("request", []), ("metadata", "x"), ("tags", "ab"), ("tags", [1]), ("parent_id", 5)),
     *(("duration_s", "1"), ("duration_s", None), ("duration_s", float("nan"))),
     *(("verdict", "maybe"), ("threshold", "0.5"), ("threshold", 2), ("score", nested(5_000))),
     *(("score", {"scorer": "a", "kind": kind, "value": value}) for kind, value in (
