@@ -6,7 +6,8 @@ They use what any scorer may use: the public names of `cascade`.
 
     gate = first_reject(JsonSchema(TICKET), LogprobConfidence(over="json_values"))
 
-Names are loaded when they are first used: only `JsonSchema` and the rules load their libraries.
+Names are loaded when they are first used: only `JsonSchema`, `ToolCalls` and the rules load their
+libraries.
 """
 
 from __future__ import annotations
@@ -15,15 +16,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scorers.calibration import calibrated
     from scorers.canonical import canonical_json, canonical_number, canonical_option, canonical_text
     from scorers.combine import all_of, any_of, first_reject, weighted
+    from scorers.command import Command
     from scorers.earlier import AgreesWithEarlier
+    from scorers.grounded import Grounded
     from scorers.json_schema import JsonSchema
     from scorers.logprob import LogprobConfidence
+    from scorers.reference import Reference
     from scorers.rules import Forbids, LengthBetween, Matches, NoRefusal
     from scorers.self_check import SelfCheck
+    from scorers.surface import SurfaceFeatures, surface_features
+    from scorers.token_features import LogprobFeatures, logprob_features
+    from scorers.tool_calls import ToolCalls
 
 _HOMES = {
+    "scorers.calibration": ("calibrated",),
     "scorers.canonical": (
         "canonical_json",
         "canonical_number",
@@ -31,31 +40,52 @@ _HOMES = {
         "canonical_text",
     ),
     "scorers.combine": ("all_of", "any_of", "first_reject", "weighted"),
+    "scorers.command": ("Command",),
     "scorers.earlier": ("AgreesWithEarlier",),
+    "scorers.grounded": ("Grounded",),
     "scorers.json_schema": ("JsonSchema",),
     "scorers.logprob": ("LogprobConfidence",),
+    "scorers.token_features": (
+        "LogprobFeatures",
+        "logprob_features",
+    ),
+    "scorers.reference": ("Reference",),
     "scorers.rules": ("Forbids", "LengthBetween", "Matches", "NoRefusal"),
     "scorers.self_check": ("SelfCheck",),
+    "scorers.surface": (
+        "SurfaceFeatures",
+        "surface_features",
+    ),
+    "scorers.tool_calls": ("ToolCalls",),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AgreesWithEarlier",
+    "Command",
     "Forbids",
+    "Grounded",
     "JsonSchema",
     "LengthBetween",
     "LogprobConfidence",
+    "LogprobFeatures",
     "Matches",
     "NoRefusal",
+    "Reference",
     "SelfCheck",
+    "SurfaceFeatures",
+    "ToolCalls",
     "all_of",
     "any_of",
+    "calibrated",
     "canonical_json",
     "canonical_number",
     "canonical_option",
     "canonical_text",
     "first_reject",
+    "logprob_features",
+    "surface_features",
     "weighted",
 ]
 

@@ -24,6 +24,7 @@ __all__ = [
     "canonical_option",
     "canonical_text",
     "canonical_value",
+    "fenced_code",
 ]
 
 Canonical = Literal["number", "option", "json", "text"]
@@ -55,6 +56,7 @@ Markdown's stars do not."""
 _WORD = re.compile(rf"\w+(?:[.,]\d+)*|{_SIGNS}")
 _CROWD = re.compile(r"[^\w\s]{31}")
 """More marks on one letter than any script uses; normalising them takes quadratic time."""
+_FENCE = re.compile(r"^(`{3,})[^`\n]*\n(.*?)^\1`*[ \t]*$", re.MULTILINE | re.DOTALL)
 _ARTICLES = frozenset({"a", "an", "the"})
 _DIGITS = 400
 """Longest number that is compared as a number."""
@@ -143,6 +145,12 @@ def _words(text: str) -> list[str]:
     symbols = "".join(char for char, kind in kinds.items() if kind in ("Sm", "So"))
     other = f"|[{symbols}]" if symbols else ""
     return re.findall(rf"\w[\w{marks}]*(?:[.,]\d+)*|{_SIGNS}{other}", text)
+
+
+def fenced_code(text: str) -> str:
+    """What stands in the Markdown code blocks of a text, one after the other; else the text."""
+    blocks = [code for _, code in _FENCE.findall(text)]
+    return "\n".join(blocks) if blocks else text
 
 
 def canonical_kind(text: str) -> Canonical:

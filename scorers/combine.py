@@ -3,16 +3,30 @@
 A tier compares one number with one threshold, so several scorers become one here. Every combination
 keeps the outcomes of its parts for the trace, and takes scorers of any form: functions, objects,
 coroutine functions, generators, other combinations.
+
+A part may find a better answer than the draft's (`Score.reply`, e.g. `Agreement`'s majority). Parts
+that come after it judge that answer, and the combination hands it on. So put such a part first; an
+attribute `replaces = True` says that it is one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from cascade import Abstained, ConfigError, Draft, Failed, Outcome, Score, Scorer, evaluate
+from cascade import (
+    Abstained,
+    ConfigError,
+    Draft,
+    Failed,
+    Outcome,
+    Reply,
+    Score,
+    Scorer,
+    evaluate,
+)
 from cascade import scorer_name as name_of
 
 __all__ = [
@@ -71,6 +85,9 @@ def any_of(*scorers: Scorer, stop_at: float = 1.0) -> AnyOf:
     fail are passed over while another scores: they could only have raised the score. Without any
     score the combination fails if a part failed, else abstains.
 
+    Each part judges the draft itself; an answer to return instead counts only from the part with
+    the highest score.
+
     Args:
         *scorers: scorers of any form, cheapest first.
         stop_at: in [0, 1]; the tier's threshold is a good choice.
@@ -121,6 +138,7 @@ class FirstReject:
                 return Failed(f"{name} failed: {outcome.reason}", parts)
             if isinstance(outcome, Score) and outcome.value < self.stop_below:
                 break
+            draft = _after(outcome, draft)
         return _extreme(parts, min)
 
     def hopeless(self, text: str, tokens: Any, threshold: float) -> str | None:
@@ -209,7 +227,7 @@ class Weighted:
         shown = ", ".join(
             f"{name} {value:.3g}" for (name, _), value in zip(parts, values, strict=True)
         )
-        return Score(min(1.0, mean), f"weighted mean of {shown}", parts)
+        return Score(min(1.0, mean), f"weighted mean of {shown}", parts, _replacement(parts))
 
 
 def _run_all(scorers: Sequence[Scorer], draft: Draft) -> Generator[Any, Any, Parts]:
@@ -217,7 +235,21 @@ def _run_all(scorers: Sequence[Scorer], draft: Draft) -> Generator[Any, Any, Par
     for scorer in scorers:
         outcome = yield from evaluate(scorer, draft)
         parts = (*parts, (name_of(scorer), outcome))
+        draft = _after(outcome, draft)
     return parts
+
+
+def _after(outcome: Outcome, draft: Draft) -> Draft:
+    """The draft that later parts judge."""
+    if isinstance(outcome, Score) and outcome.reply is not None:
+        return replace(draft, reply=outcome.reply)
+    return draft
+
+
+def _replacement(parts: Parts) -> Reply | None:
+    """The reply to return instead of the draft: the last one, which judges the ones before it."""
+    found = [outcome.reply for _, outcome in parts if isinstance(outcome, Score) and outcome.reply]
+    return found[-1] if found else None
 
 
 def _unknown(parts: Parts) -> Failed | Abstained | None:
@@ -235,12 +267,18 @@ def _extreme(parts: Parts, choose: Any) -> Score | Abstained:
     if not scores:
         return Abstained("; ".join(f"{name}: {outcome.reason}" for name, outcome in parts), parts)
     score, name = choose(scores, key=lambda found: found[0].value)
-    return Score(score.value, f"{name}: {score.reason}" if score.reason else name, parts)
+    reply = score.reply if choose is max else _replacement(parts)
+    return Score(score.value, f"{name}: {score.reason}" if score.reason else name, parts, reply)
 
 
 def _lost(scorers: Sequence[Scorer], text: str, tokens: Any, threshold: float) -> str | None:
-    """What the first part that is lost says, with its name."""
+    """What the first part that is lost says, with its name.
+
+    Parts from the first that may replace the answer on judge another text than this one.
+    """
     for scorer in scorers:
+        if getattr(scorer, "replaces", False):
+            return None
         hopeless = getattr(scorer, "hopeless", None)
         why = hopeless(text, tokens, threshold) if hopeless is not None else None
         if why:

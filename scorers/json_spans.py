@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from cascade import TokenLogprob
 
-__all__ = ["AnswerTokens", "Span", "align", "value_spans"]
+__all__ = ["AnswerTokens", "Span", "align", "tokens_of_part", "value_spans"]
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY, _COMMA, _COLON, _QUOTE = b'{}[],:"'
@@ -157,10 +157,7 @@ def align(tokens: Sequence[TokenLogprob], text: str) -> AnswerTokens | None:
     some strip white space or the code fence from the text. `None` when the tokens do not spell the
     text even so.
     """
-    pieces = [
-        token.raw if token.raw is not None else token.token.encode("utf-8", "replace")
-        for token in tokens
-    ]
+    pieces = _pieces(tokens)
     ends = list(accumulate(map(len, pieces)))
     joined, whole = b"".join(pieces), text.encode("utf-8", "replace")
     core = whole.strip()
@@ -172,3 +169,23 @@ def align(tokens: Sequence[TokenLogprob], text: str) -> AnswerTokens | None:
             if body.endswith(core):
                 return AnswerTokens(tokens, ends, len(body) - len(core) - lead)
     return None
+
+
+def tokens_of_part(tokens: Sequence[TokenLogprob], part: str, start: int) -> AnswerTokens | None:
+    """Lay tokens along a text that stands somewhere among what they spell.
+
+    Args:
+        tokens: of the whole reply.
+        part: the text to find, e.g. the arguments of a call.
+        start: byte offset to look from.
+    """
+    pieces = _pieces(tokens)
+    base = b"".join(pieces).find(part.encode("utf-8", "replace"), start)
+    return AnswerTokens(tokens, list(accumulate(map(len, pieces))), base) if base >= 0 else None
+
+
+def _pieces(tokens: Sequence[TokenLogprob]) -> list[bytes]:
+    return [
+        token.raw if token.raw is not None else token.token.encode("utf-8", "replace")
+        for token in tokens
+    ]

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, get_args
 from cascade import Abstained, ConfigError, Draft, Needs, Score, TokenLogprob
 from scorers.json_spans import AnswerTokens, align, value_spans
 from scorers.strict_json import json_path
-from scorers.token_mass import label_share, margin, normal_label
+from scorers.token_mass import label_share, margin, normal_label, quantile
 
 __all__ = ["Aggregate", "LogprobConfidence"]
 
@@ -139,7 +139,7 @@ class LogprobConfidence:
             return exp(min(values))
         if self.aggregate == "sum":
             return exp(fsum(values))
-        return exp(_quantile(values, self.quantile))
+        return exp(quantile(sorted(values), self.quantile))
 
     def _weakest_value(self, aligned: AnswerTokens | None, text: str) -> Score | Abstained:
         try:
@@ -169,15 +169,6 @@ class LogprobConfidence:
         if value is None:
             return Abstained("the tokens do not spell the label")
         return Score(value, f"{allowed[found]!r}: p = {value:.4g} among {len(allowed)} labels")
-
-
-def _quantile(values: list[float], share: float) -> float:
-    """`numpy.quantile` with its default, linear method; 20 times faster on a handful of values."""
-    values.sort()
-    below, part = divmod((len(values) - 1) * share, 1.0)
-    low = values[int(below)]
-    high = values[min(int(below) + 1, len(values) - 1)]
-    return low + (high - low) * part
 
 
 def _content(text: str) -> tuple[int, int]:

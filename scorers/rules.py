@@ -11,36 +11,12 @@ import regex
 
 from cascade import ConfigError, Draft, Score
 from scorers.patterns import PATTERN_SECONDS, PatternTimeout, PatternTimer, compile_pattern
+from scorers.phrases import OPENING_CHARS, REFUSAL_PHRASES
 
 __all__ = ["Forbids", "LengthBetween", "Matches", "NoRefusal"]
 
-REFUSAL_PHRASES = (
-    "i can't help",
-    "i can't assist",
-    "i can't provide",
-    "i can't answer",
-    "i cannot help",
-    "i cannot assist",
-    "i cannot provide",
-    "i cannot answer",
-    "i'm unable to",
-    "i am unable to",
-    "i'm not able to",
-    "i am not able to",
-    "i'm sorry, but i",
-    "i am sorry, but i",
-    "i won't be able to",
-    "i don't have access to",
-    "i don't have enough information",
-    "as an ai",
-)
-"""How current models begin to decline in English."""
-
 CROWD = regex.compile(r"(\p{M}{30})\p{M}+")
 """More marks on one letter than any script uses; normalising them takes quadratic time."""
-
-OPENING_CHARS = 300
-"""Where a refusal stands: at the beginning. Later, such words are usually quoted."""
 
 
 @dataclass(frozen=True, slots=True)

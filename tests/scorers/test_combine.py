@@ -162,6 +162,49 @@ def test_parts_are_visible_to_the_engine():
     assert scorer.name == "first_reject"
 
 
+BETTER = Reply("better")
+
+
+def finds_better(draft):
+    """A part that would return another answer than the draft."""
+    return Score(0.9, "majority", reply=BETTER)
+
+
+def is_better(draft):
+    return 0.8 if draft.text == "better" else 0.1
+
+
+@pytest.mark.parametrize(
+    "combine", [first_reject, all_of, lambda *parts: weighted(*parts, weights=[1, 1])]
+)
+def test_later_parts_judge_the_answer_that_will_be_returned(combine):
+    """A part's reply is judged by the parts behind it, and handed on."""
+    outcome, _ = judged(combine(finds_better, is_better), DRAFT)
+    assert outcome.reply is BETTER
+    assert outcome.parts[1][1].value == 0.8
+    plain, _ = judged(combine(is_better, is_better), DRAFT)
+    assert plain.reply is None
+
+
+def test_the_last_answer_found_is_the_one_returned():
+    """A part that replaces a replaced answer has judged it."""
+    best = Reply("best")
+
+    def finds_best(draft):
+        assert draft.reply is BETTER
+        return Score(0.5, reply=best)
+
+    assert judged(first_reject(finds_better, finds_best), DRAFT)[0].reply is best
+
+
+def test_any_of_returns_the_answer_of_the_part_that_vouched():
+    """Each part judges the draft; only the winner may replace it."""
+    assert judged(any_of(finds_better, says(0.3)), DRAFT)[0].reply is BETTER
+    outcome, _ = judged(any_of(finds_better, says(1.0)), DRAFT)
+    assert (outcome.value, outcome.reply) == (1.0, None)
+    assert judged(any_of(finds_better, is_better), DRAFT)[0].parts[1][1].value == 0.1
+
+
 def test_a_failed_question_fails_the_part():
     """An error of a paid check becomes a failure with its words."""
     from cascade import ScorerError

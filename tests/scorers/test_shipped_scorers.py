@@ -14,15 +14,20 @@ from cascade import Abstained, Reply, Score, scorer_name
 
 READY = [
     scorers.AgreesWithEarlier(),
+    scorers.Command([sys.executable, "-c", "pass"]),
     scorers.Forbids(["x"]),
+    scorers.Grounded(),
     scorers.JsonSchema(True),
     scorers.LengthBetween(max_words=3),
     scorers.LogprobConfidence(),
     scorers.Matches("a"),
     scorers.NoRefusal(),
+    scorers.Reference({"What is it?": "4"}),
     scorers.SelfCheck(),
+    scorers.ToolCalls(),
     scorers.all_of(scorers.NoRefusal()),
     scorers.any_of(scorers.NoRefusal()),
+    scorers.calibrated(scorers.NoRefusal(), [(0, 0.1), (1, 0.9)]),
     scorers.first_reject(scorers.NoRefusal()),
     scorers.weighted(scorers.NoRefusal(), weights=[1]),
 ]
@@ -52,8 +57,8 @@ def test_importing_a_scorer_loads_no_library_it_does_not_use():
 
 @pytest.mark.parametrize("scorer", READY, ids=scorer_name)
 def test_scorers_are_frozen_inline_values_with_a_name(scorer):
-    """A shipped scorer is immutable, promises to be quick, and is called what its users call it."""
-    assert scorer.inline
+    """A shipped scorer is immutable and is called what its users call it; all but a command are quick."""
+    assert getattr(scorer, "inline", False) is not isinstance(scorer, scorers.Command)
     assert scorer_name(scorer) in scorers.__all__
     first = dataclasses.fields(scorer)[0].name
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -1,0 +1,79 @@
+"""What a request says, as one text: the material that an answer can be checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from cascade import Request
+
+__all__ = ["SourceText", "source_text"]
+
+TEXT_KEYS = ("text", "output", "arguments", "input")
+"""Where parts of a message and items of a Responses input keep their words."""
+
+UNREADABLE = frozenset(
+    {"image_url", "input_image", "input_audio", "file", "input_file", "computer_call_output"}
+)
+"""Parts that a model can read and a comparison of texts cannot."""
+
+
+class SourceText(str):
+    """The text, with `unread`: the kinds of parts that are not in it (images, files, audio)."""
+
+    __slots__ = ("unread",)
+    unread: tuple[str, ...]
+
+
+def source_text(request: Request, roles: Collection[str]) -> SourceText:
+    """The words of a request, of the messages with these roles.
+
+    Reads Chat Completions and Responses payloads. Outputs of tools count as role "tool";
+    `instructions` of a Responses payload as "system"; "developer" is "system" too.
+
+    Args:
+        request: what was asked.
+        roles: of "user", "tool", "system", "assistant".
+
+    Returns:
+        The texts, joined by blank lines; "" where the roles say nothing.
+    """
+    payload, unread = request.payload, dict[str, None]()
+    pieces: list[str] = []
+    if "system" in roles and isinstance(payload.get("instructions"), str):
+        pieces.append(payload["instructions"])
+    for key in ("messages", "input"):
+        listed = payload.get(key)
+        if isinstance(listed, str):
+            if "user" in roles:
+                pieces.append(listed)
+            continue
+        for message in listed if isinstance(listed, list | tuple) else ():
+            if isinstance(message, Mapping) and _role(message) in roles:
+                pieces.extend(_texts(message, unread))
+    text = SourceText("\n\n".join(pieces))
+    text.unread = tuple(unread)
+    return text
+
+
+def _role(message: Mapping[str, Any]) -> str:
+    role = message.get("role")
+    if role == "developer":
+        return "system"
+    if role == "function" or str(message.get("type")).endswith("_output"):
+        return "tool"
+    return str(role) if role is not None else "assistant"
+
+
+def _texts(message: Mapping[str, Any], unread: dict[str, None]) -> Iterator[str]:
+    content = message.get("content", message.get("output"))
+    if isinstance(content, str):
+        yield content
+        return
+    for part in content if isinstance(content, list | tuple) else ():
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Mapping):
+            if part.get("type") in UNREADABLE:
+                unread[str(part["type"])] = None
+            yield from (part[key] for key in TEXT_KEYS if isinstance(part.get(key), str))
