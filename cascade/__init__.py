@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         TraceVersionError,
         UnknownPriceError,
     )
+    from cascade.traces.page import trace_html
     from cascade.traces.store import TraceStore
     from cascade.traces.tree import CostTree, Spent, cost_tree
 
@@ -123,6 +124,7 @@ _HOMES = {
         "TraceVersionError",
         "UnknownPriceError",
     ),
+    "cascade.traces.page": ("trace_html",),
     "cascade.traces.store": ("TraceStore",),
     "cascade.traces.tree": ("CostTree", "Spent", "cost_tree"),
 }
@@ -191,6 +193,7 @@ __all__ = [
     "replay",
     "sample",
     "scorer_name",
+    "trace_html",
 ]
 
 

@@ -1,8 +1,9 @@
-"""Write the generated parts of the documentation: the commands' help and the picture of a trace.
+"""Write the generated parts of the documentation: the commands' help and the pictures of a trace.
 
     python docs/generate.py
 
-The suite compares `commands.md` with what the commands say today.
+The suite compares `commands.md` with what the commands say today. The picture of the web page is
+taken with Chromium, where there is one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
+import subprocess
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -31,6 +35,7 @@ COMMANDS = (
     ("trace",),
     ("trace", "list"),
     ("trace", "show"),
+    ("trace", "html"),
     ("trace", "tree"),
     ("trace", "export"),
     ("prices",),
@@ -102,7 +107,29 @@ def trace_picture() -> str:
     )
 
 
+def page_picture(browser: str, file: Path) -> None:
+    """The upper part of the trace's web page as a PNG."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "trace.html"
+        page.write_text(trace_to_show().to_html(), encoding="utf-8")
+        subprocess.run(  # noqa: S603  our own page
+            [
+                browser,
+                *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+                *("--disable-background-networking", "--disable-component-update"),
+                *("--hide-scrollbars", "--window-size=1100,650", f"--user-data-dir={folder}/p"),
+                f"--screenshot={file}",
+                page.as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore", RetiringModelWarning)
     (FOLDER / "commands.md").write_text(commands_page(), encoding="utf-8")
     (FOLDER / "images" / "trace.svg").write_text(trace_picture(), encoding="utf-8")
+    chromium = shutil.which("chromium")
+    if chromium is not None:
+        page_picture(chromium, FOLDER / "images" / "trace-page.png")

@@ -29,4 +29,5 @@ llm = Cascade(
 done = llm.complete("Does the wheel work?")
 assert done.tier == "big"
 assert Trace.from_json(done.trace.to_json()) == done.trace
+assert "does the wheel work?" in done.trace.to_html().lower()
 print(f"wheel of cascade {cascade.__version__}: {done.text}")

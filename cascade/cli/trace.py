@@ -28,6 +28,7 @@ from cascade.cli.kept import (
     say_nothing_found,
 )
 from cascade.cli.output import JsonOption, StoreOption, print_json, say, show, write
+from cascade.cli.trace_page import trace_page
 
 __all__ = ["trace"]
 
@@ -83,6 +84,9 @@ def show_trace(
         print_json(found.to_dict())
         return
     show(found)
+
+
+trace.command("html")(trace_page)
 
 
 @trace.command("tree")

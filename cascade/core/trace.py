@@ -267,6 +267,12 @@ class Trace:
 
         return trace_from_json(text)
 
+    def to_html(self) -> str:
+        """The trace as a web page that holds all it needs and runs no script."""
+        from cascade.traces.page import trace_html  # noqa: PLC0415  loads Jinja2
+
+        return trace_html(self)
+
     def __repr__(self) -> str:
         return f"<Trace {self.id} {self.status} tier={self.tier!r} cost_usd={self.cost_usd}>"
 

@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -157,6 +159,47 @@ def test_show_json_and_file(cli, place, tmp_path):
     lines = tmp_path / "many.jsonl"
     lines.write_text(json.dumps(trace.to_dict()) + "\n{}\n")
     assert cli("trace", "show", lines).stdout == shown.stdout
+
+
+def test_page(cli, place, tmp_path, monkeypatch):
+    """A trace is written as a web page: to standard output, a file, or a new file that is opened."""
+    piped = cli("trace", "html", "--store", place)
+    assert piped.stdout.startswith("<!doctype html>")
+    file = tmp_path / "out.html"
+    done = cli("trace", "html", "last", "-o", file, "--store", place)
+    assert (done.stdout, file.read_text(encoding="utf-8")) == ("", piped.stdout)
+    assert "written to" in done.stderr
+    seen = []
+    monkeypatch.setattr("webbrowser.open", seen.append)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    shown = cli("trace", "html", "--open", "--store", place)
+    assert "no web browser could be started" in shown.stderr
+    assert Path(url2pathname(urlsplit(seen[0]).path)).read_text(encoding="utf-8") == piped.stdout
+
+
+def test_a_page_that_cannot_be_written(cli, place, tmp_path):
+    """A page never overwrites its store or its trace, and a full or missing place is told."""
+    file = tmp_path / "one.json"
+    file.write_text(cli("trace", "show", "--store", place, "--json").stdout)
+    for args, code, words in (
+        (("last", "-o", place), 2, "same file as --store"),
+        ((file, "-o", file), 2, "same file as ID|FILE"),
+        ((file, "-o", tmp_path / "no" / "x.html"), 1, "cannot be written: No such file"),
+        (("zz",), 1, "no trace begins with 'zz'"),
+    ):
+        done = cli("trace", "html", *args, "--store", place)
+        assert (done.exit_code, words in " ".join(done.stderr.split())) == (code, True)
+
+
+def test_an_id_names_no_other_place(cli, place, tmp_path, monkeypatch):
+    """An id that reads like a path makes a file in the folder for temporary files only."""
+    with TraceStore(place) as store:
+        store.save(replace(store.get(store.resolve("last")), id="../../evil/\x00id"))
+    monkeypatch.setattr("webbrowser.open", lambda url: True)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = cli("trace", "html", "..", "--open", "--store", place)
+    assert done.exit_code == 0
+    assert [path.name for path in tmp_path.glob("cascade-*/*")] == ["______evil__id.html"]
 
 
 def test_export(cli, place, tmp_path):
