@@ -55,7 +55,7 @@ def cost_of_try(chain: Chain, booked: Booked, entry: Try) -> Cost:
         return Cost(Decimal(0), "exact", None, (f"not billed: {failure.kind}",))
     return cost_of(
         entry.usage,
-        chain.price(booked.call.tier),
+        chain.price(booked.call.tier, booked.call.api),
         service_tier=entry.service_tier,
         batch=entry.batch,
         regional=entry.regional,

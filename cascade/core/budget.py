@@ -18,6 +18,8 @@ from cascade.core.pricing import Price, Rates
 from cascade.core.tier import Tier
 from cascade.core.usage import MAX_COUNT, Usage
 from cascade.errors import ConfigError
+from cascade.forms.api import api_of
+from cascade.forms.reading import has_media, output_limit, prompt_of
 
 __all__ = ["Budget", "worst_case_usd"]
 
@@ -121,7 +123,8 @@ def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Deci
     Returns:
         The bound, or `None` where price or lengths are unknown.
     """
-    price = chain.price(tier)
+    api = api_of(payload)
+    price = chain.price(tier, api)
     if price is None:
         return None
     if price.is_free:
@@ -130,7 +133,8 @@ def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Deci
     limits = tier.capabilities or info
     longest_in = limits.max_input_tokens if limits else None
     longest_out = limits.max_output_tokens if limits else None
-    tokens_out = _answer_bound(payload, longest_out)
+    free_answers = api == "decisions" and not price.standard.output
+    tokens_out = 0 if free_answers else _answer_bound(payload, longest_out)
     tokens_in = _prompt_bound(payload, longest_in)
     if tokens_in is None or tokens_out is None:
         return None
@@ -144,8 +148,8 @@ def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Deci
 
 
 def _answer_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:
-    asked = payload.get("max_completion_tokens") or payload.get("max_tokens")
-    if type(asked) is not int or asked < 0:  # no limit, or one that no server takes
+    asked = output_limit(payload)
+    if asked is None:  # no limit, or one that no server takes
         asked = longest
     if asked is None:
         return None
@@ -155,30 +159,12 @@ def _answer_bound(payload: Mapping[str, Any], longest: int | None) -> int | None
 
 
 def _prompt_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:
-    messages = payload.get("messages") or ()
     if has_media(payload):
         return longest
-    others = {
-        key: payload[key] for key in ("tools", "functions", "response_format") if key in payload
-    }
-    size = len(json.dumps([messages, others], ensure_ascii=False, default=str).encode())
-    bound = size + TOKENS_PER_MESSAGE * (len(messages) + 1)
+    listed, beside = prompt_of(payload)
+    size = len(json.dumps([listed, beside], ensure_ascii=False, default=str).encode())
+    bound = size + TOKENS_PER_MESSAGE * (len(listed) + 1)
     return min(bound, longest) if longest is not None else bound
-
-
-def has_media(payload: Mapping[str, Any]) -> bool:
-    """Whether a prompt holds images, audio or files, whose tokens its bytes do not bound."""
-    return any(_holds_media(message) for message in payload.get("messages") or ())
-
-
-def _holds_media(message: Mapping[str, Any]) -> bool:
-    content = message.get("content")
-    if not isinstance(content, list | tuple):
-        return False
-    return any(
-        isinstance(part, Mapping) and part.get("type") not in ("text", "refusal")
-        for part in content
-    )
 
 
 def _dearest(price: Price, service_tier: object, tokens_in: int) -> Rates:
@@ -196,5 +182,6 @@ def _dearest(price: Price, service_tier: object, tokens_in: int) -> Rates:
 
 def estimate_usage(payload: Mapping[str, Any], output_tokens: int) -> Usage:
     """Tokens of a call that never reported them: four bytes of prompt to a token."""
-    size = len(json.dumps(payload.get("messages") or (), ensure_ascii=False, default=str).encode())
+    listed, _ = prompt_of(payload)
+    size = len(json.dumps(listed, ensure_ascii=False, default=str).encode())
     return Usage(max(1, size // 4), output_tokens)

@@ -20,6 +20,8 @@ from cascade.core.pricing import ModelInfo, ModelTable, Price, model_table
 from cascade.core.scoring import Needs, needs_of, parts_of, scorer_name
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError
+from cascade.forms.api import Api
+from cascade.forms.reading import effort_of
 
 __all__ = ["MAX_TIERS", "Chain", "RetiringModelWarning"]
 
@@ -92,11 +94,13 @@ class Chain:
         """What the table knows of a tier's model, or of the one that its model stands for."""
         return self.table.find(tier.base_model or tier.model)
 
-    def price(self, tier: Tier) -> Price | None:
-        """A tier's own price, else the table's."""
+    def price(self, tier: Tier, api: Api = "chat") -> Price | None:
+        """A tier's own price, else the table's; decisions have a price of their own."""
+        info = self.info(tier)
+        if api == "decisions" and info is not None and info.decisions_price is not None:
+            return info.decisions_price
         if tier.price is not None:
             return tier.price
-        info = self.info(tier)
         return info.price if info else None
 
     def gives_logprobs(self, tier: Tier) -> bool | None:
@@ -106,8 +110,7 @@ class Chain:
         info = self.info(tier)
         if info is None:
             return None
-        effort = tier.params.get("reasoning_effort")
-        return info.gives_logprobs(effort if isinstance(effort, str) else None)
+        return info.gives_logprobs(effort_of(tier.params))
 
     def allowed(self, tier: Tier, needs: Needs) -> Needs:
         """What of a scorer's needs may be asked of a tier.

@@ -13,6 +13,7 @@ from cascade.core.policy import Policy
 from cascade.core.scoring import needs_of, parts_of, scorer_name
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError, UnknownPriceError
+from cascade.forms.reading import effort_of
 
 if TYPE_CHECKING:
     from cascade.core.chain import Chain
@@ -98,7 +99,7 @@ def _check_logprobs(chain: Chain, tier: Tier) -> None:
     if needy is None or chain.gives_logprobs(tier) is not False:
         return
     info = chain.info(tier)
-    effort = tier.params.get("reasoning_effort") or (info and info.default_reasoning_effort)
+    effort = effort_of(tier.params) or (info and info.default_reasoning_effort)
     can = info is not None and "none" in info.reasoning_efforts and info.logprobs != "never"
     advice = (
         "set params={'reasoning_effort': 'none'} on this tier or use another scorer"

@@ -23,15 +23,16 @@ from cascade.core.chain import Chain, merged_needs
 from cascade.core.failures import CallFailure
 from cascade.core.judging import Halt, judge
 from cascade.core.ledger import Ledger
+from cascade.core.payloads import payload_for
 from cascade.core.repair import with_repair
-from cascade.core.request import Message, Request
+from cascade.core.request import Request
 from cascade.core.scoring import Draft
 from cascade.core.tier import Tier
 from cascade.core.trace import Status
 from cascade.core.watching import watch_for
 from cascade.core.wishes import Wish
 
-__all__ = ["Decision", "escalate", "payload_for"]
+__all__ = ["Decision", "escalate"]
 
 ENDS: dict[str, Status] = {
     "billing": "billing_stopped",
@@ -148,22 +149,6 @@ def _failed(attempt: OpenAttempt, failure: CallFailure) -> None:
         attempt.end("escalated", f"left before its end: {failure.message}")
     else:
         attempt.end("failed", str(failure))
-
-
-def payload_for(tier: Tier, request: Request) -> dict[str, Any]:
-    """The wire payload of a request on a tier: its preamble put in, its overrides laid over."""
-    payload = {**request.payload, **tier.params}
-    if tier.preamble:
-        payload["messages"] = _with_preamble(request.messages, tier.preamble)
-    return {key: value for key, value in payload.items() if value is not None}
-
-
-def _with_preamble(messages: list[Message], preamble: tuple[Message, ...]) -> list[Message]:
-    """Leading system messages stay first: worked examples follow them."""
-    head = 0
-    while head < len(messages) and messages[head]["role"] in ("system", "developer"):
-        head += 1
-    return [*messages[:head], *preamble, *messages[head:]]
 
 
 # Ending ----------------------------------------------------------------------------------------

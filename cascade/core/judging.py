@@ -14,8 +14,8 @@ from cascade.core.chain import Chain
 from cascade.core.evaluation import evaluate
 from cascade.core.failures import CallFailure
 from cascade.core.ledger import CallDetails, Ledger, Wanted
+from cascade.core.payloads import question_for, question_of
 from cascade.core.reply import Reply
-from cascade.core.request import as_json, check_messages
 from cascade.core.scoring import (
     Abstained,
     Ask,
@@ -165,21 +165,15 @@ def _question(
 ) -> Wanted | ScorerError:
     """A question as a call: to the tier that uses the model, else to the chain's own client."""
     needs = Needs()
-    given = {**(wanted.payload or {"messages": list(wanted.messages)}), **wanted.params}
-    payload = {key: value for key, value in given.items() if value is not None}
-    if payload.pop("logprobs", False):
-        needs = Needs(logprobs=True, top_logprobs=payload.pop("top_logprobs", 0))
-    if payload.pop("stream", False):
-        return ScorerError("its question cannot be sent: stream=True; a scorer reads whole answers")
     try:
+        payload = question_of(wanted)
+        if payload.pop("logprobs", False):
+            needs = Needs(logprobs=True, top_logprobs=payload.pop("top_logprobs", 0))
         target = _target(ledger.chain, tier, wanted.model)
-        if wanted.payload is None:
-            check_messages(payload["messages"], "messages")
-        as_json(payload, "payload")
+        payload = question_for(target, payload, ledger.request, whole=wanted.payload is not None)
     except (ConfigError, RequestError) as error:
         return ScorerError(f"its question cannot be sent: {error}")
     details: CallDetails = {
-        "api": wanted.api or "chat",
         "purpose": "scorer",
         "scorer": scorer_name(tier.scorer),
         "needs": needs,

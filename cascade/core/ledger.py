@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any, TypedDict, Unpack, cast
 
 from cascade.core.booked import Booked, OpenAttempt, attempt_of, cost_of_try, top_tier_cost
-from cascade.core.budget import Budget, has_media, worst_case_usd
+from cascade.core.budget import Budget, worst_case_usd
 from cascade.core.chain import Chain
 from cascade.core.failures import CallFailure
 from cascade.core.pricing import plain
@@ -25,7 +25,8 @@ from cascade.core.tier import Tier
 from cascade.core.trace import Status, Trace
 from cascade.core.usage import Usage
 from cascade.core.wishes import ModelCall, Purpose, Together, Try, Watch
-from cascade.forms.api import Api
+from cascade.forms.api import api_of
+from cascade.forms.reading import has_media
 
 __all__ = ["CallDetails", "Ledger"]
 
@@ -34,7 +35,6 @@ class CallDetails(TypedDict, total=False):
     """What a call may be told besides whom to ask and what.
 
     Attributes:
-        api: the API whose form the payload has; "chat" unless given.
         purpose: "draft" unless given.
         scorer: name of the scorer that asks.
         needs: log-probabilities wanted with the answer.
@@ -42,7 +42,6 @@ class CallDetails(TypedDict, total=False):
         watch: looks at the answer while it arrives, and may end the reading.
     """
 
-    api: Api
     purpose: Purpose
     scorer: str
     needs: Needs | None
@@ -143,7 +142,7 @@ class Ledger:
                 tier=target,
                 model=target.model,
                 payload=payload,
-                api=details.get("api", "chat"),
+                api=api_of(payload),
                 purpose=details.get("purpose", "draft"),
                 scorer=details.get("scorer"),
                 needs=self.chain.allowed(target, needs),

@@ -46,6 +46,9 @@ class ModelInfo:
         max_top_logprobs: most alternatives per token that may be asked for.
         shutdown_date: announced last day.
         tool_search: whether the model offers tool search.
+        chat_tools_with_effort: whether Chat Completions takes function tools beside a reasoning
+            effort; `False` where only the Responses API does.
+        decisions_price: what the Decisions API costs with this model, `None` where it is not known.
     """
 
     model: str
@@ -59,6 +62,8 @@ class ModelInfo:
     max_top_logprobs: int | None
     shutdown_date: dt.date | None
     tool_search: bool
+    chat_tools_with_effort: bool | None = None
+    decisions_price: Price | None = None
 
     def gives_logprobs(self, effort: str | None) -> bool | None:
         """Whether a request at this reasoning effort gets log-probabilities.
@@ -101,7 +106,9 @@ class ModelTable:
         """
         if model.startswith("ft:"):
             base = self.find(model.split(":")[1])
-            return None if base is None else replace(base, model=model, price=None)
+            if base is None:
+                return None
+            return replace(base, model=model, price=None, decisions_price=None)
         name = self.snapshots.get(model, model)
         if name not in self.models and (dated := _DATED.fullmatch(model)) and _is_date(dated[2]):
             name = dated[1]
@@ -168,7 +175,17 @@ def _model(row: Mapping[str, Any], as_of: str) -> ModelInfo:
         max_top_logprobs=row["max_top_logprobs"],
         shutdown_date=None if shutdown is None else dt.date.fromisoformat(shutdown),
         tool_search=row["tool_search"],
+        chat_tools_with_effort=row.get("chat_tools_with_effort"),
+        decisions_price=_decisions_price(row, as_of),
     )
+
+
+def _decisions_price(row: Mapping[str, Any], as_of: str) -> Price | None:
+    """The price of the model's decisions: one rate for every request, whatever its length."""
+    rates = row.get("decisions")
+    if rates is None:
+        return None
+    return Price.from_dict({"id": f"{row['model']}/decisions@{as_of}", "standard": rates})
 
 
 def _price(row: Mapping[str, Any], as_of: str) -> Price:

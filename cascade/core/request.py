@@ -1,7 +1,7 @@
 """A request: what the user asked, in wire format, checked once.
 
-Knows the shape of a Chat Completions payload well enough to refuse what cannot work. Unknown
-parameters pass through untouched.
+Knows the shapes of Chat Completions and Responses payloads well enough to refuse what cannot work.
+Unknown parameters pass through untouched.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cascade.errors import RequestError
+from cascade.forms.answer_schema import BadFormat, with_schema, with_schema_of_type
+from cascade.forms.api import Api, api_of
+from cascade.forms.reading import format_of, messages_of
 
 __all__ = ["Asked", "Message", "Request", "as_json", "check_messages"]
 
 Message = Mapping[str, Any]
 Asked = str | Sequence[Message] | Mapping[str, Any]
-"""A prompt, messages, or a whole wire payload."""
+"""A prompt, messages, or a whole wire payload: Chat's (`messages`) or Responses' (`input`)."""
 
 CALL_OPTIONS = ("extra_headers", "extra_query")
 """Keywords of the SDK that are not part of the body. They may hold secrets: sent, never stored."""
@@ -48,6 +51,7 @@ class Request:
         tags: the caller's own marks, to find traces by.
         parent_id: the trace, or the run, that this request is made for.
         size_bytes: UTF-8 size of the serialised payload.
+        answer_type: the pydantic class or `TypeAdapter` that the answer must fit, if one was given.
     """
 
     payload: Mapping[str, Any]
@@ -57,6 +61,7 @@ class Request:
     size_bytes: int = 0
     tags: tuple[str, ...] = ()
     parent_id: str | None = None
+    answer_type: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def build(
@@ -69,14 +74,16 @@ class Request:
         """Make a request from a prompt, messages or a payload, and keyword parameters.
 
         Args:
-            asked: a prompt, a sequence of messages, or a wire payload (a mapping).
+            asked: a prompt, a sequence of messages, or a wire payload (a mapping). A payload with
+                `input` is one of the Responses API.
             params: further wire parameters; they win over the payload's own. `None` means "leave
-                it out", as the SDK's `omit` does.
+                it out", as the SDK's `omit` does. `response_format` (or `text_format`) also takes a
+                pydantic class or a bare JSON Schema.
             metadata: labels for the trace, JSON-serialisable.
 
         Raises:
-            RequestError: no messages, `n` above 1, a value JSON cannot hold, or a parameter that
-                belongs elsewhere.
+            RequestError: no messages, `n` above 1, a value JSON cannot hold, a parameter that
+                belongs elsewhere, or `strict` with a schema that the API would refuse.
         """
         payload: dict[str, Any] = {}
         if isinstance(asked, str):
@@ -92,26 +99,27 @@ class Request:
             if not isinstance(value, Mapping):
                 raise RequestError(f"{name} is {value!r}: expected a mapping")
         payload = {key: value for key, value in payload.items() if value is not None}
-        for name, instead in NOT_ON_THE_WIRE.items():
-            if name in payload:
-                raise RequestError(
-                    f"{name}={payload[name]!r} is no parameter of the API; {instead}"
-                )
+        _check_names(payload)
         model = payload.pop("model", None)
-        if payload.pop("stream", False):
-            raise RequestError("stream=True: call .stream(...) instead of .complete(...)")
-        check_messages(payload.get("messages"), "messages")
-        _check_n(payload.get("n"))
+        payload.pop("stream", None)
+        try:
+            payload, answer_type = with_schema_of_type(payload)
+            # Read back from what is sent: the caller's lists may grow, a request never changes.
+            body = as_json(payload, "payload")
+            given: dict[str, Any] = json.loads(body)
+            plain = with_schema(given)
+        except BadFormat as error:
+            raise RequestError(str(error)) from error
+        _check_asked(plain)
         if metadata is not None and not isinstance(metadata, Mapping):
             raise RequestError(f"metadata is {metadata!r}: expected a mapping of labels")
-        body = as_json(payload, "payload")
         return cls(
-            # Read back from what is sent: the caller's lists may grow, a request never changes.
-            payload=json.loads(body),
+            payload=plain,
             requested_model=model if isinstance(model, str) else None,
             options=options,
             metadata=json.loads(as_json(dict(metadata or {}), "metadata")),
-            size_bytes=len(body),
+            size_bytes=len(body if plain is given else as_json(plain, "payload")),
+            answer_type=answer_type,
         )
 
     def extended(
@@ -123,11 +131,13 @@ class Request:
         built = Request.build(
             {**self.payload, **self.options}, params, metadata={**self.metadata, **(metadata or {})}
         )
+        kept = format_of(built.payload) == format_of(self.payload)
         return replace(
             built,
             requested_model=built.requested_model or self.requested_model,
             tags=self.tags,
             parent_id=self.parent_id,
+            answer_type=built.answer_type or (self.answer_type if kept else None),
         )
 
     def marked(self, tags: object, parent: object) -> Request:
@@ -145,9 +155,17 @@ class Request:
         )
 
     @property
+    def api(self) -> Api:
+        """The API it is written for: "chat" or "responses"."""
+        return api_of(self.payload)
+
+    @property
     def messages(self) -> list[Message]:
-        """The conversation as asked, a fresh list."""
-        return list(self.payload["messages"])
+        """The conversation as Chat's messages, a fresh list, whichever API it was written for.
+
+        A view for reading: items of a Responses payload that Chat cannot say are left out.
+        """
+        return messages_of(self.payload)
 
 
 MAX_TAG = 200
@@ -185,6 +203,50 @@ def _message_list(asked: object) -> list[Any]:
     return list(asked)
 
 
+def _check_names(payload: Mapping[str, Any]) -> None:
+    """Refuse what is no parameter of the API, or cannot be judged."""
+    for name, instead in NOT_ON_THE_WIRE.items():
+        if name in payload:
+            raise RequestError(f"{name}={payload[name]!r} is no parameter of the API; {instead}")
+    if payload.get("stream"):
+        raise RequestError("stream=True: call .stream(...) instead of .complete(...)")
+    if payload.get("background"):
+        raise RequestError(
+            "background=True: an answer that comes later cannot be judged; leave it out, and raise "
+            "timeout_s on the tier for answers that take long"
+        )
+    n = payload.get("n")
+    if n is not None and n != 1:
+        raise RequestError(
+            f"n={n!r}: a cascade judges one answer at a time; leave n out and call again for more"
+        )
+
+
+def _check_asked(payload: Mapping[str, Any]) -> None:
+    """Raise `RequestError` unless the payload asks something, of one API."""
+    if "input" not in payload:
+        check_messages(payload.get("messages"), "messages")
+        return
+    if "messages" in payload:
+        raise RequestError(
+            "the payload holds messages and input: messages belong to Chat Completions, input to "
+            "the Responses API; give one of them"
+        )
+    asked = payload["input"]
+    if asked in ("", []) and not payload.get("prompt"):
+        raise RequestError("the input is empty: there is nothing to ask")
+    if isinstance(asked, str):
+        return
+    if not isinstance(asked, list):
+        raise RequestError(f"input is {asked!r}: expected text or a list of items")
+    for index, item in enumerate(asked):
+        if not isinstance(item, Mapping) or not ({"role", "type"} & item.keys()):
+            raise RequestError(
+                f"input[{index}] is {item!r}: expected a mapping with a 'role' or a 'type', "
+                'e.g. {"role": "user", "content": "..."}'
+            )
+
+
 def check_messages(messages: object, where: str) -> None:
     """Raise `RequestError` unless this is a conversation: one message or more, each with a role."""
     if not isinstance(messages, list | tuple) or not messages:
@@ -208,17 +270,14 @@ def _extra(body: object) -> Mapping[str, Any]:
     return body or {}
 
 
-def _check_n(n: object) -> None:
-    if n is not None and n != 1:
-        raise RequestError(
-            f"n={n!r}: a cascade judges one answer at a time; leave n out and call again for more"
-        )
-
-
 def as_json(value: object, where: str) -> bytes:
-    """A value as JSON bytes; raises `RequestError` with the path of what JSON cannot hold."""
+    """A value as JSON bytes; raises `RequestError` with the path of what JSON cannot hold.
+
+    The SDK's own objects, such as a message or an output item handed back, are written as the SDK
+    writes them.
+    """
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_dumped).encode()
     except UnicodeEncodeError as error:  # half of a surrogate pair
         culprit = _find_culprit(value, where)
         raise RequestError(f"{culprit} is not valid Unicode text; repair or drop it") from error
@@ -228,6 +287,13 @@ def as_json(value: object, where: str) -> bytes:
             f"{culprit} cannot be sent as JSON; pass plain dicts, lists, strings, finite numbers, "
             "booleans or None"
         ) from error
+
+
+def _dumped(value: object) -> object:
+    dump = getattr(value, "model_dump", None)
+    if dump is None or isinstance(value, type):
+        raise TypeError(f"{type(value).__name__} is no JSON")
+    return dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _find_culprit(value: object, where: str, depth: int = 0) -> str:
@@ -246,7 +312,7 @@ def _find_culprit(value: object, where: str, depth: int = 0) -> str:
 
 def _fits_json(value: object) -> bool:
     try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        json.dumps(value, ensure_ascii=False, allow_nan=False, default=_dumped).encode()
     except (TypeError, ValueError, RecursionError):
         return False
     return True

@@ -13,6 +13,8 @@ from cascade.core.request import Message, as_json, check_messages
 from cascade.core.scoring import Scorer, needs_of, parts_of
 from cascade.errors import ConfigError, RequestError
 from cascade.forms.api import Api
+from cascade.forms.equivalent import NoEquivalent
+from cascade.forms.params import lay_over
 
 __all__ = ["Capabilities", "Endpoint", "Retry", "Tier", "is_positive"]
 
@@ -117,7 +119,9 @@ class Tier:
         scorer: judges each draft of this tier; without one every usable answer is accepted. On the
             last tier it is recorded and changes nothing: that answer stands.
         threshold: accepted means score >= threshold; in [0, 1].
-        params: wire parameters of this tier, laid over the request's own; `None` removes one.
+        params: wire parameters of this tier, laid over the request's own; `None` removes one. They
+            may have either API's names: `reasoning_effort` becomes `reasoning.effort` where this
+            tier is asked through the Responses API.
         preamble: messages put before the request's own (after its leading system messages), e.g.
             worked examples for a small model.
         retry: tries on this tier.
@@ -163,10 +167,10 @@ class Tier:
             object.__setattr__(self, "params", deepcopy(dict(self.params)))
         self._check_threshold()
         self._check_scorer()
+        self._check_place()
         self._check_params()
         self._check_preamble()
         self._check_timeouts()
-        self._check_place()
 
     def _check_values(self) -> None:
         for label, kind, example in (
@@ -230,8 +234,8 @@ class Tier:
         n = self.params.get("n")
         if n is not None and n != 1:
             raise ConfigError(f"tier {self.name!r}: params n={n!r}; a tier gives one answer")
-        for key in ("model", "messages", "stream"):
-            if key in self.params:
+        for key in ("model", "messages", "input", "stream", "background"):
+            if key in self.params and (key != "background" or self.params[key]):
                 raise ConfigError(
                     f"tier {self.name!r}: params cannot set {key!r}; "
                     "use model=, preamble= or .stream()"
@@ -244,8 +248,10 @@ class Tier:
                 )
         try:
             as_json(dict(self.params), "params")
-        except RequestError as error:
-            raise ConfigError(f"tier {self.name!r}: {error}") from error
+            if self.api is not None:
+                lay_over({}, self.params, self.api)
+        except (RequestError, NoEquivalent) as error:
+            raise ConfigError(f"tier {self.name!r}: params: {error}") from error
 
     def _check_preamble(self) -> None:
         if not self.preamble:

@@ -18,6 +18,7 @@ from cascade.core.budget import Budget
 from cascade.core.chain import Chain
 from cascade.core.escalation import Decision
 from cascade.core.evaluation import is_coroutine_scorer
+from cascade.core.payloads import check_payloads
 from cascade.core.policy import Policy
 from cascade.core.request import Asked, Request
 from cascade.core.route import WHOLE, Route
@@ -115,6 +116,7 @@ class Engine:
         limit = _deadline(options.deadline_s) if options.deadline_s is not None else self.deadline_s
         cap = Budget.of(options.budget if options.budget is not None else self._budget)
         route, answered = self._route(options)
+        check_payloads(self.chain, request, route)
         if isinstance(self._models, LazyModels):
             self._models.prepare(self.chain.tiers)
         return Run(self, request, budget=cap, deadline_s=limit, route=route, answered=answered)

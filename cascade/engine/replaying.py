@@ -52,7 +52,7 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
         parent_id=trace.parent_id,
         size_bytes=len(as_json(trace.request or {}, "request")),
     )
-    if not request.payload.get("messages"):
+    if not (request.payload.get("messages") or request.payload.get("input")):
         raise ReplayError(f"trace {trace.id} holds no request")
     budget = None
     if trace.budget_usd is not None:

@@ -1,10 +1,11 @@
-"""The names of the APIs that a call may go to."""
+"""The names of the APIs that a call may go to, and which of them a payload is written for."""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
-__all__ = ["APIS", "Api"]
+__all__ = ["APIS", "Api", "api_of"]
 
 Api = Literal[
     "chat",  # POST /v1/chat/completions
@@ -13,3 +14,10 @@ Api = Literal[
 ]
 
 APIS = frozenset(get_args(Api))
+
+
+def api_of(payload: Mapping[str, Any]) -> Api:
+    """The API that a payload is written for: `input` is Responses', `messages` is Chat's."""
+    if "messages" in payload or "input" not in payload:
+        return "chat"
+    return "decisions" if "questions" in payload else "responses"

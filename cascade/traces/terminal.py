@@ -17,6 +17,7 @@ from rich.text import Text
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
 from cascade.core.trace_text import dollars, made_for, score_text
 from cascade.core.usage import Usage
+from cascade.forms.reading import messages_of
 from cascade.traces.lines import cost_text, line, seconds
 from cascade.traces.summary import STATUSES, summary_table
 
@@ -119,8 +120,8 @@ def _labelled(label: str, text: str) -> Text:
 
 def _question(trace: Trace) -> str:
     """The last message, where it was kept."""
-    messages = (trace.request or {}).get("messages")
-    if not isinstance(messages, list | tuple) or not messages:
+    messages = messages_of(trace.request or {})
+    if not messages:
         return ""
     content = messages[-1].get("content") if isinstance(messages[-1], Mapping) else None
     if isinstance(content, list):

@@ -19,9 +19,10 @@ from cascade import (
     Tier,
     ask,
 )
-from cascade.core.escalation import Decision, escalate, payload_for
+from cascade.core.escalation import Decision, escalate
 from cascade.core.failures import KINDS, CallFailure
 from cascade.core.ledger import Ledger
+from cascade.core.payloads import payload_for
 from cascade.core.wishes import ModelCall, Ran, Run, Try
 from cascade.testing import failure, reply
 

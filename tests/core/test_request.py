@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from openai.types.chat import ChatCompletionMessage
+from openai.types.responses import ResponseFunctionToolCall
 
 from cascade import Request, RequestError
 
@@ -31,6 +33,14 @@ CYCLE.append(CYCLE)
         ("x", {"labels": {(1, 2): "x"}}, ["payload['labels']: dict {(1, 2)", "as JSON"]),
         ("x", {"stop": CYCLE}, ["payload['stop']", "as JSON"]),
         ("half \ud83d", {}, ["payload['messages'][0]['content']", "not valid Unicode"]),
+        ({"input": ""}, {}, ["the input is empty"]),
+        ({"input": []}, {}, ["the input is empty"]),
+        ({"input": 5}, {}, ["input is 5: expected text or a list of items"]),
+        ({"input": ["x"]}, {}, ["input[0] is 'x'", "'role' or a 'type'"]),
+        ({"input": "x", "messages": [USER]}, {}, ["messages and input", "give one of them"]),
+        ({"input": "x", "background": True}, {}, ["background=True", "cannot be judged"]),
+        ({"input": "x"}, {"n": 2}, ["n=2", "one answer at a time"]),
+        ({"input": "x", "stream": True}, {}, ["call .stream(...)"]),
     ],
     ids=str,
 )
@@ -133,3 +143,33 @@ def test_an_extra_body_is_a_mapping():
     """An `extra_body` that is no mapping is named and refused."""
     with pytest.raises(RequestError, match="extra_body is 'x': expected a mapping"):
         Request.build("x", {"extra_body": "x"})
+
+
+def test_a_responses_payload_is_a_request():
+    """A mapping with `input` is a Responses request and stays as it is given."""
+    asked = {
+        "input": "hi",
+        "instructions": "be brief",
+        "model": "m",
+        "store": None,
+        "stream": False,
+    }
+    request = Request.build(asked, {"max_output_tokens": 20})
+    assert request.payload == {"input": "hi", "instructions": "be brief", "max_output_tokens": 20}
+    assert (request.api, request.requested_model) == ("responses", "m")
+    assert [message["role"] for message in request.messages] == ["system", "user"]
+    assert Request.build("hi").api == "chat"
+
+
+def test_the_sdks_own_objects_are_handed_back():
+    """Messages and output items may go back as the SDK gave them."""
+    message = ChatCompletionMessage(role="assistant", content="4")
+    request = Request.build([USER, message, USER])
+    assert request.payload["messages"][1] == {"role": "assistant", "content": "4"}
+    item = ResponseFunctionToolCall(
+        type="function_call", call_id="c", name="f", arguments="{}", **{"async": True}
+    )
+    request = Request.build({"input": [USER, item]})
+    assert request.payload["input"][1] == {
+        "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "async": True,
+    }  # fmt: skip

@@ -1,0 +1,146 @@
+"""What a tier is sent for a request: in the form its API takes, with its own parameters laid over.
+
+Checked for every tier before the first call is made: a request that one tier cannot take is refused
+before money flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cascade.core.request import Request, as_json, check_messages
+from cascade.core.route import WHOLE, Route
+from cascade.core.scoring import Ask
+from cascade.core.tier import Tier
+from cascade.errors import RequestError
+from cascade.forms.api import api_of
+from cascade.forms.convert import convert, shaped, with_preamble
+from cascade.forms.equivalent import NoEquivalent
+from cascade.forms.params import OTHER_NAMES, lay_over
+from cascade.forms.reading import effort_of, tools_of
+
+if TYPE_CHECKING:
+    from cascade.core.chain import Chain
+
+__all__ = ["check_payloads", "payload_for", "question_for", "question_of"]
+
+CONVERSATION = frozenset({"messages", "input", "instructions"})
+"""Parameters that a tier cannot drop."""
+
+
+def payload_for(tier: Tier, request: Request) -> dict[str, Any]:
+    """The wire payload of a request on a tier: its preamble put in, its parameters laid over.
+
+    Raises:
+        RequestError: the tier is asked through an API that cannot say what the request says.
+    """
+    api = tier.api or request.api
+    try:
+        payload = shaped(request.payload, tier.params, api)
+        return with_preamble(payload, tier.preamble) if tier.preamble else payload
+    except NoEquivalent as error:
+        raise RequestError(_advice(tier, request, error)) from error
+
+
+def check_payloads(chain: Chain, request: Request, route: Route = WHOLE) -> None:
+    """Refuse a request that a tier on its way cannot be sent.
+
+    Raises:
+        RequestError: names the tier, the parameter and the way out.
+    """
+    doubtful = [tier for tier in chain.tiers if _is_doubtful(chain, tier, request)]
+    if not doubtful:
+        return
+    for leg in route.legs(chain, request.payload, request.size_bytes):
+        if leg.skipped is None and leg.tier in doubtful:
+            _check_tools(chain, leg.tier, payload_for(leg.tier, request))
+
+
+def _is_doubtful(chain: Chain, tier: Tier, request: Request) -> bool:
+    """Whether it takes a closer look to say that a tier can be sent the request."""
+    api = tier.api or request.api
+    if api != request.api or not OTHER_NAMES[api].isdisjoint(tier.params):
+        return True
+    if api != "chat" or not (tools_of(request.payload) or tools_of(tier.params)):
+        return False
+    info = chain.info(tier)
+    return info is not None and info.chat_tools_with_effort is False
+
+
+def question_of(wanted: Ask) -> dict[str, Any]:
+    """A scorer's question as a payload, checked.
+
+    Raises:
+        RequestError: it holds no messages, asks for a stream, or holds what JSON cannot.
+    """
+    params = {name: value for name, value in wanted.params.items() if value is not None}
+    if wanted.payload is None:
+        check_messages(list(wanted.messages), "messages")
+        payload = {"messages": list(wanted.messages), **params}
+    else:
+        try:
+            payload = shaped(wanted.payload, wanted.params, api_of(wanted.payload))
+        except NoEquivalent as error:
+            raise RequestError(str(error)) from error
+    if payload.pop("stream", False):
+        raise RequestError("stream=True; a scorer reads whole answers")
+    as_json(payload, "payload")
+    return payload
+
+
+def question_for(
+    tier: Tier, question: Mapping[str, Any], request: Request, *, whole: bool = False
+) -> dict[str, Any]:
+    """A scorer's question as the tier it goes to takes it.
+
+    Args:
+        tier: who is asked.
+        question: a payload; parameters beside `messages` may have either API's names.
+        request: what the question is about. Where it was meant for counts where the tier names no
+            API; a question that this API cannot say goes to Chat then.
+        whole: whether it is a payload of its own, e.g. a draft's, in the form it was sent in.
+
+    Raises:
+        RequestError: the tier's own API cannot say it.
+    """
+    written_for = api_of(question)
+    api = tier.api or (written_for if whole else request.api)
+    if "decisions" in (written_for, api) or (whole and written_for == api):
+        return dict(question)
+    said = {name: question[name] for name in CONVERSATION if name in question}
+    params = {name: value for name, value in question.items() if name not in said}
+    try:
+        return lay_over(convert(said, api), params, api)
+    except NoEquivalent as error:
+        if tier.api is not None:
+            raise RequestError(f"tier {tier.name!r} (api={tier.api!r}): {error}") from error
+        return dict(question)
+
+
+def _advice(tier: Tier, request: Request, error: NoEquivalent) -> str:
+    if error.param in tier.params:
+        ways = f"take {error.param!r} out of that tier's params"
+    elif error.param in CONVERSATION:
+        ways = ""
+    else:
+        ways = f"set params={{{error.param!r}: None}} on that tier to drop it there"
+    other = "chat" if error.api == "responses" else "responses"
+    fits = other if error.param in tier.params else request.api
+    ways += f"{', or ' if ways else ''}give the tier api={fits!r}"
+    return f"tier {tier.name!r}: {error}; {ways}"
+
+
+def _check_tools(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> None:
+    """Refuse tools beside reasoning where the model is known to take them on Responses only."""
+    info = chain.info(tier)
+    if api_of(payload) != "chat" or info is None or info.chat_tools_with_effort is not False:
+        return
+    effort = effort_of(payload)
+    if effort in (None, "none") or not tools_of(payload):
+        return
+    raise RequestError(
+        f"tier {tier.name!r}: {tier.model} takes no function tools beside reasoning_effort="
+        f"{effort!r} on Chat Completions; give the tier api='responses', or "
+        "params={'reasoning_effort': 'none'}"
+    )

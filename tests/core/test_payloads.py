@@ -1,0 +1,171 @@
+"""What each tier is sent, and what is refused before the first call."""
+
+from __future__ import annotations
+
+import pytest
+
+from cascade import Cascade, ConfigError, Price, Request, RequestError, Tier
+from cascade.core.chain import Chain
+from cascade.core.payloads import check_payloads, payload_for, question_for, question_of
+from cascade.core.route import Route
+from cascade.core.scoring import Ask
+from cascade.testing import ScriptedModels
+
+PRICE = Price.of("1", "2")
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+
+
+def tier(**settings):
+    return Tier("m", price=PRICE, **settings)
+
+
+def test_a_tier_gets_the_form_of_its_api():
+    """The tier's own API wins; without one the request goes where it was meant for."""
+    chat = Request.build("x", {"reasoning_effort": "low"})
+    assert payload_for(tier(), chat) == dict(chat.payload)
+    assert payload_for(tier(api="responses"), chat) == {
+        "input": [{"role": "user", "content": "x"}],
+        "reasoning": {"effort": "low"},
+    }
+    responses = Request.build({"input": "x", "max_output_tokens": 99})
+    assert payload_for(tier(), responses) == dict(responses.payload)
+    assert payload_for(tier(api="chat"), responses) == {
+        "messages": [{"role": "user", "content": "x"}],
+        "max_completion_tokens": 99,
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "settings", "words"),
+    [
+        (
+            {"messages": [{"role": "user", "content": "x"}], "seed": 7},
+            {"api": "responses"},
+            (
+                "tier 'm': seed has no equivalent in the Responses API; set params={'seed': None} on "
+                "that tier to drop it there, or give the tier api='chat'"
+            ),
+        ),
+        (
+            {"messages": [{"role": "user", "name": "ann", "content": "x"}]},
+            {"api": "responses"},
+            (
+                "tier 'm': messages[0].name has no equivalent in the Responses API; give the tier "
+                "api='chat'"
+            ),
+        ),
+        (
+            {"input": "x", "previous_response_id": "r"},
+            {"api": "chat"},
+            (
+                "params={'previous_response_id': None} on that tier to drop it there, or give the tier "
+                "api='responses'"
+            ),
+        ),
+        (
+            {"input": "x"},
+            {"params": {"seed": 7}},
+            (
+                "seed has no equivalent in the Responses API; take 'seed' out of that tier's params, "
+                "or give the tier api='chat'"
+            ),
+        ),
+    ],
+)
+def test_what_a_tier_cannot_be_asked_is_refused_first(asked, settings, words):
+    """The message names the tier, the parameter and the way out; nobody has been asked."""
+    models = ScriptedModels({"first": "x", "m": "x"})
+    first = Tier("first", price=PRICE, scorer=lambda _: 0.0)
+    llm = Cascade([first, tier(**settings)], models=models)
+    with pytest.raises(RequestError) as caught:
+        llm.complete(asked)
+    assert words in str(caught.value)
+    assert models.calls == []
+
+
+def test_the_way_out_works():
+    """A parameter that a tier drops is no reason to refuse."""
+    request = Request.build("x", {"seed": 7, "stop": "y"})
+    made = payload_for(tier(api="responses", params={"seed": None, "stop": None}), request)
+    assert made == {"input": [{"role": "user", "content": "x"}]}
+
+
+@pytest.mark.parametrize(
+    ("api", "params", "words"),
+    [
+        ("responses", {"seed": 1}, "tier 'm': params: seed has no equivalent in the Responses API"),
+        ("chat", {"truncation": "auto"}, "tier 'm': params: truncation has no equivalent in Chat"),
+        ("chat", {"instructions": "x"}, "tier 'm': params: instructions has no equivalent"),
+        (None, {"input": "x"}, "params cannot set 'input'"),
+        (None, {"background": True}, "params cannot set 'background'"),
+    ],
+)
+def test_a_tiers_own_parameters_are_checked_when_it_is_built(api, params, words):
+    """Where the tier says where it is asked, its parameters must fit there."""
+    with pytest.raises(ConfigError) as caught:
+        tier(api=api, params=params)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("params", [{"max_tokens": 5}, {"reasoning_effort": "none"}, {"zzz": 1}])
+def test_names_of_the_other_api_and_unknown_ones_are_fine(params):
+    """What can be said in both APIs may be written in either's names."""
+    assert tier(api="responses", params=params).params == params
+
+
+def test_tools_beside_reasoning_on_chat():
+    """Models known to refuse the two together on Chat: said at the start, with two ways out."""
+    request = Request.build("x", {"tools": [TOOL], "reasoning_effort": "low"})
+    with pytest.raises(RequestError) as caught:
+        check_payloads(Chain((Tier("gpt-5.4-mini"),)), request)
+    assert str(caught.value) == (
+        "tier 'gpt-5.4-mini': gpt-5.4-mini takes no function tools beside reasoning_effort='low' "
+        "on Chat Completions; give the tier api='responses', or params={'reasoning_effort': 'none'}"
+    )
+    for fine in (
+        Tier("gpt-5.4-mini", api="responses"),
+        Tier("gpt-5.4-mini", params={"reasoning_effort": "none"}),
+        Tier("gpt-5.1"),
+        Tier("gpt-5.4-mini", params={"tools": None}),
+        Tier("deployment", base_model="gpt-5.1"),
+    ):
+        check_payloads(Chain((fine,)), request)
+    with pytest.raises(RequestError, match="deployment takes no function tools"):
+        check_payloads(Chain((Tier("deployment", base_model="gpt-5.4"),)), request)
+    check_payloads(Chain((Tier("gpt-5.4-mini"),)), Request.build("x", {"tools": [TOOL]}))
+
+
+def test_a_scorers_question_takes_the_form_of_whom_it_asks():
+    """The tier's API, else the request's; a question that it cannot say goes to Chat then."""
+    question = {"messages": [{"role": "user", "content": "right?"}], "max_completion_tokens": 16}
+    chat, responses = Request.build("x"), Request.build({"input": "x"})
+    assert question_for(tier(), question, chat) == question
+    flat = {"input": question["messages"], "max_output_tokens": 16}
+    assert question_for(tier(), question, responses) == flat
+    assert question_for(tier(api="responses"), question, chat) == flat
+    assert question_for(tier(api="chat"), question, responses) == question
+    seeded = {**question, "seed": 1}
+    assert question_for(tier(), seeded, responses) == seeded
+    with pytest.raises(RequestError, match=r"tier 'm' \(api='responses'\): seed has no equivalent"):
+        question_for(tier(api="responses"), seeded, chat)
+
+
+def test_a_draft_is_asked_for_again_as_it_was():
+    """A whole payload keeps its form; parameters in either API's names are laid over it."""
+    sent = {"input": "x", "reasoning": {"effort": "low"}, "zzz": 1}
+    again = question_of(Ask("m", params={"max_tokens": 5, "zzz": None}, payload=sent))
+    assert again == {"input": "x", "reasoning": {"effort": "low"}, "max_output_tokens": 5}
+    assert question_for(tier(), again, Request.build("x"), whole=True) == again
+    decision = {"input": "x", "questions": [{"type": "predicate"}]}
+    assert question_for(tier(api="responses"), decision, Request.build("x"), whole=True) == decision
+    with pytest.raises(RequestError, match="seed has no equivalent"):
+        question_of(Ask("m", params={"seed": 5}, payload=sent))
+
+
+def test_only_tiers_on_the_way_are_checked():
+    """A tier that the route leaves out cannot refuse the request."""
+    chain = Chain((tier(), Tier("last", price=PRICE, api="responses")))
+    request = Request.build("x", {"seed": 1})
+    check_payloads(chain, request, Route(stop_at="m"))
+    with pytest.raises(RequestError, match="tier 'last': seed"):
+        check_payloads(chain, request)
