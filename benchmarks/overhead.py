@@ -295,7 +295,6 @@ def _counted(name: str, count: int, port: int) -> float:
         stack.close()
         texts = [Path(folder, f"out.{dump}").read_text() for dump in (1, 2)]
     totals = [int(TOTALS.findall(text)[0]) for text in texts]
-    print(totals)
     return (totals[1] - totals[0]) / (2 * count)
 
 
