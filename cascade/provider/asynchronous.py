@@ -9,7 +9,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Self
+from typing import Any, Literal, Self
+from urllib.request import getproxies
 
 from tenacity import AsyncRetrying
 
@@ -23,8 +24,16 @@ from cascade.provider.retry import retrying
 __all__ = ["AsyncOpenAIModels", "AsyncStream"]
 
 
+Connections = Literal["aiohttp", "httpx2"]
+
+
 class AsyncOpenAIModels(ModelsBase):
-    """Carries out model calls through `openai.AsyncOpenAI`; arguments as `OpenAIModels`."""
+    """Carries out model calls through `openai.AsyncOpenAI`; arguments as `OpenAIModels`.
+
+    Args:
+        connections: what clients made here connect with. "httpx2" is the SDK's own, and serves
+            also where aiohttp is not installed or the environment names a proxy.
+    """
 
     sdk_class = "AsyncOpenAI"
 
@@ -34,12 +43,23 @@ class AsyncOpenAIModels(ModelsBase):
         *,
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], Any] = asyncio.sleep,
+        connections: Connections = "aiohttp",
     ) -> None:
         super().__init__(client, clock=clock)
         self._sleep = sleep
+        self._connections = connections
 
     def _home(self) -> Any:
         return asyncio.get_running_loop()
+
+    def _http(self) -> Any:
+        if self._connections == "httpx2" or getproxies():
+            return None
+        try:
+            from cascade.provider.connections import AiohttpClient  # noqa: PLC0415  loads aiohttp
+        except ImportError:
+            return None
+        return AiohttpClient()
 
     async def _bury(self) -> None:
         """Close clients whose event loop has ended; their connections died with it."""

@@ -86,15 +86,20 @@ class ModelsBase:
         import openai  # noqa: PLC0415  takes 0.8 s: with the first call, not with the package
 
         sdk = getattr(openai, self.sdk_class)
+        settings = {"max_retries": 0, "http_client": self._http()}
         try:
             if endpoint is None:
-                return sdk(max_retries=0)
-            return sdk(base_url=endpoint.base_url, api_key=_key(endpoint), max_retries=0)
+                return sdk(**settings)
+            return sdk(base_url=endpoint.base_url, api_key=_key(endpoint), **settings)
         except openai.OpenAIError as error:
             raise ConfigError(
                 f"the OpenAI client cannot be made: {error} Set OPENAI_API_KEY, pass client=, "
                 "or give the tier an Endpoint(...)"
             ) from error
+
+    def _http(self) -> Any:
+        """The HTTP client under an SDK client that is made here; `None` for the SDK's own."""
+        return None
 
     def _exchange(self, call: ModelCall, client: Any, *, stream: bool = False) -> Exchange:
         return Exchange(call, client, self._memory, self._clock, stream=stream)

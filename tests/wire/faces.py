@@ -12,6 +12,7 @@ from cascade import AsyncCascade, Cascade, Tier
 from cascade.core.pricing import Price
 from cascade.core.tier import Retry
 from cascade.provider.client import AsyncOpenAIModels, OpenAIModels
+from cascade.provider.connections import AiohttpClient
 from cascade.testing import ManualClock
 
 PRICE = Price.of(input="1", output="2")
@@ -22,6 +23,7 @@ class Face:
     """A cascade, sync or async, driven from a plain function.
 
     Args:
+        kind: "sync", "async", or "aiohttp": async over the connections that Cascade itself makes.
         runner: whether it brings its own event loop, for tests that are plain functions.
 
     Attributes:
@@ -32,17 +34,21 @@ class Face:
     def __init__(
         self, kind, tiers, *, client="default", key=KEY, base_url=None, runner=True, **settings
     ):
-        self.kind = kind
+        connections = "aiohttp" if kind == "aiohttp" else "httpx2"
+        self.kind = kind = "async" if kind == "aiohttp" else kind
         self.waits = []
         self.traces = []
         self.runner = asyncio.Runner() if kind == "async" and runner else None
         self.clock = settings.get("clock")
         if client == "default":
             sdk = openai.AsyncOpenAI if kind == "async" else openai.OpenAI
-            client = sdk(api_key=key, base_url=base_url)
+            http = AiohttpClient() if connections == "aiohttp" else None
+            client = sdk(api_key=key, base_url=base_url, http_client=http)
         self.client = client
         room = AsyncOpenAIModels if kind == "async" else OpenAIModels
         timing = {"clock": self.clock} if self.clock else {}
+        if kind == "async":
+            timing["connections"] = connections
         self.models = room(
             client, sleep=self._awaited if kind == "async" else self._slept, **timing
         )

@@ -25,6 +25,12 @@ from cascade.testing import NetworkBlocked
 
 pytestmark = pytest.mark.loopback
 
+
+@pytest.fixture(params=["sync", "async", "aiohttp"])
+def kind(request):
+    return request.param
+
+
 TEXTS = ("Pa", "ris", ".")
 EVENTS = [fake.sse([item], done=False) for item in text_chunks(*TEXTS)]
 

@@ -1,0 +1,203 @@
+"""The connections under the SDK's clients that are made here: httpx2's interface, aiohttp's wires.
+
+The SDK sends through an `httpx2.AsyncClient`. Its own backend costs more the more connections are
+open and keeps at most 100 of them; aiohttp's pool and C parser cost less than half. The SDK brings
+a backend for aiohttp too, but that one reports a connection dropped after the request was sent as
+one that was never made, and what was sent may have been billed.
+
+Needs aiohttp; without it, or behind a proxy, the SDK's own backend serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any
+
+import aiohttp
+import httpx2
+from aiohttp.client_exceptions import InvalidURL, NonHttpUrlClientError
+from httpx2 import USE_CLIENT_DEFAULT
+from yarl import URL
+
+from cascade.provider.tls import trusted
+
+__all__ = ["AiohttpClient", "AiohttpTransport"]
+
+MAX_CONNECTIONS = 1000
+"""The SDK's own limit."""
+
+KEEPALIVE_S = 15.0
+"""aiohttp's own: how long an unused connection is kept."""
+
+ERRORS: tuple[tuple[type[Exception], type[httpx2.TransportError]], ...] = (
+    (aiohttp.ConnectionTimeoutError, httpx2.ConnectTimeout),
+    (TimeoutError, httpx2.ReadTimeout),
+    (aiohttp.ClientConnectorError, httpx2.ConnectError),
+    (aiohttp.ServerFingerprintMismatch, httpx2.ConnectError),
+    (InvalidURL, httpx2.UnsupportedProtocol),
+    (NonHttpUrlClientError, httpx2.UnsupportedProtocol),
+    (aiohttp.ClientConnectionError, httpx2.RemoteProtocolError),
+    (aiohttp.ClientError, httpx2.RemoteProtocolError),
+    (OSError, httpx2.ReadError),
+    (ValueError, httpx2.LocalProtocolError),
+)
+"""What aiohttp's exceptions are called by httpx2, in the order they must be tried. Whatever comes
+after a request was sent must not look like a connection that was never made."""
+
+_httpx_url = lru_cache(64)(httpx2.URL)
+_yarl_url = lru_cache(64)(lambda url: URL(url, encoded=True))
+
+
+class AiohttpTransport(httpx2.AsyncBaseTransport):
+    """Carries httpx2's requests over aiohttp's connections; belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._owner: AsyncGenerator[aiohttp.ClientSession] | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request; gives the response with its body unread."""
+        if self._session is None:
+            self._owner = _session()
+            self._session = await anext(self._owner)
+        timeout = request.extensions.get("timeout", {})
+        with renamed():
+            response = await self._session.request(
+                request.method,
+                _yarl_url(str(request.url)),
+                headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+                data=await request.aread(),
+                allow_redirects=False,
+                timeout=_limits(timeout.get("connect"), timeout.get("read")),
+            )
+        return httpx2.Response(
+            response.status,
+            headers=response.raw_headers,
+            stream=AiohttpStream(response),
+            request=request,
+            extensions={
+                "http_version": b"HTTP/1.1",
+                "reason_phrase": (response.reason or "").encode("ascii", "replace"),
+            },
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._owner is not None:
+            await self._owner.aclose()
+
+
+class AiohttpStream(httpx2.AsyncByteStream):
+    """The body of a response as it comes."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with renamed():
+            async for data in self._response.content.iter_any():
+                yield data
+
+    async def aclose(self) -> None:
+        """Give the connection back; one whose body was not read to its end is closed."""
+        self._response.close()
+
+
+class AiohttpClient(httpx2.AsyncClient):
+    """An `httpx2.AsyncClient` on aiohttp that takes the short way for what the SDK sends.
+
+    The SDK gives every header and the whole body, so nothing is left to merge. No cookies are kept:
+    the API sets none that it needs back.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(transport=AiohttpTransport(), follow_redirects=True, **settings)
+        self._standing = [
+            (name, value)
+            for name, value in self.headers.items()
+            if name in ("accept-encoding", "connection")
+        ]
+
+    def build_request(self, method: str, url: Any, **given: Any) -> httpx2.Request:
+        """A request as it is given; anything out of the ordinary goes the long way."""
+        headers: Any = given.get("headers")
+        timeout: Any = given.get("timeout")
+        usual = isinstance(headers, list) and isinstance(timeout, httpx2.Timeout)
+        if not usual or any(given[name] for name in given.keys() - USUAL):
+            return super().build_request(method, url, **given)
+        names = {name.lower() for name, _ in headers}
+        return httpx2.Request(
+            method,
+            _httpx_url(str(url)),
+            headers=headers + [item for item in self._standing if item[0] not in names],
+            content=given.get("content"),
+            extensions={"timeout": timeout.as_dict()},
+        )
+
+    async def send(
+        self,
+        request: httpx2.Request,
+        *,
+        stream: bool = False,
+        auth: Any = USE_CLIENT_DEFAULT,
+        follow_redirects: Any = USE_CLIENT_DEFAULT,
+    ) -> httpx2.Response:
+        """Send a request; one with credentials of httpx2's kind, or redirected, the long way."""
+        if self.is_closed or auth is not USE_CLIENT_DEFAULT:
+            return await super().send(
+                request, stream=stream, auth=auth, follow_redirects=follow_redirects
+            )
+        response = await self._transport.handle_async_request(request)
+        if response.has_redirect_location:
+            await response.aclose()
+            return await super().send(request, stream=stream, follow_redirects=follow_redirects)
+        if not stream:
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+        return response
+
+
+USUAL = frozenset({"headers", "content", "timeout"})
+"""What the SDK gives with every request."""
+
+
+async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
+    """A session that closes with its event loop, if nobody closes it before.
+
+    An event loop that ends closes the generators that began in it; that keeps a forgotten client
+    from leaving sockets open and warnings behind.
+    """
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_S, ssl=trusted()
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # httpx2 does it
+        skip_auto_headers=("accept", "accept-encoding", "user-agent"),
+    )
+    try:
+        yield session
+    finally:
+        with suppress(RuntimeError):  # the event loop has closed, and every connection with it
+            await session.close()
+
+
+@lru_cache(64)
+def _limits(connect_s: float | None, read_s: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(sock_connect=connect_s, sock_read=read_s)
+
+
+@contextmanager
+def renamed() -> Iterator[None]:
+    """Raise aiohttp's exceptions under httpx2's names."""
+    try:
+        yield
+    except Exception as error:
+        for kind, name in ERRORS:
+            if isinstance(error, kind):
+                raise name(str(error) or type(error).__name__) from error
+        raise
