@@ -51,7 +51,18 @@ if TYPE_CHECKING:
     from cascade.core.tier import Capabilities, Endpoint, Retry, Tier
     from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
     from cascade.core.usage import Usage
-    from cascade.engine import AsyncCascade, Cascade, Chunk, Completion, Sticky, replay
+    from cascade.engine import (
+        AsyncCascade,
+        AsyncMany,
+        Cascade,
+        Chunk,
+        Completion,
+        Many,
+        ManyResult,
+        Progress,
+        Sticky,
+        replay,
+    )
     from cascade.errors import (
         BillingStopped,
         BudgetExceeded,
@@ -105,7 +116,18 @@ _HOMES = {
     "cascade.core.tier": ("Capabilities", "Endpoint", "Retry", "Tier"),
     "cascade.core.trace": ("Attempt", "Charge", "ScoreRecord", "Trace"),
     "cascade.core.usage": ("Usage",),
-    "cascade.engine": ("AsyncCascade", "Cascade", "Chunk", "Completion", "Sticky", "replay"),
+    "cascade.engine": (
+        "AsyncCascade",
+        "AsyncMany",
+        "Cascade",
+        "Chunk",
+        "Completion",
+        "Many",
+        "ManyResult",
+        "Progress",
+        "Sticky",
+        "replay",
+    ),
     "cascade.errors": (
         "BillingStopped",
         "BudgetExceeded",
@@ -135,6 +157,7 @@ __all__ = [
     "Abstained",
     "Ask",
     "AsyncCascade",
+    "AsyncMany",
     "Attempt",
     "BillingStopped",
     "Budget",
@@ -155,10 +178,13 @@ __all__ = [
     "Draft",
     "Endpoint",
     "Failed",
+    "Many",
+    "ManyResult",
     "Needs",
     "Outcome",
     "Policy",
     "Price",
+    "Progress",
     "ReplayError",
     "Reply",
     "Request",

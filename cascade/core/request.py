@@ -34,7 +34,9 @@ NOT_ON_THE_WIRE = {
     "max_retries": "use Tier(retry=Retry(max_tries=...))",
     "deadline": "did you mean deadline_s=?",
     "budget_usd": "did you mean budget=?",
-    "concurrency": "it belongs to AsyncCascade.complete_rounds",
+    "concurrency": "it belongs to complete_many and AsyncCascade.complete_rounds",
+    "ordered": "it belongs to complete_many",
+    "progress": "it belongs to complete_many",
 }
 """Keywords of the SDK and near misses of our own, which would reach the API as unknown keys."""
 

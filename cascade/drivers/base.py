@@ -137,6 +137,7 @@ class _AsyncAdapter:
 
     def __init__(self, models: Models) -> None:
         self._models = models
+        self.in_order = in_order(models)
 
     async def call(self, call: ModelCall) -> Reply | CallFailure:
         return self._models.call(call)

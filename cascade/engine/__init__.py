@@ -5,9 +5,12 @@ a trace whatever happens, cancellation included. Both never change after they ar
 to share between threads and tasks.
 """
 
+from cascade.engine.async_many import AsyncMany
 from cascade.engine.asynchronous import AsyncCascade
 from cascade.engine.completion import Chunk, Completion
+from cascade.engine.many import Many
 from cascade.engine.replaying import replay
+from cascade.engine.results import ManyResult, Progress
 from cascade.engine.sticky import Sticky
 from cascade.engine.streams import AsyncCompletionStream, CompletionStream
 from cascade.engine.synchronous import Cascade
@@ -15,10 +18,14 @@ from cascade.engine.synchronous import Cascade
 __all__ = [
     "AsyncCascade",
     "AsyncCompletionStream",
+    "AsyncMany",
     "Cascade",
     "Chunk",
     "Completion",
     "CompletionStream",
+    "Many",
+    "ManyResult",
+    "Progress",
     "Sticky",
     "replay",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Self, cast
 
@@ -12,17 +12,17 @@ from cascade.core.request import Asked, Request
 from cascade.core.trace import Trace
 from cascade.drivers import asynchronous, lockstep
 from cascade.drivers.base import AsyncModels, Models, as_async
+from cascade.engine.async_many import AsyncMany
 from cascade.engine.base import Engine, Rounds
+from cascade.engine.bulk import CONCURRENCY, Bulk, check_concurrency
 from cascade.engine.completion import Completion
 from cascade.engine.lazy import LazyAsyncModels
 from cascade.engine.options import Options
 from cascade.engine.streams import AsyncCompletionStream
-from cascade.errors import ConfigError, RunError
+from cascade.engine.window import ProgressCallback
+from cascade.errors import RunError
 
 __all__ = ["AsyncCascade"]
-
-LOCKSTEP_CONCURRENCY = 32
-"""Calls of one round that an async lock-step run keeps in flight."""
 
 
 class AsyncCascade(Engine):
@@ -78,6 +78,34 @@ class AsyncCascade(Engine):
         run = self._begin(asked, params, options)
         return AsyncCompletionStream(run, self._models)
 
+    def complete_many(
+        self,
+        requests: Iterable[Asked | Request] | AsyncIterable[Asked | Request],
+        *,
+        concurrency: int = CONCURRENCY,
+        ordered: bool = True,
+        progress: ProgressCallback | None = None,
+        budget: Budget | str | int | Decimal | None = None,
+        deadline_s: float | None = None,
+        start_at: str | None = None,
+        stop_at: str | None = None,
+        conversation: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        parent: str | Trace | Completion | None = None,
+        **params: Any,
+    ) -> AsyncMany:
+        """Answer many requests at once, in tasks; see `Cascade.complete_many`.
+
+        Returns:
+            An async iterator of `ManyResult`, also an async context manager.
+        """
+        options = Options(
+            budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
+        )
+        begin, window = self._many(requests, params, options, Bulk(concurrency, ordered, progress))
+        return AsyncMany(requests, begin, self._models, window)
+
     async def complete_rounds(
         self,
         requests: Sequence[Asked | Request],
@@ -85,7 +113,7 @@ class AsyncCascade(Engine):
         budget: Budget | str | int | Decimal | None = None,
         deadline_s: float | None = None,
         metadata: Mapping[str, Any] | None = None,
-        concurrency: int = LOCKSTEP_CONCURRENCY,
+        concurrency: int = CONCURRENCY,
         **params: Any,
     ) -> list[Completion | RunError]:
         """Answer many requests in lock-step; the calls of a round run at once.
@@ -93,8 +121,7 @@ class AsyncCascade(Engine):
         Raises:
             ConfigError: `concurrency` is no whole number from 1 up.
         """
-        if type(concurrency) is not int or concurrency < 1:
-            raise ConfigError(f"concurrency {concurrency!r} is no whole number from 1 up")
+        check_concurrency(concurrency)
         options = Options(budget=budget, deadline_s=deadline_s, metadata=metadata)
         runs = self._begin_all(requests, params, options)
         gate = asyncio.Semaphore(concurrency)

@@ -26,11 +26,14 @@ from cascade.core.scoring import scorer_name
 from cascade.core.tier import Tier, is_positive
 from cascade.core.trace import Trace
 from cascade.drivers import lockstep
+from cascade.drivers.base import in_order
+from cascade.engine.bulk import Bulk, check_several
 from cascade.engine.completion import Completion
 from cascade.engine.lazy import LazyModels
 from cascade.engine.options import Options
 from cascade.engine.run import Run
 from cascade.engine.sticky import Sticky
+from cascade.engine.window import Window
 from cascade.errors import ConfigError, RequestError, RunError
 
 if TYPE_CHECKING:
@@ -102,24 +105,48 @@ class Engine:
         params: Mapping[str, Any],
         options: Options,
     ) -> list[Run]:
-        if isinstance(requests, str | bytes | Mapping) or not isinstance(requests, Iterable):
-            raise RequestError(
-                f"complete_rounds takes a list of requests, not {type(requests).__name__} "
-                f"{str(requests)[:60]!r}; for a single one call complete(...)"
-            )
+        check_several("complete_rounds", requests)
         return [self._begin(item, params, options) for item in requests]
 
+    def _many(
+        self,
+        requests: object,
+        params: Mapping[str, Any],
+        options: Options,
+        bulk: Bulk,
+    ) -> tuple[Callable[[Asked | Request], Run], Window]:
+        """How each of many requests begins, and the window they go through.
+
+        What is said for all of them is checked here, so that it is refused once, before any is
+        taken from their iterable.
+        """
+        self._check_open()
+        check_several("complete_many", requests, may_be_async=self.is_async)
+        common = replace(options, tags=options.tag_list())
+        common.request("a request", params)
+        self._limits(common)
+        self._route(common)
+        window = bulk.window(requests, in_order=in_order(self._models))
+        return partial(self._begin, params=params, options=common), window
+
     def _begin(self, asked: Asked | Request, params: Mapping[str, Any], options: Options) -> Run:
-        if self._closed:
-            raise ConfigError("this cascade was closed; make a new one")
+        self._check_open()
         request = options.request(asked, params)
-        limit = _deadline(options.deadline_s) if options.deadline_s is not None else self.deadline_s
-        cap = Budget.of(options.budget if options.budget is not None else self._budget)
+        cap, limit = self._limits(options)
         route, answered = self._route(options)
         check_payloads(self.chain, request, route)
         if isinstance(self._models, LazyModels):
             self._models.prepare(self.chain.tiers)
         return Run(self, request, budget=cap, deadline_s=limit, route=route, answered=answered)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigError("this cascade was closed; make a new one")
+
+    def _limits(self, options: Options) -> tuple[Budget | None, float | None]:
+        """A request's budget and its deadline in seconds: its own, else the cascade's."""
+        limit = _deadline(options.deadline_s) if options.deadline_s is not None else self.deadline_s
+        return Budget.of(options.budget if options.budget is not None else self._budget), limit
 
     def _route(self, options: Options) -> tuple[Route, Callable[[str], None]]:
         """Where a request starts and ends, and who is told which tier answered it."""

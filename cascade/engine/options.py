@@ -49,6 +49,11 @@ class Options:
             request = Request.build(asked, params, metadata=self.metadata)
         return request.marked(self.tags, self.parent)
 
+    def tag_list(self) -> Iterable[str]:
+        """The tags, to be read more than once; what is no list of tags stays as it is."""
+        is_list = isinstance(self.tags, Iterable) and not isinstance(self.tags, str)
+        return tuple(self.tags) if is_list else self.tags
+
 
 NO_OPTIONS = Options()
 """Nothing said."""

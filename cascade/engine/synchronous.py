@@ -12,10 +12,13 @@ from cascade.core.trace import Trace
 from cascade.drivers import lockstep, sync
 from cascade.drivers.base import Models
 from cascade.engine.base import Engine, Rounds
+from cascade.engine.bulk import CONCURRENCY, Bulk
 from cascade.engine.completion import Completion
 from cascade.engine.lazy import LazyModels
+from cascade.engine.many import Many
 from cascade.engine.options import Options
 from cascade.engine.streams import CompletionStream
+from cascade.engine.window import ProgressCallback
 from cascade.errors import RunError
 
 __all__ = ["Cascade"]
@@ -115,6 +118,64 @@ class Cascade(Engine):
         )
         run = self._begin(asked, params, options)
         return CompletionStream(run, self._models)
+
+    def complete_many(
+        self,
+        requests: Iterable[Asked | Request],
+        *,
+        concurrency: int = CONCURRENCY,
+        ordered: bool = True,
+        progress: ProgressCallback | None = None,
+        budget: Budget | str | int | Decimal | None = None,
+        deadline_s: float | None = None,
+        start_at: str | None = None,
+        stop_at: str | None = None,
+        conversation: str | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        parent: str | Trace | Completion | None = None,
+        **params: Any,
+    ) -> Many:
+        """Answer many requests at once, on threads; a failed one is a result like the others.
+
+        ```python
+        for result in llm.complete_many(prompts):
+            print(result.completion.text if result.completion else result.error)
+        ```
+
+        Args:
+            requests: prompts, messages, payloads or `Request`s, taken from the iterable as they can
+                begin: it may be a generator of any length. Where it raises, finished results are
+                handed out first.
+            concurrency: requests under way at once, from 1. Models that answer from a list
+                (`in_order`) are asked for one request at a time.
+            ordered: hand results out in the order of the requests; else as they are ready. At most
+                `4 * concurrency` requests have begun and were not handed out.
+            progress: told a `Progress` after each end, on the consumer's thread. If it raises, that
+                is logged and it is not called again.
+            budget: dollars for each request, or a shared `Budget` for all of them together.
+            deadline_s: seconds for each request.
+            start_at: as in `complete`, for each request, and so are the further ones.
+            stop_at: as in `complete`.
+            conversation: as in `complete`.
+            tags: as in `complete`.
+            metadata: as in `complete`.
+            parent: as in `complete`.
+            **params: as in `complete`.
+
+        Returns:
+            An iterator of `ManyResult`, also a context manager; see `Many` for how to stop early.
+
+        Raises:
+            ConfigError: a setting that cannot work, here or in the iteration: such as a missing
+                key, which no request could do without.
+            RequestError: a single request, or a keyword that no request could be sent with.
+        """
+        options = Options(
+            budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
+        )
+        begin, window = self._many(requests, params, options, Bulk(concurrency, ordered, progress))
+        return Many(requests, begin, self._models, window)
 
     def complete_rounds(
         self,

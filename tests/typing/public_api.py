@@ -13,6 +13,7 @@ from typing import Any, assert_type
 from cascade import (
     Abstained,
     AsyncCascade,
+    AsyncMany,
     Budget,
     Cascade,
     Chain,
@@ -22,10 +23,13 @@ from cascade import (
     Draft,
     Endpoint,
     Failed,
+    Many,
+    ManyResult,
     Needs,
     Outcome,
     Policy,
     Price,
+    Progress,
     Reply,
     Request,
     Retry,
@@ -146,6 +150,13 @@ def blocking() -> None:
         assert_type(stream.completion, Completion | None)
         assert_type(stream.trace, Trace | None)
         assert_type(llm.complete_rounds(["a", {"messages": []}]), list[Completion | RunError])
+        with llm.complete_many(iter(["a"]), concurrency=4, progress=print, seed=1) as many:
+            assert_type(many, Many)
+            for result in many:
+                assert_type(result, ManyResult)
+                assert_type(result.unwrap(), Completion)
+                assert_type(result.error, BaseException | None)
+        assert_type(many.progress, Progress)
         try:
             llm.complete(Request.build("again"))
         except ChainExhausted as error:
@@ -163,3 +174,7 @@ async def awaiting() -> None:
                 assert_type(chunk.text, str)
         rounds = await llm.complete_rounds(["a", "b"], concurrency=4)
         assert_type(rounds, list[Completion | RunError])
+        async with llm.complete_many(["a"], ordered=False, tags=["night"]) as many:
+            assert_type(many, AsyncMany)
+            async for result in many:
+                assert_type(result.completion, Completion | None)
