@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         UnknownPriceError,
     )
     from cascade.traces.page import trace_html
+    from cascade.traces.stats import Stats, trace_stats
     from cascade.traces.store import TraceStore
     from cascade.traces.tree import CostTree, Spent, cost_tree
 
@@ -147,6 +148,7 @@ _HOMES = {
         "UnknownPriceError",
     ),
     "cascade.traces.page": ("trace_html",),
+    "cascade.traces.stats": ("Stats", "trace_stats"),
     "cascade.traces.store": ("TraceStore",),
     "cascade.traces.tree": ("CostTree", "Spent", "cost_tree"),
 }
@@ -198,6 +200,7 @@ __all__ = [
     "ScorerError",
     "Scoring",
     "Spent",
+    "Stats",
     "Sticky",
     "StoreError",
     "StreamInterrupted",
@@ -220,6 +223,7 @@ __all__ = [
     "sample",
     "scorer_name",
     "trace_html",
+    "trace_stats",
 ]
 
 

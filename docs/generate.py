@@ -38,6 +38,7 @@ COMMANDS = (
     ("trace", "html"),
     ("trace", "tree"),
     ("trace", "export"),
+    ("stats",),
     ("prices",),
     ("doctor",),
 )

@@ -12,6 +12,7 @@ from cascade.cli.doctor import doctor
 from cascade.cli.output import Commands
 from cascade.cli.prices import prices
 from cascade.cli.run import run
+from cascade.cli.stats import stats
 from cascade.cli.trace import trace
 
 __all__ = ["app"]
@@ -47,5 +48,6 @@ def about(
 app.command()(run)
 app.command()(demo)
 app.add_typer(trace, name="trace")
+app.command()(stats)
 app.command()(prices)
 app.command()(doctor)
