@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cascade.cli.answers import Answer, Tally, reached_a_model
 from cascade.cli.files import Lines
-from cascade.cli.leaving import LeavingCascade, Seat
 from cascade.cli.output import (
     INTERRUPTED,
     WRONG_CALL,
@@ -26,10 +27,12 @@ from cascade.cli.output import (
     words_of,
     write,
 )
-from cascade.cli.pool import Stop, run_all, stop_on_interrupt
 from cascade.cli.requests import Line, count_lines, read_lines
+from cascade.cli.stopping import Stop, stop_on_interrupt
+from cascade.core.request import Asked
 from cascade.core.trace import Trace
 from cascade.core.trace_text import dollars
+from cascade.engine import Cascade, Many, ManyResult
 from cascade.errors import BillingStopped, CascadeError, ConfigError, RequestError, RunError
 
 __all__ = ["FileRun"]
@@ -38,13 +41,14 @@ __all__ = ["FileRun"]
 class FileRun:
     """One pass over a file."""
 
-    def __init__(self, llm: LeavingCascade, output: Lines | None, *, as_json: bool) -> None:
+    def __init__(self, llm: Cascade, output: Lines | None, *, as_json: bool) -> None:
         self._llm = llm
         self._output = output
         self._as_json = as_json
         self._tally = Tally()
         self._results: list[dict[str, Any]] = []
-        self._under_way: dict[int, tuple[Line, Seat]] = {}
+        self._under_way: dict[int, Line] = {}
+        self._advance: Callable[[], object] = lambda: None
         self._misconfigured: ConfigError | None = None
         self._unwritten: OutputError | None = None
 
@@ -61,38 +65,51 @@ class FileRun:
         stop = Stop(lambda: say("finishing what is under way; Ctrl-C again leaves it", style="dim"))
         console = Console(stderr=True)
         bar = _bar(console) if console.is_terminal else None
-        try:
-            with stop_on_interrupt(stop), bar or nullcontext():
-                task = bar.add_task("requests", total=count_lines(source)) if bar else None
-                work = read_lines(source, system)
-                for answer in run_all(work, self._answer, concurrency=concurrency, stop=stop):
-                    self._take(answer, stop)
-                    if bar is not None and task is not None:
-                        bar.advance(task)
-        except KeyboardInterrupt:
-            stop.interrupted = True
-        self._leave()
+        with stop_on_interrupt(stop), bar or nullcontext():
+            if bar is not None:
+                task = bar.add_task("requests", total=count_lines(source))
+                self._advance = partial(bar.advance, task)
+            lines = stop.reading(read_lines(source, system))
+            asked = self._asked(lines, stop)
+            with self._llm.complete_many(asked, concurrency=concurrency, ordered=False) as many:
+                self._ask(many, stop)
+        self._leave(many, stop)
         if self._misconfigured is not None and not self._tally.requests:
             raise self._misconfigured
         return self._end(stop)
 
     # One request ---------------------------------------------------------------------------------
 
-    def _answer(self, line: Line) -> Answer:
-        """Answer a line; on a thread of the pool."""
-        if line.asked is None:
-            return Answer(line.number, line.custom_id, error=line.error)
-        seat = Seat()
-        self._under_way[line.number] = (line, seat)
+    def _ask(self, many: Many, stop: Stop) -> None:
+        stop.many = many
         try:
-            done = self._llm.complete_in(seat, line.asked)
-        except Exception as error:  # noqa: BLE001  plug-in border: the other lines go on
-            return _without(line, error)
-        return Answer(line.number, line.custom_id, done, None, done.trace)
+            for result in many:
+                self._take(self._answer(result), stop)
+        except KeyboardInterrupt:
+            stop.interrupted = True
+        except ConfigError as error:  # its request, if it had begun, was among the results
+            self._misconfigured = self._misconfigured or error
+
+    def _asked(self, lines: Iterator[Line], stop: Stop) -> Iterator[Asked]:
+        """What the lines ask; a line that asks nothing is counted at once."""
+        begun = 0
+        for line in lines:
+            if line.asked is None:
+                self._take(Answer(line.number, line.custom_id, error=line.error), stop)
+            else:
+                self._under_way[begun] = line
+                begun += 1
+                yield line.asked
+
+    def _answer(self, result: ManyResult) -> Answer:
+        line = self._under_way.pop(result.index)
+        if result.error is not None:
+            return _without(line, result.error)
+        return Answer(line.number, line.custom_id, result.completion, None, result.trace)
 
     def _take(self, answer: Answer, stop: Stop) -> None:
         """Add an answer up and write it."""
-        self._under_way.pop(answer.number or 0, None)
+        self._advance()
         cause = answer.cause
         misconfigured = isinstance(cause, ConfigError) and not isinstance(cause, RequestError)
         if isinstance(cause, ConfigError) and misconfigured:
@@ -127,18 +144,19 @@ class FileRun:
 
     # The end -------------------------------------------------------------------------------------
 
-    def _leave(self) -> None:
-        """Close the books of what is still under way: it may cost more than is known of it."""
-        left = [self._under_way[number] for number in sorted(self._under_way.copy())]
-        traces = self._llm.leave([seat for _, seat in left])
-        for (line, _), trace in zip(left, traces, strict=True):
+    def _leave(self, many: Many, stop: Stop) -> None:
+        """Take what has finished, and count what was left: it may cost more than is known of it."""
+        for result in many.finished():
+            self._take(self._answer(result), stop)
+        for result in many.left:
+            line = self._under_way.pop(result.index)
             words = "left under way by a second interrupt"
-            answer = Answer(line.number, line.custom_id, None, words, trace, left=True)
+            answer = Answer(line.number, line.custom_id, None, words, result.trace, left=True)
             self._tally.count(answer)
             self._write(answer)
-        if left:
+        if many.left:
             known = dollars(self._tally.known_cost_usd)
-            say(f"{len(left)} left under way: the cost is at least {known}", style="yellow")
+            say(f"{len(many.left)} left under way: the cost is at least {known}", style="yellow")
 
     def _end(self, stop: Stop) -> int:
         """Say what it came to; the exit code."""
@@ -172,7 +190,7 @@ class FileRun:
         print_json(data)
 
 
-def _without(line: Line, error: Exception) -> Answer:
+def _without(line: Line, error: BaseException) -> Answer:
     """Why a line has no answer, and what was paid for it all the same."""
     if isinstance(error, RunError):
         words = words_of(error)

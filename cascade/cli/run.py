@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cascade.cli.files import refuse_same_file, store_file, writing
-from cascade.cli.leaving import LeavingCascade
 from cascade.cli.many import FileRun
 from cascade.cli.one import ask_one
 from cascade.cli.output import JsonOption, UsageError, warn
 from cascade.cli.requests import check_readable, with_system
 from cascade.config import load_chain, openai_chain
 from cascade.core.request import Request
+from cascade.engine import Cascade
 from cascade.errors import StoreError
 
 if TYPE_CHECKING:
@@ -108,10 +108,9 @@ def run(
         asked = sys.stdin.read() if prompt == "-" else str(prompt)
         request = Request.build(with_system(asked, system))
     # A setting that cannot work is found here, before a store or a file is made.
-    llm = LeavingCascade(built, budget=budget, deadline_s=deadline)
+    chain_of_today = Cascade(built, budget=budget, deadline_s=deadline).chain
     with _kept(store, content or "full") as kept, writing(output) as file:
-        if kept is not None:
-            llm.keep_in(kept)
+        llm = Cascade(chain_of_today, budget=budget, deadline_s=deadline, store=kept)
         if source is not None:
             many = FileRun(llm, file, as_json=as_json)
             code = many.run(source, system, concurrency or CONCURRENCY)

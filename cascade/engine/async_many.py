@@ -99,9 +99,9 @@ class AsyncMany:
 
     async def _next(self) -> ManyResult | None:
         """The next result; `None` after the last one."""
+        self._collect()
+        self._fill()
         while True:
-            self._collect()
-            self._fill()
             result = self._window.take()
             if result is not None or (self._window.is_idle and self._window.is_stopped):
                 return result
@@ -111,6 +111,9 @@ class AsyncMany:
                 self._close_books()
             else:
                 await self._tasks.wait(left_s)
+            self._collect()
+            if not self._window.has_result:  # else the consumer sees it first, and may stop
+                self._fill()
 
     def _fill(self) -> None:
         """Begin as many requests as there is room for; with a result at hand, one at most."""

@@ -103,9 +103,9 @@ class Many:
 
     def _next(self) -> ManyResult | None:
         """The next result; `None` after the last one."""
+        self._collect()
+        self._fill()
         while True:
-            self._collect()
-            self._fill()
             result = self._window.take()
             if result is not None or self._window.is_idle:
                 return result
@@ -114,6 +114,9 @@ class Many:
                 self._leave()
             else:
                 self._workers.wait(left_s)
+            self._collect()
+            if not self._window.has_result:  # else the consumer sees it first, and may stop
+                self._fill()
 
     def _fill(self) -> None:
         """Begin as many requests as there is room for; with a result at hand, one at most."""

@@ -48,7 +48,10 @@ def answer(call):
         time.sleep(60)
     return f"this is a long answer to {text}"
 
-Cascade._answering = lambda self, models, client: ScriptedModels({"nano": answer, "big": answer})
+class Parallel(ScriptedModels):
+    in_order = False
+
+Cascade._answering = lambda self, models, client: Parallel({"nano": answer, "big": answer})
 sys.argv[0] = "cascade"
 main()
 """

@@ -4,19 +4,21 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from cascade import TraceStore
-from cascade.cli.pool import Stop, run_all
+from cascade import Cascade, Price, Tier, TraceStore
+from cascade.cli.stopping import Stop
 from cascade.core.failures import CallFailure
 from cascade.core.wishes import Try
 from cascade.errors import ConfigError
 from cascade.testing import ScriptedModels
 
+TOP = [Tier("top", price=Price.free())]
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
 
@@ -82,24 +84,32 @@ class TestSecondInterrupt:
 
     def test_what_is_ready_is_still_taken(self):
         """Results that are ready when the second interrupt comes are handed out."""
+        all_begun = threading.Barrier(3)
+        models = ScriptedModels({"top": lambda call: all_begun.wait(10) >= 0 and "yes"})
+        models.in_order = False
+        many = Cascade(TOP, models=models).complete_many(["a", "b", "c"], ordered=False)
         stop = Stop()
-        results = run_all(range(3), lambda n: n, concurrency=3, stop=stop)
-        first = next(results)
+        stop.many = many
+        first = next(many)
         time.sleep(0.1)
         stop.on_signal(2, None)
         stop.on_signal(2, None)
-        assert sorted([first, *results]) == [0, 1, 2]
+        assert [result.unwrap().text for result in [first, *many]] == ["yes"] * 3
+        with pytest.raises(KeyboardInterrupt):
+            stop.on_signal(2, None)
 
     def test_the_wait_for_input_ends(self):
         """The first Ctrl-C breaks off the wait for more input, and answers under way come in."""
         stop = Stop()
 
         def work():
-            yield 1
+            yield "1"
             stop.on_signal(2, None)
-            yield 2
+            yield "2"
 
-        assert list(run_all(work(), lambda n: n, concurrency=4, stop=stop)) == [1]
+        llm = Cascade(TOP, models=ScriptedModels({"top": "yes"}))
+        results = list(llm.complete_many(stop.reading(work())))
+        assert [result.index for result in results] == [0]
         assert stop.interrupted
 
 
@@ -226,6 +236,12 @@ class TestMisconfiguredInFlight:
         assert (done.exit_code, "BIG_KEY" in data["error"]) == (2, True)
         assert Decimal(data["cost_usd"]) > 0
         assert data["trace"]["status"] == "cancelled"
+
+    def test_nobody_was_asked(self, cli, chain, lines, models, monkeypatch):
+        """Where the first tier's key is missing nothing is counted; the error is named once."""
+        monkeypatch.setattr(models, "call", lambda call: without_a_key(call, "no key"))
+        done = cli("run", "--input", lines('"x"', '"y"'), "--chain", chain)
+        assert (done.exit_code, done.stdout, done.stderr.count("no key")) == (2, "", 1)
 
 
 class TestInterruptedPrompt:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from cascade import Cascade, ConfigError, Trace, TraceStore
+from cascade import Trace, TraceStore
 
 
 @pytest.fixture
@@ -252,36 +252,18 @@ class TestFiles:
         assert len(models.calls) == 1
         assert "cannot pay" in done.stderr
 
-    def test_a_scorer_that_breaks_the_engine(self, cli, chain, lines, monkeypatch):
-        """An exception nobody foresaw fails its line only; a configuration error ends the run."""
+    def test_models_that_break(self, cli, models, chain, lines):
+        """An exception nobody foresaw fails its line only."""
 
-        def boom(self, asked, **_):
-            if "bad" in str(asked):
+        def answer(call):
+            if "bad" in call.payload["messages"][-1]["content"]:
                 raise RuntimeError("boom")
-            raise ConfigError("no key")
+            return "a proper answer"
 
-        monkeypatch.setattr(Cascade, "complete", boom)
-        done = cli("run", "--input", lines('"bad"'), "--chain", chain)
+        models._script["draft"]["nano"] = answer
+        done = cli("run", "--input", lines('"bad"', '"good"'), "--chain", chain)
         assert (done.exit_code, "line 1: RuntimeError: boom" in done.stderr) == (1, True)
-        done = cli("run", "--input", lines('"x"', '"y"'), "--chain", chain)
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert done.stderr.count("no key") == 1
-
-    def test_large_files_are_not_read_ahead(self, models, chain, lines, tmp_path):
-        """No more lines are taken on than can be under way."""
-        from cascade.cli.pool import Stop, run_all
-
-        taken = []
-
-        def work():
-            for number in range(100):
-                taken.append(number)
-                yield number
-
-        results = run_all(work(), lambda n: n, concurrency=3, stop=Stop())
-        next(results)
-        assert len(taken) <= 4
-        assert max(results) == 99
+        assert "2: 1 answered, 1 failed" in done.stderr
 
 
 class TestProcesses:
