@@ -16,13 +16,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scorers.agreement import Agreement
     from scorers.calibration import calibrated
     from scorers.canonical import canonical_json, canonical_number, canonical_option, canonical_text
     from scorers.combine import all_of, any_of, first_reject, weighted
     from scorers.command import Command
+    from scorers.decision import Decision
     from scorers.earlier import AgreesWithEarlier
     from scorers.grounded import Grounded
     from scorers.json_schema import JsonSchema
+    from scorers.judge import Judge
     from scorers.logprob import LogprobConfidence
     from scorers.reference import Reference
     from scorers.rules import Forbids, LengthBetween, Matches, NoRefusal
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from scorers.tool_calls import ToolCalls
 
 _HOMES = {
+    "scorers.agreement": ("Agreement",),
     "scorers.calibration": ("calibrated",),
     "scorers.canonical": (
         "canonical_json",
@@ -41,9 +45,11 @@ _HOMES = {
     ),
     "scorers.combine": ("all_of", "any_of", "first_reject", "weighted"),
     "scorers.command": ("Command",),
+    "scorers.decision": ("Decision",),
     "scorers.earlier": ("AgreesWithEarlier",),
     "scorers.grounded": ("Grounded",),
     "scorers.json_schema": ("JsonSchema",),
+    "scorers.judge": ("Judge",),
     "scorers.logprob": ("LogprobConfidence",),
     "scorers.token_features": (
         "LogprobFeatures",
@@ -62,11 +68,14 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Agreement",
     "AgreesWithEarlier",
     "Command",
+    "Decision",
     "Forbids",
     "Grounded",
     "JsonSchema",
+    "Judge",
     "LengthBetween",
     "LogprobConfidence",
     "LogprobFeatures",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from cascade import Abstained, ConfigError, Draft, Reply, Score
-from scorers.canonical import Canonical, canonical_form, canonical_kind, canonical_value
-from scorers.strict_json import JsonTextError, json_body, read_json
+from scorers.answers import answer_text, field_names, flaw_of, record_of, same_field
+from scorers.canonical import Canonical, canonical_form, canonical_kind
 
 __all__ = ["AgreesWithEarlier"]
-
-_MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class AgreesWithEarlier:
                 "use canonical='json'"
             )
         if self.fields is not None:
-            object.__setattr__(self, "fields", _field_names(self.fields))
+            object.__setattr__(self, "fields", field_names("AgreesWithEarlier", self.fields))
 
     def __call__(self, draft: Draft) -> Score | Abstained:
         """Compare the draft with each earlier one."""
@@ -72,12 +69,12 @@ class AgreesWithEarlier:
             return Abstained("no earlier draft to compare with")
         if self.per_field or self.fields is not None:
             return self._by_fields(draft)
-        text = _text_of(draft.reply)
+        text = answer_text(draft.reply)
         kind = canonical_kind(text) if self.canonical == "auto" else self.canonical
         mine = canonical_form(text, kind)
         if mine is None:
             return Abstained(f"no {kind} in the answer {text[:40]!r}")
-        others = [canonical_form(_text_of(other), kind) for other in _usable(draft)]
+        others = [canonical_form(answer_text(other), kind) for other in _usable(draft)]
         compared = [other for other in others if other is not None]
         if not compared:
             return Abstained(f"no earlier answer holds a {kind} to compare with")
@@ -87,10 +84,10 @@ class AgreesWithEarlier:
         )
 
     def _by_fields(self, draft: Draft) -> Score | Abstained:
-        mine = _record(draft.reply)
+        mine = record_of(draft.reply)
         if mine is None:
             return Abstained("the answer is no JSON object, so there are no fields to compare")
-        others = [record for other in _usable(draft) if (record := _record(other)) is not None]
+        others = [record for other in _usable(draft) if (record := record_of(other)) is not None]
         if not others:
             return Abstained("no earlier answer is a JSON object to compare with")
         names = self.fields
@@ -98,9 +95,9 @@ class AgreesWithEarlier:
             names = tuple(dict.fromkeys(name for record in (mine, *others) for name in record))
         if not names:
             return Abstained("the records have no fields")
-        agreed = {name: sum(_same(mine, other, name) for other in others) for name in names}
+        agreed = {name: sum(same_field(mine, other, name) for other in others) for name in names}
         if not self.per_field:
-            whole = sum(all(_same(mine, other, name) for name in names) for other in others)
+            whole = sum(all(same_field(mine, other, name) for name in names) for other in others)
             return Score(
                 whole / len(others), f"{whole} of {len(others)} earlier drafts agree on the fields"
             )
@@ -114,64 +111,4 @@ class AgreesWithEarlier:
 
 def _usable(draft: Draft) -> list[Reply]:
     """Earlier replies that are whole answers."""
-    replies = (other.reply for other in draft.earlier)
-    return [
-        reply
-        for reply in replies
-        if not (reply.is_empty or reply.refusal)
-        and reply.finish_reason not in ("length", "content_filter")
-    ]
-
-
-def _text_of(reply: Reply) -> str:
-    """The answer's text, a tool call as JSON of its name and arguments."""
-    if reply.text.strip() or not reply.tool_calls:
-        return reply.text
-    return json.dumps([_call(call) for call in reply.tool_calls])
-
-
-def _call(call: Mapping[str, Any]) -> list[Any]:
-    function = call.get("function")
-    if not isinstance(function, Mapping):
-        return [call.get("type"), None]
-    arguments = function.get("arguments")
-    try:
-        decoded = read_json(arguments) if isinstance(arguments, str) else arguments
-    except JsonTextError:
-        decoded = arguments
-    return [function.get("name"), decoded]
-
-
-def _record(reply: Reply) -> dict[str, Any] | None:
-    try:
-        found = canonical_value(read_json(json_body(_text_of(reply)), raw_newlines=True))
-    except JsonTextError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _same(one: dict[str, Any], two: dict[str, Any], name: str) -> bool:
-    """Whether two records agree on a field; a field that neither has agrees."""
-    mine, other = _at(one, name), _at(two, name)
-    if mine is _MISSING or other is _MISSING:
-        return mine is other
-    return json.dumps(mine, sort_keys=True) == json.dumps(other, sort_keys=True)
-
-
-def _at(record: Any, name: str) -> Any:
-    if isinstance(record, dict) and name in record:
-        return record[name]
-    for step in name.split("."):
-        if not isinstance(record, dict) or step not in record:
-            return _MISSING
-        record = record[step]
-    return record
-
-
-def _field_names(fields: object) -> tuple[str, ...]:
-    names = tuple(fields) if isinstance(fields, Sequence) and not isinstance(fields, str) else ()
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ConfigError(
-            f"AgreesWithEarlier: fields {fields!r} is no list of names; write fields=['total']"
-        )
-    return names
+    return [other.reply for other in draft.earlier if flaw_of(other.reply) is None]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 from cascade import Abstained, ConfigError, Draft, Score
+from scorers.answers import calls_of, decoded
 from scorers.claims import Claim, ProseKind, Source, claims_in_text, plain, values_of
 from scorers.source_text import SourceText, source_text
 from scorers.strict_json import JsonTextError, json_body, read_json
@@ -130,14 +131,14 @@ class Grounded:
     def _claims(self, draft: Draft) -> tuple[list[Claim], list[Claim]]:
         """What is to be looked up, and the fields that the answer should have and has not."""
         text, kinds = draft.text, set(self.look_for)
-        calls = draft.reply.tool_calls
+        calls = calls_of(draft.reply)
         if "auto" in kinds:
             structured = bool(self.fields or calls) or json_body(text)[:1] in ("{", "[")
             kinds |= {"values"} if structured else {"numbers", "quotes"}
         claims: list[Claim] = []
         absent: list[Claim] = []
         if "values" in kinds:
-            documents = [_arguments(call) for call in calls]
+            documents = [decoded(given) for _, given in calls]
             if text.strip() or not calls:
                 documents.insert(0, read_json(json_body(text), raw_newlines=True))
             choices = _choices(draft.payload)
@@ -151,17 +152,6 @@ class Grounded:
             ]
         claims += claims_in_text(text, kinds)
         return claims, absent
-
-
-def _arguments(call: Mapping[str, Any]) -> Any:
-    inner = call.get("function") or call.get("custom")
-    given = inner.get("arguments", inner.get("input")) if isinstance(inner, Mapping) else None
-    if not isinstance(given, str):
-        return given
-    try:
-        return read_json(given) if given.strip() else {}
-    except JsonTextError:
-        return given
 
 
 def _has(document: Any, steps: Sequence[str]) -> bool:

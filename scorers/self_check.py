@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from cascade import Abstained, ConfigError, Draft, Reply, Score, Scoring, ask
+from scorers.answers import shown_answer
 from scorers.token_mass import normal_label, true_share
 
 __all__ = ["SelfCheck"]
@@ -165,7 +165,7 @@ class SelfCheck:
         asked = draft.payload.get("messages") or draft.request.messages
         return [
             *asked,
-            {"role": "assistant", "content": _shown(draft.reply)},
+            {"role": "assistant", "content": shown_answer(draft.reply)},
             {"role": "user", "content": self.question or QUESTIONS[self.mode]},
         ]
 
@@ -223,21 +223,6 @@ class SelfCheck:
             if (said in self.yes and value < 0.5) or (denies and value > 0.5):  # noqa: PLR2004
                 return Abstained(f"the verdict contradicts itself: {text[:60]!r}")
         return Score(value, f"stated {value:.4g}")
-
-
-def _shown(reply: Reply) -> str:
-    """The draft as text; calls are written out, for a real one would have to be answered."""
-    calls = [
-        f"[calls {name}({arguments if isinstance(arguments, str) else json.dumps(arguments)})]"
-        for name, arguments in map(_call, reply.tool_calls)
-    ]
-    return "\n".join(part for part in (reply.text or reply.refusal or "", *calls) if part)
-
-
-def _call(call: Mapping[str, Any]) -> tuple[object, Any]:
-    inner = call.get("function") or call.get("custom")
-    inner = inner if isinstance(inner, Mapping) else {}
-    return inner.get("name", call.get("type")), inner.get("arguments", inner.get("input", ""))
 
 
 def _reasons(draft: Draft) -> bool:

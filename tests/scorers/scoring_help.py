@@ -42,6 +42,8 @@ def tool_call(name, arguments):
 def judged(scorer, draft, *replies):
     """Drive `evaluate`: questions get `replies` in turn, functions run here.
 
+    Several questions at once get a list of replies.
+
     Returns:
         (outcome, questions asked)
     """

@@ -13,11 +13,14 @@ import scorers
 from cascade import Abstained, Reply, Score, scorer_name
 
 READY = [
+    scorers.Agreement(),
     scorers.AgreesWithEarlier(),
     scorers.Command([sys.executable, "-c", "pass"]),
+    scorers.Decision(),
     scorers.Forbids(["x"]),
     scorers.Grounded(),
     scorers.JsonSchema(True),
+    scorers.Judge("big", ["Is polite."]),
     scorers.LengthBetween(max_words=3),
     scorers.LogprobConfidence(),
     scorers.Matches("a"),
@@ -71,7 +74,9 @@ def test_scorers_are_frozen_inline_values_with_a_name(scorer):
 def test_no_text_makes_a_scorer_fail(scorer, text):
     """Odd answers get a score or an abstention, never an exception."""
     draft = draft_of(text, [{"token": text, "logprob": -0.1}])
-    outcome, _ = judged(scorer, draft, Reply(text))
+    verdict = Reply("yes", wire={"answers": [{"type": "predicate", "probability": 0.5}]})
+    asked = {"Agreement": [Reply(text), Reply("4")], "Judge": verdict, "Decision": verdict}
+    outcome, _ = judged(scorer, draft, asked.get(scorer_name(scorer), Reply(text)))
     assert isinstance(outcome, Score | Abstained)
 
 
