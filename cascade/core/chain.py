@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from cascade.core.chain_checks import MAX_TIERS, check_chain, tier_tuple
@@ -158,7 +159,7 @@ class Chain:
             ),
         )
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A short hash of what decides: models, params, scorers, thresholds, policy."""
         decisive = [

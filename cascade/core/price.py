@@ -17,6 +17,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from functools import cached_property
 from typing import Any, Literal
 
 from cascade.errors import ConfigError
@@ -84,7 +85,7 @@ class Rates:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Price:
     """What a model costs, in every service tier.
 
@@ -169,7 +170,7 @@ class Price:
         nothing = Rates(Decimal(0), Decimal(0))
         return cls("free", nothing, batch=nothing, flex=nothing, priority=nothing)
 
-    @property
+    @cached_property
     def is_free(self) -> bool:
         """Whether nothing is ever charged, so that the cost is known without any usage."""
         known = (self.standard, self.batch, self.flex, self.priority, self.standard_long)

@@ -92,38 +92,44 @@ class Reply:
 
 def read_tokens(entries: Sequence[Any]) -> tuple[TokenLogprob, ...]:
     """Log-probability entries as they come on the wire, read as `Reply.logprobs` says."""
-    read = (_token(entry) for entry in entries)
-    return tuple(token for token in read if token is not None)
+    return tuple([token for entry in entries if (token := _token(entry)) is not None])
 
 
-def _token(entry: object) -> TokenLogprob | None:
+def _token(entry: Any) -> TokenLogprob | None:
     pair = _pair(entry)
-    if pair is None or not isinstance(entry, Mapping):
+    if pair is None:
         return None
-    listed = entry.get("top_logprobs")
-    alternatives = [_pair(item) for item in listed] if isinstance(listed, list) else []
-    raw = entry.get("bytes")
-    return TokenLogprob(
-        token=pair[0],
-        logprob=min(0.0, max(pair[1], FLOOR_LOGPROB)),
-        top=tuple(
-            (token, min(0.0, value))
-            for token, value in (item for item in alternatives if item is not None)
-            if value > SENTINEL_LOGPROB
-        ),
-        raw=_bytes(raw),
+    token, value = pair
+    if not FLOOR_LOGPROB <= value <= 0.0:
+        value = min(0.0, max(value, FLOOR_LOGPROB))
+    return TokenLogprob(token, value, _top(entry.get("top_logprobs")), _bytes(entry.get("bytes")))
+
+
+def _top(listed: object) -> tuple[tuple[str, float], ...]:
+    if not listed or not isinstance(listed, list):
+        return ()
+    pairs = [pair for item in listed if (pair := _pair(item)) is not None]
+    return tuple(
+        [
+            pair if pair[1] <= 0.0 else (pair[0], 0.0)
+            for pair in pairs
+            if pair[1] > SENTINEL_LOGPROB
+        ]
     )
 
 
-def _pair(entry: object) -> tuple[str, float] | None:
-    if not isinstance(entry, Mapping):
+def _pair(entry: Any) -> tuple[str, float] | None:
+    """Token and number of an entry; exact types, because thousands of them are read."""
+    if type(entry) is not dict:
         return None
     token, value = entry.get("token"), entry.get("logprob")
-    if not isinstance(token, str) or isinstance(value, bool):
+    if type(token) is not str:
         return None
-    if not isinstance(value, int | float) or value != value:  # noqa: PLR0124  NaN is not itself
-        return None
-    return token, float(value)
+    if type(value) is not float:
+        if type(value) is not int:
+            return None
+        value = float(value)
+    return (token, value) if value == value else None  # noqa: PLR0124  NaN is not itself
 
 
 def _bytes(raw: object) -> bytes | None:

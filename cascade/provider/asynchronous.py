@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 from urllib.request import getproxies
 
 from tenacity import AsyncRetrying
@@ -19,11 +19,12 @@ from cascade.core.reply import Reply
 from cascade.core.wishes import ModelCall
 from cascade.provider.base import ModelsBase, StreamedCall
 from cascade.provider.exchange import Exchange
-from cascade.provider.retry import retrying
+from cascade.provider.retry import retrying, worth_retrying
 
 __all__ = ["AsyncOpenAIModels", "AsyncStream"]
 
 
+T = TypeVar("T")
 Connections = Literal["aiohttp", "httpx2"]
 
 
@@ -74,9 +75,21 @@ class AsyncOpenAIModels(ModelsBase):
         client = self._client(call)
         if isinstance(client, CallFailure):
             return client
-        policy = retrying(AsyncRetrying, call, self._clock, self._sleep)
-        result: Reply | CallFailure = await policy(self._once, call, client)
-        return result
+        return await self._retried(self._once, call, client)
+
+    async def _retried(
+        self, once: Callable[[ModelCall, Any], Awaitable[T]], call: ModelCall, client: Any
+    ) -> T:
+        """Try, and again as the tier allows; most calls need no second try and no policy."""
+        results = [await once(call, client)]
+        if not worth_retrying(results[0]):
+            return results[0]
+
+        async def again() -> T:
+            return results.pop() if results else await once(call, client)
+
+        last: T = await retrying(AsyncRetrying, call, self._clock, self._sleep)(again)
+        return last
 
     async def _once(self, call: ModelCall, client: Any) -> Reply | CallFailure:
         while True:
@@ -97,9 +110,7 @@ class AsyncOpenAIModels(ModelsBase):
         """Start a stream, retries included, up to the first chunk that carries something."""
         await self._bury()
         client = self._client(call)
-        policy = retrying(AsyncRetrying, call, self._clock, self._sleep)
-        opened: CallFailure | Opened = await policy(self._open_once, call, client)
-        return opened
+        return await self._retried(self._open_once, call, client)
 
     async def _open_once(self, call: ModelCall, client: Any) -> CallFailure | Opened:
         while True:

@@ -17,7 +17,7 @@ from tenacity.wait import wait_random_exponential
 from cascade.core.failures import RETRYABLE, CallFailure
 from cascade.core.wishes import ModelCall
 
-__all__ = ["retry_after_s", "retrying"]
+__all__ = ["retry_after_s", "retrying", "worth_retrying"]
 
 Machine = TypeVar("Machine", Retrying, AsyncRetrying)
 
@@ -51,7 +51,7 @@ def retrying(
         )
 
     return machine(
-        retry=retry_if_result(_worth_retrying),
+        retry=retry_if_result(worth_retrying),
         wait=wait,
         stop=stop,
         sleep=sleep,
@@ -64,7 +64,8 @@ def wait_s(state: RetryCallState) -> float:
     return float(state.upcoming_sleep)
 
 
-def _worth_retrying(result: object) -> bool:
+def worth_retrying(result: object) -> bool:
+    """Whether another try on the same tier may help."""
     return isinstance(result, CallFailure) and result.kind in RETRYABLE
 
 

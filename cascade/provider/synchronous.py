@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tenacity import Retrying
 
@@ -14,9 +14,12 @@ from cascade.core.reply import Reply
 from cascade.core.wishes import ModelCall
 from cascade.provider.base import ModelsBase, StreamedCall
 from cascade.provider.exchange import Exchange
-from cascade.provider.retry import retrying
+from cascade.provider.retry import retrying, worth_retrying
 
 __all__ = ["OpenAIModels", "SyncStream"]
+
+
+T = TypeVar("T")
 
 
 class OpenAIModels(ModelsBase):
@@ -44,9 +47,16 @@ class OpenAIModels(ModelsBase):
         client = self._client(call)
         if isinstance(client, CallFailure):
             return client
+        return self._retried(self._once, call, client)
+
+    def _retried(self, once: Callable[[ModelCall, Any], T], call: ModelCall, client: Any) -> T:
+        """Try, and again as the tier allows; most calls need no second try and no policy."""
+        results = [once(call, client)]
+        if not worth_retrying(results[0]):
+            return results[0]
         policy = retrying(Retrying, call, self._clock, self._sleep)
-        result: Reply | CallFailure = policy(self._once, call, client)
-        return result
+        last: T = policy(lambda: results.pop() if results else once(call, client))
+        return last
 
     def _once(self, call: ModelCall, client: Any) -> Reply | CallFailure:
         while True:
@@ -65,9 +75,7 @@ class OpenAIModels(ModelsBase):
     def open_stream(self, call: ModelCall) -> CallFailure | Opened:
         """Start a stream, retries included, up to the first chunk that carries something."""
         client = self._client(call)
-        policy = retrying(Retrying, call, self._clock, self._sleep)
-        opened: CallFailure | Opened = policy(self._open_once, call, client)
-        return opened
+        return self._retried(self._open_once, call, client)
 
     def _open_once(self, call: ModelCall, client: Any) -> CallFailure | Opened:
         while True:
