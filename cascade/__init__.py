@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         TraceVersionError,
         UnknownPriceError,
     )
+    from cascade.traces.diff import TraceDiff, diff_traces
     from cascade.traces.page import trace_html
     from cascade.traces.stats import Stats, trace_stats
     from cascade.traces.store import TraceStore
@@ -147,6 +148,7 @@ _HOMES = {
         "TraceVersionError",
         "UnknownPriceError",
     ),
+    "cascade.traces.diff": ("TraceDiff", "diff_traces"),
     "cascade.traces.page": ("trace_html",),
     "cascade.traces.stats": ("Stats", "trace_stats"),
     "cascade.traces.store": ("TraceStore",),
@@ -207,6 +209,7 @@ __all__ = [
     "Tier",
     "TokenLogprob",
     "Trace",
+    "TraceDiff",
     "TraceError",
     "TraceStore",
     "TraceVersionError",
@@ -216,6 +219,7 @@ __all__ = [
     "ask_all",
     "cost_tree",
     "decide",
+    "diff_traces",
     "evaluate",
     "load_chain",
     "openai_chain",

@@ -36,6 +36,7 @@ COMMANDS = (
     ("trace", "list"),
     ("trace", "show"),
     ("trace", "html"),
+    ("trace", "diff"),
     ("trace", "tree"),
     ("trace", "export"),
     ("stats",),

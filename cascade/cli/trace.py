@@ -28,6 +28,7 @@ from cascade.cli.kept import (
     say_nothing_found,
 )
 from cascade.cli.output import JsonOption, StoreOption, print_json, say, show, write
+from cascade.cli.trace_diff import trace_diff
 from cascade.cli.trace_page import trace_page
 
 __all__ = ["trace"]
@@ -87,6 +88,7 @@ def show_trace(
 
 
 trace.command("html")(trace_page)
+trace.command("diff")(trace_diff)
 
 
 @trace.command("tree")

@@ -202,6 +202,26 @@ def test_an_id_names_no_other_place(cli, place, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.glob("cascade-*/*")] == ["______evil__id.html"]
 
 
+def test_diff(cli, place, tmp_path):
+    """Two traces, by id or from files, are compared; --json gives the same as data."""
+    second, first = _ids(cli, place)[:2]
+    shown = cli("trace", "diff", first, "last", "--store", place)
+    assert shown.exit_code == 0
+    for words in (first, second, "nano", "big", "was not tried before, but after"):
+        assert words in shown.stdout
+    file = tmp_path / "one.json"
+    file.write_text(cli("trace", "show", first, "--store", place, "--json").stdout)
+    data = json.loads(cli("trace", "diff", file, second, "--store", place, "--json").stdout)
+    assert (data["same"], data["before"], data["after"]) == (False, first, second)
+    assert {"name": "tier", "before": "nano", "after": "big"} in data["changes"]
+    same = cli("trace", "diff", first, file, "--store", place, "--exit-code")
+    assert (same.exit_code, "the same" in same.stdout) == (0, True)
+    other = cli("trace", "diff", first, second, "--store", place, "--exit-code", "--json")
+    assert (other.exit_code, json.loads(other.stdout)["same"]) == (1, False)
+    missing = cli("trace", "diff", first, "zz", "--store", place)
+    assert (missing.exit_code, "no trace begins with 'zz'" in missing.stderr) == (1, True)
+
+
 def test_export(cli, place, tmp_path):
     """Export writes whole traces as JSON lines, oldest first, filtered."""
     out = tmp_path / "out.jsonl"
