@@ -12,7 +12,18 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from cascade.core.scoring import Ask, AskAll, Draft, Failed, Outcome, Scorer, outcome_of, parts_of
+from cascade.core.scoring import (
+    Abstained,
+    Ask,
+    AskAll,
+    Draft,
+    Failed,
+    Outcome,
+    Score,
+    Scorer,
+    outcome_of,
+    parts_of,
+)
 from cascade.core.wishes import Await, Ran, Run
 
 __all__ = ["evaluate", "is_coroutine_scorer"]
@@ -51,6 +62,8 @@ def _call(scorer: Scorer, draft: Draft) -> Generator[Ask | AskAll | Run | Await,
         result: object = scorer(draft)
     else:
         result = _value_of((yield Run(partial(scorer, draft))))
+    if isinstance(result, Score | Abstained | Failed):
+        return result
     if inspect.isawaitable(result):
         return _value_of((yield Await(result)))
     if isinstance(result, Generator):

@@ -9,6 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -151,6 +152,7 @@ class ModelTable:
         )
 
 
+@lru_cache(64)
 def is_regional(base_url: str | None) -> bool:
     """Whether requests to this address go to a regional host, which may cost more.
 

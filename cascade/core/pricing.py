@@ -8,7 +8,7 @@ table are re-exported, so that this module is the one place to import them from.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Literal
 
 from cascade.core.model_table import ModelInfo, ModelTable, is_regional
@@ -171,13 +171,12 @@ def _usd(usage: Usage, rates: Rates, multiplier: Decimal | None) -> Decimal:
     """Tokens times rates over disjoint buckets; raises rather than round."""
     cached = rates.input if rates.cached_input is None else rates.cached_input
     write = rates.input if rates.cache_write is None else rates.cache_write
-    with localcontext(EXACT):
-        total = (
-            usage.uncached_tokens * rates.input
-            + usage.cached_tokens * cached
-            + usage.cache_write_tokens * write
-            + usage.output_tokens * rates.output
-        )
-        if multiplier is not None:
-            total *= multiplier
-        return tidy(total.scaleb(-6))  # a shift of the decimal point: exact, unlike a division
+    total = EXACT.multiply(usage.uncached_tokens, rates.input)
+    total = EXACT.fma(usage.output_tokens, rates.output, total)
+    if usage.cached_tokens:
+        total = EXACT.fma(usage.cached_tokens, cached, total)
+    if usage.cache_write_tokens:
+        total = EXACT.fma(usage.cache_write_tokens, write, total)
+    if multiplier is not None:
+        total = EXACT.multiply(total, multiplier)
+    return tidy(EXACT.scaleb(total, -6))  # a shift of the point: exact, unlike a division

@@ -110,11 +110,7 @@ def _top(listed: object) -> tuple[tuple[str, float], ...]:
         return ()
     pairs = [pair for item in listed if (pair := _pair(item)) is not None]
     return tuple(
-        [
-            pair if pair[1] <= 0.0 else (pair[0], 0.0)
-            for pair in pairs
-            if pair[1] > SENTINEL_LOGPROB
-        ]
+        [pair if pair[1] <= 0.0 else (pair[0], 0.0) for pair in pairs if pair[1] > SENTINEL_LOGPROB]
     )
 
 

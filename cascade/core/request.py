@@ -119,7 +119,7 @@ class Request:
             payload=plain,
             requested_model=model if isinstance(model, str) else None,
             options=options,
-            metadata=json.loads(as_json(dict(metadata or {}), "metadata")),
+            metadata=json.loads(as_json(dict(metadata), "metadata")) if metadata else {},
             size_bytes=len(body if plain is given else as_json(plain, "payload")),
             answer_type=answer_type,
         )
@@ -279,7 +279,7 @@ def as_json(value: object, where: str) -> bytes:
     writes them.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_dumped).encode()
+        return _write(value).encode()
     except UnicodeEncodeError as error:  # half of a surrogate pair
         culprit = _find_culprit(value, where)
         raise RequestError(f"{culprit} is not valid Unicode text; repair or drop it") from error
@@ -298,6 +298,9 @@ def _dumped(value: object) -> object:
     return dump(mode="json", by_alias=True, exclude_unset=True)
 
 
+_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_dumped).encode
+
+
 def _find_culprit(value: object, where: str, depth: int = 0) -> str:
     """Path and value of the first part that JSON cannot hold."""
     entries: Iterable[tuple[object, object]] = ()
@@ -314,7 +317,7 @@ def _find_culprit(value: object, where: str, depth: int = 0) -> str:
 
 def _fits_json(value: object) -> bool:
     try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False, default=_dumped).encode()
+        _write(value).encode()
     except (TypeError, ValueError, RecursionError):
         return False
     return True

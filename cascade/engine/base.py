@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "Rounds", "chain_of"]
 
+log = logging.getLogger("cascade")
+
 Observer = Callable[[Trace], object]
 
 
@@ -182,7 +184,6 @@ class Engine:
 
     def observe(self, trace: Trace) -> None:
         """Show a closed trace to the observers; one that raises is logged and passed over."""
-        log = logging.getLogger("cascade")
         if log.isEnabledFor(logging.INFO):
             from cascade.traces.log import log_trace  # noqa: PLC0415  loads structlog
 

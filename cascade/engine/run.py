@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Lock
@@ -167,4 +167,4 @@ class Run:
 
 def _new_id(now: datetime) -> str:
     """A unique id that sorts by time: milliseconds since 1970 and 64 random bits, in hex."""
-    return f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(8)}"
+    return f"{int(now.timestamp() * 1000):012x}{os.urandom(8).hex()}"

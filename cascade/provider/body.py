@@ -7,6 +7,7 @@ its usage, or where OpenAI itself is asked.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ SHORTEST_SECRET = 8
 """Shorter ones are placeholders ("none", "EMPTY"), and taking them out would maim messages."""
 
 
+@lru_cache(64)
 def is_openai(server: str) -> bool:
     """Whether an address is OpenAI's own, regional hosts included; a proxy's is not."""
     host = urlsplit(server).hostname or ""
@@ -54,15 +56,19 @@ def body_of(call: ModelCall, server: str, *, stream: bool) -> dict[str, Any]:
 
 def options_of(call: ModelCall, timeout_s: float) -> dict[str, Any]:
     """The SDK's options: no retries of its own, the timeout, the user's headers and query."""
-    import httpx2  # noqa: PLC0415  comes with the SDK
-
-    timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
-    options: dict[str, Any] = {"max_retries": 0, "timeout": timeout}
+    options: dict[str, Any] = {"max_retries": 0, "timeout": _timeout(timeout_s)}
     if "extra_headers" in call.options:
         options["headers"] = call.options["extra_headers"]
     if "extra_query" in call.options:
         options["params"] = call.options["extra_query"]
     return options
+
+
+@lru_cache(64)
+def _timeout(timeout_s: float) -> Any:
+    import httpx2  # noqa: PLC0415  comes with the SDK
+
+    return httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
 
 
 def secrets_in(call: ModelCall, client: Any) -> tuple[str, ...]:

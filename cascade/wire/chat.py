@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from cascade.core.reply import Reply
@@ -61,6 +62,10 @@ def decode(data: bytes | str, what: str = "the reply") -> Any:
     Raises:
         MalformedReply: it is no JSON, or nested too deep to be one's answer.
     """
+    from jiter import from_json  # noqa: PLC0415  with the first reply; the SDK's own parser
+
+    with suppress(ValueError):  # reads less than json does, the same way, in a third of the time
+        return from_json(data if isinstance(data, bytes) else data.encode(), allow_inf_nan=False)
     try:
         return json.loads(data, parse_constant=NO_NUMBERS.__getitem__)
     except (ValueError, RecursionError):
