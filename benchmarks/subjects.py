@@ -202,7 +202,8 @@ class Instant:
     def __init__(self) -> None:
         from benchmarks.provider import SURE  # noqa: PLC0415
         from cascade.core.wishes import Try  # noqa: PLC0415
-        from cascade.wire.chat import decode, read_reply  # noqa: PLC0415
+        from cascade.wire.faults import decode  # noqa: PLC0415
+        from cascade.wire.replies import read_reply  # noqa: PLC0415
 
         self._read = read_reply
         self._try = Try

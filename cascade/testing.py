@@ -21,13 +21,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from cascade.core.failures import KINDS, RETRYABLE, CallFailure, FailureKind
 from cascade.core.reply import Reply
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import CascadeError
-from cascade.wire.chat import chunks_of, read_reply
+from cascade.wire.chunks import chunk_text
+from cascade.wire.feed import stream_of
+from cascade.wire.replies import read_reply
+from cascade.wire.translate import reply_in
 
 __all__ = [
     "ManualClock",
@@ -66,6 +69,7 @@ def reply(
     refusal: str | None = None,
     tool_calls: Sequence[Mapping[str, Any]] | None = None,
     service_tier: str | None = "default",
+    api: Literal["chat", "responses"] = "chat",
 ) -> Reply:
     """A reply as a provider would send it.
 
@@ -81,6 +85,7 @@ def reply(
         refusal: the model's words when it declined.
         tool_calls: as on the wire.
         service_tier: as on the wire.
+        api: the API that sends it; all else is given in Chat's form.
     """
     words = (text or "").split()
     if logprobs is None and probabilities is not None:
@@ -106,7 +111,7 @@ def reply(
         message.update(content=None, refusal=refusal)
     if tool_calls is not None:
         message["tool_calls"] = list(tool_calls)
-    return read_reply(
+    made = read_reply(
         {
             "id": "chatcmpl-scripted",
             "object": "chat.completion",
@@ -124,6 +129,7 @@ def reply(
             "usage": usage,
         }
     )
+    return made if api == "chat" else read_reply(reply_in(api, made, {}).wire)
 
 
 def failure(kind: FailureKind, message: str = "scripted failure", **details: Any) -> CallFailure:
@@ -202,7 +208,8 @@ class ScriptedModels:
             self._manual.advance(self._latency_s)
         result = line(call) if callable(line) else line
         if isinstance(result, str):
-            result = reply(result, model=call.model)
+            form: Literal["chat", "responses"] = "chat" if call.api != "responses" else "responses"
+            result = reply(result, model=call.model, api=form)
         answer = result if isinstance(result, Reply) else None
         call.tries.append(
             Try(
@@ -247,13 +254,11 @@ class ScriptedStream:
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         self.outcome = self._models.call(self._call)
         if isinstance(self.outcome, Reply):
-            first, last = chunks_of(self.outcome)
             words = 0
             try:
-                for chunk in _by_word(first):
-                    words += 1
+                for chunk in stream_of(self.outcome, _words):
+                    words += bool(chunk_text(chunk))
                     yield chunk
-                yield last
             except GeneratorExit:
                 self._left(words)
                 raise
@@ -269,16 +274,9 @@ class ScriptedStream:
         )
 
 
-def _by_word(chunk: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    choice = chunk["choices"][0]
-    text = choice["delta"].get("content")
-    if not text:
-        yield chunk
-        return
+def _words(text: str) -> list[str]:
     head, *words = text.split(" ")
-    yield {**chunk, "choices": [{**choice, "delta": {**choice["delta"], "content": head}}]}
-    for word in words:
-        yield {**chunk, "choices": [{**choice, "delta": {"content": f" {word}"}, "logprobs": None}]}
+    return [head, *(f" {word}" for word in words)]
 
 
 @contextmanager

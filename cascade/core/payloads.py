@@ -64,8 +64,7 @@ def _is_doubtful(chain: Chain, tier: Tier, request: Request) -> bool:
         return True
     if api != "chat" or not (tools_of(request.payload) or tools_of(tier.params)):
         return False
-    info = chain.info(tier)
-    return info is not None and info.chat_tools_with_effort is False
+    return _refuses_tools(chain, tier)
 
 
 def question_of(wanted: Ask) -> dict[str, Any]:
@@ -131,13 +130,17 @@ def _advice(tier: Tier, request: Request, error: NoEquivalent) -> str:
     return f"tier {tier.name!r}: {error}; {ways}"
 
 
-def _check_tools(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> None:
-    """Refuse tools beside reasoning where the model is known to take them on Responses only."""
+def _refuses_tools(chain: Chain, tier: Tier) -> bool:
+    """Whether a tier's model is known to take tools beside reasoning on Responses only."""
     info = chain.info(tier)
-    if api_of(payload) != "chat" or info is None or info.chat_tools_with_effort is not False:
-        return
+    # On a server of the tier's own, the table may know another model of that name.
+    return info is not None and info.chat_tools_with_effort is False and tier.client is None
+
+
+def _check_tools(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> None:
     effort = effort_of(payload)
-    if effort in (None, "none") or not tools_of(payload):
+    asked = effort not in (None, "none") and bool(tools_of(payload))
+    if not asked or api_of(payload) != "chat" or not _refuses_tools(chain, tier):
         return
     raise RequestError(
         f"tier {tier.name!r}: {tier.model} takes no function tools beside reasoning_effort="

@@ -50,13 +50,15 @@ class Reply:
         text: the answer's text, "" where there is none (a tool call, a refusal).
         wire: the reply as it came, for the caller and for the trace.
         model: the model the provider says has answered.
-        finish_reason: as on the wire: "stop", "length", "tool_calls", "content_filter", ...
+        finish_reason: in Chat's words, whatever the API: "stop", "length", "tool_calls",
+            "content_filter", ...
         refusal: the model's words when it declined.
-        tool_calls: as on the wire.
+        tool_calls: in Chat's form, whatever the API.
         usage: token counts, or `None` where the server gave none that can be read.
         service_tier: the tier the provider billed.
         api: the API whose wire format `wire` is in.
         notes: what was odd about the reply, in words.
+        billed_apart: calls of hosted tools, which cost by the call: the usage does not show them.
     """
 
     text: str
@@ -71,6 +73,7 @@ class Reply:
     raw_logprobs: Sequence[Any] | None = field(default=None, repr=False)
     api: Api = "chat"
     notes: tuple[str, ...] = ()
+    billed_apart: int = 0
 
     @property
     def is_empty(self) -> bool:

@@ -10,7 +10,7 @@ from cascade.core.escalation import Decision
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
 from cascade.core.wishes import ModelCall, Wish
-from cascade.wire.chat import chunk_text, delta_of, logprob_entries
+from cascade.wire.chunks import chunk_text, logprob_entries, shows
 
 __all__ = [
     "Arriving",
@@ -59,7 +59,7 @@ class Holdback:
     def pass_on(self, chunk: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """The chunks that may go out now that this one has come."""
         self._held.append(chunk)
-        if not self.shown and not _shows(chunk):
+        if not self.shown and not shows(chunk):
             return []
         self.shown = True
         ready, self._held = self._held, []
@@ -162,16 +162,6 @@ class _AsyncAdaptedStream:
             if close is not None:
                 close()
         self.outcome = self._streamed.outcome
-
-
-def _shows(chunk: Mapping[str, Any]) -> bool:
-    """Whether a chunk carries a part of an answer: text that is not blank, a call, a refusal.
-
-    No more than `Reply.is_empty` looks for: thinking that ends without an answer does not stand.
-    """
-    delta = delta_of(chunk)
-    parts = (delta.get("refusal"), delta.get("tool_calls"), delta.get("function_call"))
-    return bool(chunk_text(chunk).strip()) or any(parts)
 
 
 @dataclass(slots=True)

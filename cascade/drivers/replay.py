@@ -12,7 +12,8 @@ from cascade.core.reply import Reply
 from cascade.core.trace import Charge, Trace
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import ReplayError
-from cascade.wire.chat import chunks_of, read_reply
+from cascade.wire.feed import stream_of
+from cascade.wire.replies import read_reply
 
 __all__ = ["Recording"]
 
@@ -121,4 +122,4 @@ class RecordedStream:
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         self.outcome = self._recording.call(self._call)
         if isinstance(self.outcome, Reply):
-            yield from chunks_of(self.outcome)
+            yield from stream_of(self.outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -18,12 +18,17 @@ class Completion:
     """The answer to a request, with everything it cost.
 
     Attributes:
-        reply: the model's reply; `reply.wire` is the untouched wire object.
+        reply: the model's reply; `reply.wire` is the wire object, in the form of the API that the
+            request was written for. It is untouched where a tier of that API has answered.
         trace: who was asked, what each scorer said, what each call cost.
+        answer_type: the pydantic class or `TypeAdapter` that the answer was to fit.
+        answer_schema: the JSON Schema that the answer was to follow.
     """
 
     reply: Reply
     trace: Trace
+    answer_type: Any = field(default=None, repr=False)
+    answer_schema: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:

@@ -29,6 +29,8 @@ from cascade.errors import (
     RunError,
     StreamInterrupted,
 )
+from cascade.forms.reading import schema_of
+from cascade.wire.translate import reply_in
 
 __all__ = ["Run"]
 
@@ -76,6 +78,7 @@ class Run:
         answered: Callable[[str], None] = lambda _tier: None,
     ) -> None:
         self._host = host
+        self.request = request
         self._answered = answered
         self._closing = Lock()
         origin = host.clock()
@@ -116,7 +119,9 @@ class Run:
             self._raise(decision, trace)
         if decision.status == "accepted":
             self._answered(draft.tier)
-        return Completion(draft.reply, trace)
+        request = self.request
+        reply = reply_in(request.api, draft.reply, request.payload)
+        return Completion(reply, trace, request.answer_type, schema_of(request.payload))
 
     def close(self, status: Status, reason: str, draft: Draft | None) -> Trace:
         """Close the books into a trace and show it to the observers; only the first time counts.

@@ -11,7 +11,8 @@ from cascade.drivers import asynchronous, sync
 from cascade.drivers.base import AsyncModels, Models
 from cascade.engine.completion import Chunk, Completion
 from cascade.engine.run import Run
-from cascade.wire.chat import chunk_text, chunks_of, usage_chunk
+from cascade.wire.chunks import chunk_text
+from cascade.wire.feed import Feed
 
 __all__ = ["AsyncCompletionStream", "CompletionStream"]
 
@@ -29,6 +30,7 @@ class CompletionStream:
         self.completion: Completion | None = None
         self._run = run
         self._begun = False
+        self._feed = Feed(run.request.api, run.request.payload)
         self._chunks = self._iterate(models)
 
     @property
@@ -46,12 +48,13 @@ class CompletionStream:
                     decision, streamed = stop.value
                     break
                 try:
-                    yield Chunk(chunk_text(chunk), chunk)
+                    for piece in self._feed.take(chunk):
+                        yield Chunk(chunk_text(piece), piece)
                 except BaseException:
                     live.close()
                     raise
             self.completion = run.finish(decision)
-            yield from _rest(self.completion, streamed=streamed)
+            yield from _rest(self._feed, self.completion, streamed=streamed)
 
     def __iter__(self) -> CompletionStream:
         return self
@@ -86,6 +89,7 @@ class AsyncCompletionStream:
         self.completion: Completion | None = None
         self._run = run
         self._begun = False
+        self._feed = Feed(run.request.api, run.request.payload)
         self._chunks = self._iterate(models)
 
     @property
@@ -99,11 +103,12 @@ class AsyncCompletionStream:
             live = asynchronous.drive_stream(run.decisions, models, run.timing, end)
             try:
                 async for chunk in live:
-                    yield Chunk(chunk_text(chunk), chunk)
+                    for piece in self._feed.take(chunk):
+                        yield Chunk(chunk_text(piece), piece)
             finally:
                 await live.aclose()
             self.completion = run.finish(cast("Decision", end.decision))
-            for rest in _rest(self.completion, streamed=end.streamed):
+            for rest in _rest(self._feed, self.completion, streamed=end.streamed):
                 yield rest
 
     def __aiter__(self) -> AsyncCompletionStream:
@@ -134,9 +139,7 @@ def _close_unbegun(stream: CompletionStream | AsyncCompletionStream) -> None:
         stream._run.__exit__(None, None, None)  # noqa: SLF001
 
 
-def _rest(completion: Completion, *, streamed: bool) -> Iterator[Chunk]:
+def _rest(feed: Feed, completion: Completion, *, streamed: bool) -> Iterator[Chunk]:
     """What is still to be shown of an answer, then the usage of every attempt together."""
-    if not streamed:
-        for chunk in chunks_of(completion.reply):
-            yield Chunk(chunk_text(chunk), chunk)
-    yield Chunk("", usage_chunk(completion.reply, completion.trace.usage))
+    for piece in feed.rest(completion.reply, completion.trace.usage, streamed=streamed):
+        yield Chunk(chunk_text(piece), piece)

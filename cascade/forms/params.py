@@ -14,6 +14,7 @@ from cascade.forms.equivalent import NoEquivalent
 from cascade.forms.tools import choice_for, tools_for
 
 __all__ = [
+    "ENCRYPTED",
     "LOGPROBS",
     "OTHER_NAMES",
     "format_for",
@@ -29,7 +30,7 @@ Turn = Callable[[Any, Params], None]
 LOGPROBS = "message.output_text.logprobs"
 """How Responses is asked for log-probabilities, in `include`."""
 
-KEPT_APART = "reasoning.encrypted_content"
+ENCRYPTED = "reasoning.encrypted_content"
 """Asks for reasoning items that can be handed back; Chat has no such items to hand back."""
 
 SHARED = frozenset(
@@ -283,7 +284,7 @@ def _include(value: Any, made: Params) -> None:
     for wanted in value if isinstance(value, list | tuple) else ():
         if wanted == LOGPROBS:
             made["logprobs"] = True
-        elif wanted != KEPT_APART:
+        elif wanted != ENCRYPTED:
             raise NoEquivalent("include", f"include {wanted!r}", "chat")
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cascade.core.wishes import ModelCall
+from cascade.forms.api import Api
+from cascade.forms.params import LOGPROBS
 
 __all__ = ["body_of", "is_openai", "options_of", "secrets_in"]
 
@@ -36,22 +38,45 @@ def is_openai(server: str) -> bool:
 def body_of(call: ModelCall, server: str, *, stream: bool) -> dict[str, Any]:
     """The JSON body of a call, before what the model turned out not to accept is taken out."""
     body: dict[str, Any] = {"model": call.model, **call.payload}
+    if call.api == "decisions":
+        return body
     if call.needs.logprobs:
-        body["logprobs"] = True
-        asked = body.get("top_logprobs")
-        most = max(call.needs.top_logprobs, asked if isinstance(asked, int) else 0)
-        if most:
-            body["top_logprobs"] = most
+        _ask_logprobs(body, call)
     if is_openai(server):
         # A project setting can make requests without it twice as dear; the reply tells the truth.
         body.setdefault("service_tier", "default")
+    if call.api == "responses":
+        # Chat keeps nothing unless told to; Responses keeps everything for 30 days.
+        body.setdefault("store", False)
     asked_options = body.pop("stream_options", None)  # an error beside an unstreamed call
     if stream:
         body["stream"] = True
-        extra = {"include_obfuscation": False} if is_openai(server) else {}
         given = asked_options if isinstance(asked_options, Mapping) else {}
-        body["stream_options"] = {**extra, **given, "include_usage": True}
+        options = _stream_options(given, call.api, server)
+        if options:
+            body["stream_options"] = options
     return body
+
+
+def _ask_logprobs(body: dict[str, Any], call: ModelCall) -> None:
+    if call.api == "responses":
+        given = body.get("include")
+        listed = given if isinstance(given, list | tuple) else ()
+        body["include"] = list(dict.fromkeys([*listed, LOGPROBS]))
+    else:
+        body["logprobs"] = True
+    asked = body.get("top_logprobs")
+    most = max(call.needs.top_logprobs, asked if isinstance(asked, int) else 0)
+    if most:
+        body["top_logprobs"] = most
+
+
+def _stream_options(given: Mapping[str, Any], api: Api, server: str) -> dict[str, Any]:
+    """Chat is asked for its usage; Responses tells it anyway and refuses to be asked."""
+    extra = {"include_obfuscation": False} if is_openai(server) else {}
+    if api == "chat":
+        return {**extra, **given, "include_usage": True}
+    return {key: value for key, value in {**extra, **given}.items() if key != "include_usage"}
 
 
 def options_of(call: ModelCall, timeout_s: float) -> dict[str, Any]:

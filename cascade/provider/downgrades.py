@@ -14,6 +14,9 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from cascade.core.failures import CallFailure
+from cascade.forms.api import Api
+from cascade.forms.params import ENCRYPTED, LOGPROBS
+from cascade.forms.reading import effort_of
 
 __all__ = ["Downgrades", "Situation"]
 
@@ -22,6 +25,9 @@ Change = Callable[[Body], Any]
 
 DROPPABLE = frozenset(
     {
+        "reasoning.effort",
+        "reasoning.summary",
+        "text.verbosity",
         "temperature",
         "top_p",
         "presence_penalty",
@@ -44,9 +50,14 @@ DROPPABLE = frozenset(
 )
 """Parameters of the API that some models refuse; an answer without them is still an answer."""
 
+BESIDE_TOOLS = (
+    "reasoning_effort set to 'none': this model refuses it beside tools on Chat Completions; "
+    "api='responses' on the tier keeps it"
+)
+
 LIMIT = re.compile(r"less than or equal to (\d+)")
 
-QUOTED = re.compile(r"'([a-z_]+)'|\"([a-z_]+)\"|parameter: ([a-z_]+)", re.IGNORECASE)
+QUOTED = re.compile(r"'([a-z_.]+)'|\"([a-z_.]+)\"|parameter: ([a-z_.]+)", re.IGNORECASE)
 
 
 class Situation(NamedTuple):
@@ -55,12 +66,14 @@ class Situation(NamedTuple):
     server: str
     model: str
     effort: str | None
+    api: Api = "chat"
 
     @classmethod
-    def of(cls, server: str, model: str, payload: Mapping[str, Any]) -> Situation:
+    def of(
+        cls, server: str, model: str, payload: Mapping[str, Any], api: Api = "chat"
+    ) -> Situation:
         """The situation of a call; `payload` is what was asked, before any change."""
-        effort = payload.get("reasoning_effort")
-        return cls(server, model, effort if isinstance(effort, str) else None)
+        return cls(server, model, effort_of(payload), api)
 
 
 class Downgrades:
@@ -115,21 +128,29 @@ def _change_for(  # noqa: PLR0911  one return per row of the documented errors
     words = failure.message.lower()
     param = failure.param or _named(failure.message)
     if "function tools with reasoning_effort" in words:
-        return "reasoning_effort set to 'none' beside tools", _set_effort_none
+        return BESIDE_TOOLS, _set_effort_none
     limit = LIMIT.search(words)
     if param == "top_logprobs" and limit:
         return f"top_logprobs capped at {limit[1]}", _cap_top_logprobs(int(limit[1]))
     if param == "top_logprobs" and "only allowed when" in words:
         return "top_logprobs dropped", _drop("top_logprobs")
-    if "logprobs" in words and param in (None, "logprobs", "top_logprobs"):
-        return "logprobs dropped: the model gives none", _drop("logprobs", "top_logprobs")
+    if "logprobs" in words and param in (None, "logprobs", "top_logprobs", "include"):
+        return "logprobs dropped: the model gives none", _drop_logprobs
+    if "encrypted content is not supported" in words:
+        return f"include {ENCRYPTED!r} dropped: the model refuses it", _exclude(ENCRYPTED)
     if param == "max_tokens" and "max_completion_tokens" in words:
         return "max_tokens renamed to max_completion_tokens", _rename_max_tokens
     if param == "include_obfuscation" or (param or "").startswith("stream_options."):
         return "stream_options.include_obfuscation dropped", _plain_stream_options
-    if param in DROPPABLE and param in body:
+    if param in DROPPABLE and _holds(body, param):
         return f"{param} dropped: the model refuses it", _drop(param)
     return None
+
+
+def _holds(body: Body, path: str) -> bool:
+    name, _, inner = path.partition(".")
+    held = body.get(name)
+    return name in body and (not inner or (isinstance(held, Mapping) and inner in held))
 
 
 def _named(message: str) -> str | None:
@@ -137,12 +158,34 @@ def _named(message: str) -> str | None:
     return next((group for group in found.groups() if group), None) if found else None
 
 
-def _drop(*names: str) -> Change:
+def _drop(*paths: str) -> Change:
     def change(body: Body) -> None:
-        for name in names:
-            body.pop(name, None)
+        for path in paths:
+            name, _, inner = path.partition(".")
+            held = body.pop(name, None)
+            if inner and isinstance(held, Mapping):
+                left = {key: value for key, value in held.items() if key != inner}
+                body.update({name: left} if left else {})
 
     return change
+
+
+def _exclude(wanted: str) -> Change:
+    """Take a word out of `include`."""
+
+    def change(body: Body) -> None:
+        given = body.get("include")
+        if isinstance(given, list) and wanted in given:
+            left = [word for word in given if word != wanted]
+            body.pop("include")
+            body.update({"include": left} if left else {})
+
+    return change
+
+
+def _drop_logprobs(body: Body) -> None:
+    _drop("logprobs", "top_logprobs")(body)
+    _exclude(LOGPROBS)(body)
 
 
 def _cap_top_logprobs(limit: int) -> Change:

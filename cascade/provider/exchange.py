@@ -7,7 +7,7 @@ what was sent may have been billed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -20,15 +20,20 @@ from cascade.core.reply import Reply
 from cascade.core.usage import Usage
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import CascadeError
+from cascade.forms.api import Api
 from cascade.provider.body import body_of, options_of, secrets_in
 from cascade.provider.downgrades import Downgrades, Situation
 from cascade.provider.failures import classify
 from cascade.provider.incoming import Incoming
-from cascade.wire.chat import MalformedReply
+from cascade.wire.faults import MalformedReply
 
 __all__ = ["Exchange"]
 
-PATH = "/chat/completions"
+PATHS: Mapping[Api, str] = {
+    "chat": "/chat/completions",
+    "responses": "/responses",
+    "decisions": "/decisions",
+}
 
 MAX_DOWNGRADES = 4
 """Different parameters that one call may have to give up before it goes through."""
@@ -65,11 +70,11 @@ class Exchange:
         self._client = client
         self._memory = memory
         self._server = str(client.base_url)
-        self._situation = Situation.of(self._server, call.model, call.payload)
+        self._situation = Situation.of(self._server, call.model, call.payload, call.api)
         self.body = body_of(call, self._server, stream=stream)
         self._notes = memory.apply(self._situation, self.body)
         self.result: Reply | CallFailure | None = None
-        self.incoming = Incoming(stream=stream)
+        self.incoming = Incoming(call.api, stream=stream)
         self._reading = False
         self._shown = False
         self._request_id: str | None = None
@@ -91,7 +96,7 @@ class Exchange:
         import httpx2  # noqa: PLC0415  comes with the SDK
 
         return self._client.post(
-            PATH,
+            PATHS[self.call.api],
             body=self.body,
             cast_to=httpx2.Response,
             options=options_of(self.call, self.timeout_s),
@@ -231,6 +236,8 @@ class Exchange:
 
     def _usage_of(self, reply: Reply | None) -> tuple[Usage | None, bool]:
         """The usage, and whether it is an estimate: only a stream can be estimated."""
+        if reply is not None and reply.billed_apart:
+            return reply.usage, True  # tokens are not all that it cost
         known = (
             reply.usage if reply else self._usage or Usage.from_wire(self.incoming.assembler.usage)
         )

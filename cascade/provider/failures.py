@@ -14,7 +14,7 @@ from typing import Any
 
 from cascade.core.failures import CallFailure, FailureKind
 from cascade.provider.retry import retry_after_s
-from cascade.wire.chat import ErrorFrame, MalformedReply
+from cascade.wire.faults import ErrorFrame, MalformedReply
 
 __all__ = ["classify", "scrub"]
 
@@ -75,8 +75,19 @@ TOO_LONG_WORDS = ("maximum context length", "exceeds the available context size"
 """vLLM and llama.cpp say it in words."""
 
 FILTER_CODES = frozenset(
-    {"content_filter", "content_policy_violation", "moderation_blocked", "invalid_prompt"}
+    {
+        "bio_policy",
+        "content_filter",
+        "content_policy_violation",
+        "image_content_policy_violation",
+        "invalid_prompt",
+        "misalignment_policy_violation",
+        "moderation_blocked",
+    }
 )
+
+BAD_INPUT = ("invalid_", "image_", "unsupported_image", "empty_image", "failed_to_download_image")
+"""How the codes of a response begin that failed over what it was given."""
 
 UNSUPPORTED_CODES = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
 
@@ -89,6 +100,7 @@ UNSUPPORTED_WORDS = (
     "not supported with reasoning models",
     "not allowed to request logprobs",
     "function tools with reasoning_effort",
+    "encrypted content is not supported",
     "unknown name",
 )
 
@@ -155,8 +167,12 @@ def _from_reply(error: MalformedReply) -> CallFailure:
         return CallFailure("billing", message, code=code)
     if not isinstance(error, ErrorFrame):
         return CallFailure("malformed", message, code=code)
-    limited = code == "rate_limit_exceeded"
-    return CallFailure("rate_limit" if limited else "server", message, code=code)
+    if code == "rate_limit_exceeded":
+        return CallFailure("rate_limit", message, code=code)
+    if code in FILTER_CODES:
+        return CallFailure("content_policy", message, code=code)
+    wrong = code is not None and code.startswith(BAD_INPUT)
+    return CallFailure("invalid" if wrong else "server", message, code=code)
 
 
 def _from_status(error: Any) -> CallFailure:

@@ -8,8 +8,11 @@ from contextlib import suppress
 from typing import Any
 
 from cascade.core.reply import Reply
+from cascade.forms.api import Api
 from cascade.wire.assembler import ChunkAssembler
-from cascade.wire.chat import MalformedReply, decode, read_reply
+from cascade.wire.faults import MalformedReply, decode
+from cascade.wire.replies import read_reply
+from cascade.wire.response_assembler import TERMINAL, ResponseAssembler
 from cascade.wire.sse import EventDecoder
 
 __all__ = ["Incoming"]
@@ -19,6 +22,7 @@ class Incoming:
     """The body of a response while it arrives.
 
     Args:
+        api: the API that was asked.
         stream: whether chunks were asked for.
 
     Attributes:
@@ -26,8 +30,9 @@ class Incoming:
         done: whether the stream has said that nothing more will come.
     """
 
-    def __init__(self, *, stream: bool) -> None:
-        self.assembler = ChunkAssembler()
+    def __init__(self, api: Api = "chat", *, stream: bool) -> None:
+        self._api = api
+        self.assembler = ResponseAssembler() if api == "responses" else ChunkAssembler()
         self.done = False
         self._events: EventDecoder | None = EventDecoder() if stream else None
         self._pending: deque[bytes] = deque()
@@ -58,6 +63,7 @@ class Incoming:
                 return
             chunk = self.assembler.feed(decode(event, "a stream event"))
             if chunk is not None:
+                self.done = chunk.get("type") in TERMINAL
                 yield chunk
 
     def first_chunks(self) -> Iterator[Mapping[str, Any]]:
@@ -94,7 +100,7 @@ class Incoming:
             MalformedReply: it holds no answer, or broke off before its end.
         """
         if self._events is None:
-            return read_reply(decode(b"".join(self._received)))
+            return read_reply(decode(b"".join(self._received)), self._api)
         if not self.done and self.assembler.finish_reason is None:
             raise MalformedReply("the stream ended before its finish reason")
-        return read_reply(self.assembler.body())
+        return read_reply(self.assembler.body(), self._api)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cascade.wire.chat import ErrorFrame, MalformedReply, choice_of, delta_of, error_in
+from cascade.wire.chat import choice_of, delta_of
+from cascade.wire.faults import ErrorFrame, MalformedReply, error_in
 
 __all__ = ["ChunkAssembler"]
 

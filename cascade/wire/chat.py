@@ -6,74 +6,28 @@ checked for its type here; everything else stays as it came.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cascade.core.reply import Reply
 from cascade.core.usage import Usage
+from cascade.wire.faults import MalformedReply, error_in, kind_of, text_or_none
+from cascade.wire.usage import usage_for
 
 __all__ = [
-    "ErrorFrame",
-    "MalformedReply",
     "choice_of",
     "chunk_text",
     "chunks_of",
-    "decode",
     "delta_of",
-    "error_in",
     "logprob_entries",
-    "read_reply",
+    "read_completion",
     "usage_chunk",
 ]
 
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 
 
-NO_NUMBERS = {"NaN": None, "Infinity": None, "-Infinity": -9999.0}
-"""What Python's writers put where JSON has no number, and how it is read: as none, or as OpenAI's
-own marker for "no probability to speak of"."""
-
-
-class MalformedReply(ValueError):  # noqa: N818  becomes a failure of kind "malformed"
-    """A 200 that holds no answer.
-
-    Attributes:
-        usage: what it says was used, where it says so: it is paid all the same.
-        service_tier: the tier it names.
-        error: the error object it carries instead of an answer.
-    """
-
-    def __init__(self, message: str, error: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
-        self.usage: Usage | None = None
-        self.service_tier: str | None = None
-        self.error = error
-
-
-class ErrorFrame(MalformedReply):
-    """An error inside a stream that had begun with a 200: the server stopped working on it."""
-
-
-def decode(data: bytes | str, what: str = "the reply") -> Any:
-    """Decode JSON from a server.
-
-    Raises:
-        MalformedReply: it is no JSON, or nested too deep to be one's answer.
-    """
-    from jiter import from_json  # noqa: PLC0415  with the first reply; the SDK's own parser
-
-    with suppress(ValueError):  # reads less than json does, the same way, in a third of the time
-        return from_json(data if isinstance(data, bytes) else data.encode(), allow_inf_nan=False)
-    try:
-        return json.loads(data, parse_constant=NO_NUMBERS.__getitem__)
-    except (ValueError, RecursionError):
-        start = data[:60].decode(errors="replace") if isinstance(data, bytes) else data[:60]
-        raise MalformedReply(f"{what} is no JSON: {start!r}") from None
-
-
-def read_reply(body: object) -> Reply:
+def read_completion(body: object) -> Reply:
     """Read a `chat.completion` object.
 
     Args:
@@ -86,8 +40,8 @@ def read_reply(body: object) -> Reply:
         MalformedReply: an error body in a 200, no choices, or wrong types.
     """
     if not isinstance(body, Mapping):
-        raise MalformedReply(f"the reply is {_kind(body)}, expected a JSON object")
-    usage, service_tier = Usage.from_wire(body.get("usage")), _str(body.get("service_tier"))
+        raise MalformedReply(f"the reply is {kind_of(body)}, expected a JSON object")
+    usage, service_tier = Usage.from_wire(body.get("usage")), text_or_none(body.get("service_tier"))
     try:
         return _reply(body, usage, service_tier)
     except MalformedReply as error:
@@ -104,13 +58,13 @@ def _reply(body: Mapping[str, Any], usage: Usage | None, service_tier: str | Non
     return Reply(
         text=_text_of(message.get("content")),
         wire=body,
-        model=_str(body.get("model")),
-        finish_reason=_str(choice.get("finish_reason")),
-        refusal=_str(message.get("refusal")),
+        model=text_or_none(body.get("model")),
+        finish_reason=text_or_none(choice.get("finish_reason")),
+        refusal=text_or_none(message.get("refusal")),
         tool_calls=_tool_calls(message),
         usage=usage,
         service_tier=service_tier,
-        id=_str(body.get("id")),
+        id=text_or_none(body.get("id")),
         raw_logprobs=content if isinstance(content, list) else None,
         notes=tuple(_oddities(body, choice, usage)),
     )
@@ -122,7 +76,7 @@ def _oddities(
     if usage is None:
         given = "is missing" if body.get("usage") is None else "cannot be read"
         yield f"usage {given}"
-    if _str(body.get("model")) is None:
+    if text_or_none(body.get("model")) is None:
         yield "model is missing"
     finish = choice.get("finish_reason")
     if finish is None:
@@ -131,21 +85,14 @@ def _oddities(
         yield f"unknown finish_reason {str(finish)[:60]!r}"
 
 
-def error_in(body: Mapping[str, Any], words: str) -> tuple[str, Mapping[str, Any]]:
-    """An error object where an answer was expected: in words, and as data."""
-    error = body["error"]
-    inner = error if isinstance(error, Mapping) else {"message": str(error)}
-    return f"{words}: {str(inner.get('message') or inner)[:200]}", inner
-
-
 def _message_of(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise MalformedReply(f"choices is {_kind(choices)}, expected a list with one choice")
+        raise MalformedReply(f"choices is {kind_of(choices)}, expected a list with one choice")
     choice = choices[0]
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(message, Mapping):
-        raise MalformedReply(f"choices[0].message is {_kind(message)}, expected an object")
+        raise MalformedReply(f"choices[0].message is {kind_of(message)}, expected an object")
     return message, choice
 
 
@@ -158,7 +105,7 @@ def _text_of(content: object) -> str:
     if isinstance(content, list):
         texts = [part.get("text") for part in content if isinstance(part, Mapping)]
         return "".join(text for text in texts if isinstance(text, str))
-    raise MalformedReply(f"message.content is {_kind(content)}, expected text")
+    raise MalformedReply(f"message.content is {kind_of(content)}, expected text")
 
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -168,16 +115,6 @@ def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     if not found and isinstance(legacy, Mapping):
         return ({"type": "function", "function": legacy},)
     return found
-
-
-def _str(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, str):
-        return f"text {value.strip()[:60]!r}"
-    return "missing" if value is None else f"{type(value).__name__} {str(value)[:60]}"
 
 
 # Streams ---------------------------------------------------------------------------------------
@@ -209,8 +146,15 @@ def delta_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
     return delta if isinstance(delta, Mapping) else {}
 
 
-def chunks_of(reply: Reply) -> Iterator[dict[str, Any]]:
-    """A finished reply as the chunks of a stream: role, content, tool calls, finish reason."""
+def chunks_of(
+    reply: Reply, cut: Callable[[str], list[str]] = lambda text: [text]
+) -> Iterator[dict[str, Any]]:
+    """A finished reply as the chunks of a stream: role, content, tool calls, finish reason.
+
+    Args:
+        reply: a reply in Chat's form.
+        cut: cuts its text into the pieces that it arrives in.
+    """
     head = {
         key: value for key, value in reply.wire.items() if key not in ("choices", "usage", "object")
     }
@@ -226,10 +170,15 @@ def chunks_of(reply: Reply) -> Iterator[dict[str, Any]]:
         delta["tool_calls"] = [
             {"index": index, **call} for index, call in enumerate(reply.tool_calls)
         ]
+    more: list[str] = []
+    if isinstance(delta.get("content"), str) and delta["content"]:
+        delta["content"], *more = cut(delta["content"])
     first = {"index": 0, "delta": delta, "finish_reason": None}
     if choice.get("logprobs") is not None:
         first["logprobs"] = choice["logprobs"]
     yield {**head, "choices": [first]}
+    for text in more:
+        yield {**head, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
     last = {"index": 0, "delta": {}, "finish_reason": reply.finish_reason}
     yield {**head, "choices": [last]}
 
@@ -241,14 +190,5 @@ def usage_chunk(reply: Reply, usage: Usage) -> dict[str, Any]:
         **{key: reply.wire[key] for key in keys if key in reply.wire},
         "object": "chat.completion.chunk",
         "choices": [],
-        "usage": {
-            "prompt_tokens": usage.input_tokens,
-            "completion_tokens": usage.output_tokens,
-            "total_tokens": usage.input_tokens + usage.output_tokens,
-            "prompt_tokens_details": {
-                "cached_tokens": usage.cached_tokens,
-                "cache_write_tokens": usage.cache_write_tokens,
-            },
-            "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-        },
+        "usage": usage_for(usage, "chat"),
     }

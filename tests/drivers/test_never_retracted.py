@@ -8,7 +8,7 @@ import pytest
 
 from cascade import AsyncCascade, Cascade, Price, Tier, ask
 from cascade.testing import ManualClock, ScriptedModels, failure, reply
-from cascade.wire.chat import read_reply
+from cascade.wire.replies import read_reply
 
 PRICE = Price.of("1", "2")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import respx
 from faces import Face
-from fake_openai import URL
+from fake_openai import RESPONSES_URL, URL
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -35,3 +35,17 @@ def openai_api():
     """
     with respx.mock(using="httpcore2", assert_all_called=False) as router:
         yield router.post(URL)
+
+
+@pytest.fixture
+def responses_api():
+    """The same for the Responses API."""
+    with respx.mock(using="httpcore2", assert_all_called=False) as router:
+        yield router.post(RESPONSES_URL)
+
+
+@pytest.fixture
+def both_apis():
+    """Chat Completions and Responses."""
+    with respx.mock(using="httpcore2", assert_all_called=False) as router:
+        yield router.post(URL), router.post(RESPONSES_URL)

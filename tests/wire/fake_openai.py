@@ -1,4 +1,4 @@
-"""What OpenAI's Chat Completions sends, built piece by piece: replies, errors, streams.
+"""What OpenAI's APIs send, built piece by piece: replies, errors, streams.
 
 Statuses, types, params, codes and words are the API's own as of 2026-11-22. Builders give plain
 data; `answer`, `refuse` and `events` make it into responses for a respx route.
@@ -12,6 +12,8 @@ import math
 import httpx
 
 URL = "https://api.openai.com/v1/chat/completions"
+RESPONSES_URL = "https://api.openai.com/v1/responses"
+DECISIONS_URL = "https://api.openai.com/v1/decisions"
 KEY = "sk-proj-abcDEF0123456789secret"
 
 
@@ -304,6 +306,162 @@ def events(chunks, *, done=True):
 
 
 ERROR_FRAME = error_body("The server had an error processing your request.", kind="server_error")
+
+
+# Responses --------------------------------------------------------------------------------------
+
+
+def response_usage(given=100, made=10, *, cached=0, written=0, reasoning=0):
+    """A usage object of Responses and of Decisions."""
+    return {
+        "input_tokens": given,
+        "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written},
+        "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": reasoning},
+        "total_tokens": given + made,
+    }
+
+
+def text_part(text, logprobs=()):
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": list(logprobs)}
+
+
+def message_item(*parts, status="completed", item_id="msg_1"):
+    """An assistant's message; parts are texts or part objects."""
+    content = [text_part(part) if isinstance(part, str) else part for part in parts]
+    return {
+        "id": item_id, "type": "message", "status": status, "role": "assistant", "content": content,
+    }  # fmt: skip
+
+
+def call_item(name="lookup", arguments='{"city":"Oslo"}', call_id="call_1", item_id="fc_1"):
+    return {
+        "id": item_id, "type": "function_call", "status": "completed", "call_id": call_id,
+        "name": name, "arguments": arguments,
+    }  # fmt: skip
+
+
+REASONING = {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAAB"}
+
+
+def response(*items, status="completed", counts="usual", reason=None, error=None, **more):
+    """A `response` object; items are texts or output items."""
+    output = [message_item(item) if isinstance(item, str) else item for item in items]
+    body = {
+        "id": "resp_67cb",
+        "object": "response",
+        "created_at": 1795300000,
+        "status": status,
+        "background": False,
+        "error": error,
+        "incomplete_details": {"reason": reason} if reason else None,
+        "instructions": None,
+        "max_output_tokens": None,
+        "model": "gpt-5.4-mini-2026-03-17",
+        "output": output,
+        "parallel_tool_calls": True,
+        "previous_response_id": None,
+        "reasoning": {"effort": "none", "summary": None},
+        "service_tier": "default",
+        "store": False,
+        "temperature": 1.0,
+        "text": {"format": {"type": "text"}, "verbosity": "medium"},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_logprobs": 0,
+        "top_p": 1.0,
+        "truncation": "disabled",
+        "usage": response_usage() if counts == "usual" else counts,
+        "user": None,
+        "metadata": {},
+    }
+    return {**body, **more}
+
+
+def sure_response(text="Paris", p=0.99, **more):
+    """A response whose one token has probability `p`."""
+    return response(message_item(text_part(text, [token(text, math.log(p))])), **more)
+
+
+NO_LOGPROBS_RESPONSES = refuse(
+    400,
+    "logprobs are not supported with reasoning models.",
+    param="include",
+    code="unsupported_parameter",
+)
+NO_TOP_LOGPROBS_RESPONSES = refuse(
+    400,
+    "logprobs are not supported with reasoning models.",
+    param="top_logprobs",
+    code="unsupported_parameter",
+)
+NO_EFFORT_RESPONSES = refuse(
+    400,
+    "Unsupported value: 'max' is not supported with the 'gpt-5.4-mini' model. Supported values "
+    "are: 'none', 'low', 'medium', 'high', and 'xhigh'.",
+    param="reasoning.effort",
+    code="unsupported_value",
+)
+NO_ENCRYPTED = refuse(400, "Encrypted content is not supported with this model.", param="include")
+
+
+def response_events(*texts, body=None, item=None):
+    """The events of a streamed text, or of one that makes the given item."""
+    whole = body or response("".join(texts))
+    begun = {**whole, "status": "in_progress", "output": [], "usage": None}
+    made = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.in_progress", "response": begun},
+    ]
+    made += _call_events(item) if item else _text_events(texts)
+    ended = "incomplete" if whole["status"] == "incomplete" else "completed"
+    made.append({"type": f"response.{ended}", "response": whole})
+    return [{**event, "sequence_number": number} for number, event in enumerate(made)]
+
+
+def _text_events(texts):
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    empty = {**message_item(status="in_progress"), "content": []}
+    whole = "".join(texts)
+    yield {"type": "response.output_item.added", "output_index": 0, "item": empty}
+    yield {"type": "response.content_part.added", **place, "part": text_part("")}
+    for text in texts:
+        delta = {"delta": text, "logprobs": [], "obfuscation": "x"}
+        yield {"type": "response.output_text.delta", **place, **delta}
+    yield {"type": "response.output_text.done", **place, "text": whole, "logprobs": []}
+    yield {"type": "response.content_part.done", **place, "part": text_part(whole)}
+    yield {"type": "response.output_item.done", "output_index": 0, "item": message_item(whole)}
+
+
+def _call_events(item):
+    place = {"item_id": item["id"], "output_index": 0}
+    half = len(item["arguments"]) // 2
+    empty = {**item, "arguments": "", "status": "in_progress"}
+    name = "response.function_call_arguments"
+    yield {"type": "response.output_item.added", "output_index": 0, "item": empty}
+    yield {"type": f"{name}.delta", **place, "delta": item["arguments"][:half]}
+    yield {"type": f"{name}.delta", **place, "delta": item["arguments"][half:]}
+    yield {"type": f"{name}.done", **place, "arguments": item["arguments"]}
+    yield {"type": "response.output_item.done", "output_index": 0, "item": item}
+
+
+def response_stream(events_, *, keep=None):
+    """A response that streams events, as Responses frames them; `keep` cuts it after so many."""
+    lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events_[:keep]]
+    headers = {"content-type": "text/event-stream; charset=utf-8", "x-request-id": "req_1"}
+    return httpx.Response(200, content="".join(lines).encode(), headers=headers)
+
+
+# Decisions ----------------------------------------------------------------------------------------
+
+
+def decision(*answers, counts="usual", model="gpt-6-luna"):
+    """What the Decisions API answers."""
+    return {
+        "answers": list(answers),
+        "model": model,
+        "usage": response_usage(200, 4) if counts == "usual" else counts,
+    }
 
 
 # Batch files ------------------------------------------------------------------------------------

@@ -8,14 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade.wire.assembler import ChunkAssembler
-from cascade.wire.chat import (
-    ErrorFrame,
-    MalformedReply,
-    chunk_text,
-    chunks_of,
-    read_reply,
-    usage_chunk,
-)
+from cascade.wire.chat import chunk_text, chunks_of, usage_chunk
+from cascade.wire.faults import ErrorFrame, MalformedReply
+from cascade.wire.replies import read_reply
 
 
 def assembled(*deltas):

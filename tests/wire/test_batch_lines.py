@@ -7,7 +7,8 @@ import pytest
 from fake_openai import batch_expired, batch_failed, batch_line, completion, error_body, usage
 
 from cascade.core.pricing import cost_of, model_table
-from cascade.wire.chat import MalformedReply, read_reply
+from cascade.wire.faults import MalformedReply
+from cascade.wire.replies import read_reply
 
 NANO = model_table().find("gpt-5.4-nano").price
 

@@ -54,7 +54,7 @@ ROWS = {
 def test_a_refused_parameter_is_given_up_once(face, openai_api, refusal, asked, expected):
     """One refusal, one resend with the change; the next request starts with it; all is booked."""
     openai_api.side_effect = [refusal, answer(completion()), answer(completion())]
-    used = face(one())
+    used = face([Tier("unheard-of", price=PRICE, retry=Retry(max_tries=1))])
     result = used.complete(**asked)
     refused, accepted = result.trace.charges
     assert (refused.outcome, refused.cost_usd, refused.basis) == (

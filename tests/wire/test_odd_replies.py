@@ -15,7 +15,8 @@ from fake_openai import LOGPROBS, answer, completion, token, tool_call, usage
 
 from cascade.core.trace import Trace
 from cascade.errors import ChainExhausted
-from cascade.wire.chat import MalformedReply, decode, read_reply
+from cascade.wire.faults import MalformedReply, decode
+from cascade.wire.replies import read_reply
 
 PAID = Decimal("0.00012")
 

@@ -1,0 +1,140 @@
+"""Chunks of a Chat stream, told as the events of a Responses stream while they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cascade.core.reply import Reply
+from cascade.core.usage import Usage
+from cascade.wire.chat import choice_of, chunk_text, delta_of, logprob_entries
+from cascade.wire.events import EventWriter
+from cascade.wire.translate import begun_response, call_item, logprobs_in, message_item, reply_in
+from cascade.wire.usage import usage_for
+
+__all__ = ["AsResponses"]
+
+Event = dict[str, Any]
+Data = Mapping[str, Any]
+
+
+class AsResponses:
+    """Takes chunks, gives events.
+
+    Args:
+        payload: the request as asked; a response repeats parts of it.
+    """
+
+    def __init__(self, payload: Data) -> None:
+        self._payload = payload
+        self._writer = EventWriter()
+        self._response: dict[str, Any] = {}
+        self._items: list[dict[str, Any]] = []
+        self._message: int | None = None
+        self._parts: dict[str, int] = {}
+        self._calls: dict[object, int] = {}
+        self._closed = False
+
+    def feed(self, chunk: Data) -> Iterator[Event]:
+        """The events that a chunk makes."""
+        if not self._response:
+            self._response = begun_response(chunk, self._payload)
+            yield from self._writer.opening(self._response)
+        delta = delta_of(chunk)
+        text = chunk_text(chunk)
+        if text:
+            yield from self._add("output_text", text, logprobs_in(logprob_entries(chunk)))
+        if isinstance(delta.get("refusal"), str) and delta["refusal"]:
+            yield from self._add("refusal", delta["refusal"], [])
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, Mapping):
+                yield from self._call(call)
+        if choice_of(chunk).get("finish_reason") is not None:
+            yield from self._close()
+
+    def end(self, reply: Reply, usage: Usage) -> Iterator[Event]:
+        """The last events: everything that is open ends, and the whole response follows.
+
+        Args:
+            reply: the reply that the chunks make.
+            usage: tokens of every attempt together.
+        """
+        yield from self._close()
+        whole = reply_in("responses", reply, self._payload).wire
+        response = {
+            **whole,
+            "id": self._response["id"],
+            "output": self._items or whole.get("output"),
+            "usage": usage_for(usage, "responses"),
+        }
+        yield self._writer.terminal(response)
+
+    def _add(self, kind: str, text: str, logprobs: list[Any]) -> Iterator[Event]:
+        """Text or refusal: into its part of the message, which it may begin."""
+        if self._message is None:
+            item = message_item(self._response["id"], "", None, [], "in_progress")
+            item["content"] = []
+            self._message = len(self._items)
+            self._items.append(item)
+            yield self._writer.item_added(self._message, item)
+        item = self._items[self._message]
+        content: list[dict[str, Any]] = item["content"]
+        place = {"item_id": item["id"], "output_index": self._message}
+        if kind not in self._parts:
+            self._parts[kind] = len(content)
+            refused = {"type": "refusal", "refusal": ""}
+            written = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+            content.append(refused if kind == "refusal" else written)
+            here = {**place, "content_index": self._parts[kind]}
+            yield self._writer.part_added(here, content[-1])
+        index = self._parts[kind]
+        part = content[index]
+        part["text" if kind == "output_text" else "refusal"] += text
+        if logprobs:
+            part["logprobs"] += logprobs
+        yield self._writer.part_delta({**place, "content_index": index}, kind, text, logprobs)
+
+    def _call(self, call: Data) -> Iterator[Event]:
+        """A piece of a tool call: into its item, which it may begin."""
+        key = call.get("index")
+        if key is None:  # some servers send whole calls, unnumbered
+            key = call.get("id") or (list(self._calls)[-1] if self._calls else 0)
+        if key not in self._calls:
+            item = call_item(self._response["id"], len(self._calls), call)
+            item["status"] = "in_progress"
+            self._calls[key] = len(self._items)
+            self._items.append(item)
+            yield self._writer.item_added(self._calls[key], item)
+            piece = item.get("arguments") or item.get("input")
+        else:
+            piece = self._more(self._items[self._calls[key]], call)
+        if piece:
+            index = self._calls[key]
+            item = self._items[index]
+            place = {"item_id": item["id"], "output_index": index}
+            yield self._writer.call_delta(place, item["type"], piece)
+
+    def _more(self, item: dict[str, Any], call: Data) -> str:
+        kind, key = ("custom", "input") if "input" in item else ("function", "arguments")
+        inner = call.get(kind)
+        piece = inner.get(key) if isinstance(inner, Mapping) else None
+        if not isinstance(piece, str):
+            return ""
+        item[key] += piece
+        return piece
+
+    def _close(self) -> Iterator[Event]:
+        """Everything that is open ends, in order."""
+        if self._closed:
+            return
+        self._closed = True
+        for index, item in enumerate(self._items):
+            item["status"] = "completed"
+            place = {"item_id": item["id"], "output_index": index}
+            if item["type"] == "message":
+                for number, part in enumerate(item["content"]):
+                    yield from self._writer.part_done({**place, "content_index": number}, part)
+            else:
+                yield self._writer.call_done(place, item)
+            yield self._writer.item_done(index, item)

@@ -1,0 +1,207 @@
+"""A finished reply in the form of either API, so that a caller gets the one it asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from cascade.core.reply import Reply
+from cascade.core.usage import Usage
+from cascade.forms.api import Api
+from cascade.wire.usage import usage_for
+
+__all__ = ["begun_response", "call_item", "item_id", "logprobs_in", "message_item", "reply_in"]
+
+Data = Mapping[str, Any]
+
+CHAT_ID = "chatcmpl-"
+
+CHAT_CALLS = frozenset({"function", "custom"})
+
+REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
+
+ECHOED: Mapping[str, Any] = {
+    "background": False,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "reasoning": {"effort": None, "summary": None},
+    "safety_identifier": None,
+    "store": False,
+    "temperature": None,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": None,
+    "truncation": "disabled",
+    "user": None,
+}
+"""What a response repeats of its request, and what it says where the request is silent."""
+
+
+def reply_in(api: Api, reply: Reply, payload: Data) -> Reply:
+    """A reply whose wire object is in the form of an API; one that is already is left as it is.
+
+    Args:
+        api: "chat" or "responses".
+        reply: any reply.
+        payload: the request as asked; a response repeats parts of it.
+    """
+    if reply.api in (api, "decisions"):
+        return reply
+    wire = _completion(reply) if api == "chat" else _response(reply, payload)
+    return replace(reply, wire=wire, api=api)
+
+
+# Chat --------------------------------------------------------------------------------------------
+
+
+def _completion(reply: Reply) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": reply.text or (None if reply.refusal or reply.tool_calls else ""),
+        "refusal": reply.refusal,
+        "annotations": list(_annotations(reply.wire)),
+    }
+    calls = [call for call in reply.tool_calls if call.get("type") in CHAT_CALLS]
+    if calls:
+        message["tool_calls"] = calls
+    logprobs = None
+    if reply.raw_logprobs is not None:
+        logprobs = {"content": list(reply.raw_logprobs), "refusal": None}
+    return {
+        "id": reply.id,
+        "object": "chat.completion",
+        "created": int(reply.wire.get("created_at") or 0),
+        "model": reply.model,
+        "choices": [
+            {
+                "index": 0,
+                "message": message,
+                "finish_reason": reply.finish_reason,
+                "logprobs": logprobs,
+            }
+        ],
+        "usage": _usage(reply.usage, "chat"),
+        "service_tier": reply.service_tier,
+        "system_fingerprint": None,
+    }
+
+
+def _annotations(wire: Data) -> Iterator[dict[str, Any]]:
+    """Citations of the web; Chat nests what Responses does not, and has no others."""
+    for item in wire.get("output") or ():
+        content = item.get("content") if isinstance(item, Mapping) else None
+        for part in content if isinstance(content, list) else ():
+            for note in (part.get("annotations") if isinstance(part, Mapping) else None) or ():
+                if isinstance(note, Mapping) and note.get("type") == "url_citation":
+                    inner = {key: value for key, value in note.items() if key != "type"}
+                    yield {"type": "url_citation", "url_citation": inner}
+
+
+def _usage(usage: Usage | None, api: Api) -> dict[str, Any] | None:
+    return None if usage is None else usage_for(usage, api)
+
+
+# Responses ---------------------------------------------------------------------------------------
+
+
+def _response(reply: Reply, payload: Data) -> dict[str, Any]:
+    response = begun_response(reply.wire, payload, reply.model)
+    ended = "incomplete" if reply.finish_reason in REASONS else "completed"
+    output: list[Any] = []
+    if reply.text or reply.refusal or not reply.tool_calls:
+        logprobs = logprobs_in(reply.raw_logprobs or ())
+        output.append(message_item(response["id"], reply.text, reply.refusal, logprobs, ended))
+    for index, call in enumerate(reply.tool_calls):
+        output.append(call_item(response["id"], index, call))
+    response.update(
+        status=ended,
+        output=output,
+        usage=_usage(reply.usage, "responses"),
+        service_tier=reply.service_tier,
+    )
+    if reply.finish_reason in REASONS:
+        response["incomplete_details"] = {"reason": REASONS[str(reply.finish_reason)]}
+    return response
+
+
+def begun_response(head: Data, payload: Data, model: str | None = None) -> dict[str, Any]:
+    """A `response` object without output, from the head of a Chat reply or chunk."""
+    tail = str(head.get("id") or "").removeprefix(CHAT_ID) or "0"
+    return {
+        "id": f"resp_{tail}",
+        "object": "response",
+        "created_at": head.get("created") or 0,
+        "status": "in_progress",
+        "error": None,
+        "incomplete_details": None,
+        "model": model if model is not None else head.get("model"),
+        "output": [],
+        "usage": None,
+        "service_tier": head.get("service_tier"),
+        **{name: payload.get(name, default) for name, default in ECHOED.items()},
+    }
+
+
+def item_id(prefix: str, response_id: str, index: int = 0) -> str:
+    """The id of an output item, the same whenever it is asked for."""
+    tail = response_id.removeprefix("resp_")
+    return f"{prefix}_{tail}_{index}" if index else f"{prefix}_{tail}"
+
+
+def message_item(
+    response_id: str, text: str, refusal: str | None, logprobs: list[Any], status: str
+) -> dict[str, Any]:
+    """An assistant's message as an output item."""
+    content: list[dict[str, Any]] = []
+    if text or not refusal:
+        content.append(
+            {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs}
+        )
+    if refusal:
+        content.append({"type": "refusal", "refusal": refusal})
+    return {
+        "id": item_id("msg", response_id),
+        "type": "message",
+        "status": status,
+        "role": "assistant",
+        "content": content,
+    }
+
+
+def call_item(response_id: str, index: int, call: Data) -> dict[str, Any]:
+    """A tool call of Chat's as an output item."""
+    kind = "custom" if call.get("type") == "custom" else "function"
+    inner = call.get(kind)
+    inner = inner if isinstance(inner, Mapping) else {}
+    key = "input" if kind == "custom" else "arguments"
+    return {
+        "id": item_id("ctc" if kind == "custom" else "fc", response_id, index),
+        "type": "custom_tool_call" if kind == "custom" else "function_call",
+        "status": "completed",
+        "call_id": call.get("id"),
+        "name": inner.get("name"),
+        key: inner.get(key) or "",
+    }
+
+
+def logprobs_in(entries: Any) -> list[Any]:
+    """Log-probability entries as Responses writes them: bytes are always there."""
+    return [_entry(entry) for entry in entries if isinstance(entry, Mapping)]
+
+
+def _entry(entry: Data) -> dict[str, Any]:
+    made = dict(entry)
+    if made.get("bytes") is None:
+        made["bytes"] = list(str(made.get("token", "")).encode(errors="replace"))
+    top = made.get("top_logprobs")
+    if isinstance(top, list):
+        made["top_logprobs"] = [_entry(item) for item in top if isinstance(item, Mapping)]
+    return made
