@@ -148,7 +148,7 @@ class Request:
         Raises:
             RequestError: tags that are no texts, or a parent that is no id and has none.
         """
-        if not tags and parent is None:
+        if tags == () and parent is None:
             return self
         return replace(
             self,

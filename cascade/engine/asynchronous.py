@@ -112,7 +112,12 @@ class AsyncCascade(Engine):
         *,
         budget: Budget | str | int | Decimal | None = None,
         deadline_s: float | None = None,
+        start_at: str | None = None,
+        stop_at: str | None = None,
+        conversation: str | None = None,
+        tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        parent: str | Trace | Completion | None = None,
         concurrency: int = CONCURRENCY,
         **params: Any,
     ) -> list[Completion | RunError]:
@@ -122,7 +127,9 @@ class AsyncCascade(Engine):
             ConfigError: `concurrency` is no whole number from 1 up.
         """
         check_concurrency(concurrency)
-        options = Options(budget=budget, deadline_s=deadline_s, metadata=metadata)
+        options = Options(
+            budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
+        )
         runs = self._begin_all(requests, params, options)
         gate = asyncio.Semaphore(concurrency)
 

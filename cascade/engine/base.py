@@ -108,7 +108,8 @@ class Engine:
         options: Options,
     ) -> list[Run]:
         check_several("complete_rounds", requests)
-        return [self._begin(item, params, options) for item in requests]
+        common = replace(options, tags=options.tag_list())
+        return [self._begin(item, params, common) for item in requests]
 
     def _many(
         self,

@@ -183,15 +183,24 @@ class Cascade(Engine):
         *,
         budget: Budget | str | int | Decimal | None = None,
         deadline_s: float | None = None,
+        start_at: str | None = None,
+        stop_at: str | None = None,
+        conversation: str | None = None,
+        tags: Iterable[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        parent: str | Trace | Completion | None = None,
         **params: Any,
     ) -> list[Completion | RunError]:
         """Answer many requests in lock-step: all on the first tier, then the rest on the next.
 
+        The keywords are those of `complete` and apply to each request.
+
         Returns:
             One completion or error per request, in order.
         """
-        options = Options(budget=budget, deadline_s=deadline_s, metadata=metadata)
+        options = Options(
+            budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
+        )
         runs = self._begin_all(requests, params, options)
         with Rounds(runs) as rounds:
             lockstep.drive(rounds.lanes, self._models, rounds.done)
