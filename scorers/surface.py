@@ -6,7 +6,6 @@ no library: a few dozen microseconds for an answer of 650 characters (`benchmark
 
 from __future__ import annotations
 
-import re
 import zlib
 from math import log1p
 from typing import NamedTuple
@@ -97,7 +96,13 @@ HEDGES = frozenset(
 _CAPITALS = bytes(range(65, 91))
 _DIGITS = bytes(range(48, 58))
 _MARKS = bytes(c for c in range(33, 127) if not chr(c).isalnum())
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ONLY_NUMBERS = bytes(c if chr(c) in "0123456789." else 32 for c in range(256))
+"""A table that leaves numbers and white space of a text; ten times faster than a pattern."""
+
+_WINDOW = -12
+"""4 KB, without a header: with zlib's usual 32 KB most of the time goes into asking for memory."""
+
+_STEMS = tuple(sorted({phrase[:5] for phrase in REFUSAL_PHRASES}))
 _LONG = 4
 """Letters from which a word says what an answer is about."""
 
@@ -132,7 +137,9 @@ def surface_features(
     marks = size - len(data.translate(None, _MARKS))
     sentences = text.count(". ") + text.count("? ") + text.count("! ") + 1
     trigrams = set(zip(words, words[1:], words[2:], strict=False))
-    numbers = _NUMBER.findall(text)
+    numbers = [found.strip(b".") for found in data.translate(_ONLY_NUMBERS).split()]
+    numbers = [found for found in numbers if found]
+    asked_data = asked.encode("utf-8", "replace")
     longer = [word for word in different if len(word) >= _LONG]
     asked_lowered = asked.lower()
     stripped = text.rstrip()
@@ -150,14 +157,14 @@ def surface_features(
         0.0 if text.isascii() else sum(map(_beyond_ascii, text)) / chars,
         count / sentences,
         float(len(different & HEDGES)),
-        float(any(phrase in opening for phrase in REFUSAL_PHRASES)),
+        float(_declines(opening)),
         float(text.count("?")),
         float(text.count("!")),
-        min(1.0, len(zlib.compress(data, 1)) / size),
+        min(1.0, len(zlib.compress(data, 1, _WINDOW)) / size),
         1.0 - len(trigrams) / max(1, len(words) - 2) if trigrams else 0.0,
         len(different) / count,
         log1p(len(numbers)),
-        sum(number not in asked for number in numbers) / max(1, len(numbers)),
+        sum(number not in asked_data for number in numbers) / max(1, len(numbers)),
         sum(word in asked_lowered for word in longer) / max(1, len(longer)),
         float(stripped.endswith(_ENDINGS)),
         float(text.count("```") // 2),
@@ -166,6 +173,14 @@ def surface_features(
         float(finish_reason == "length"),
         float(any(mark in lowered for mark in _MARKED)),
     )
+
+
+def _declines(opening: str) -> bool:
+    """Whether an answer begins like a refusal. Most hold no beginning of any phrase."""
+    for stem in _STEMS:
+        if stem in opening:
+            return any(phrase in opening for phrase in REFUSAL_PHRASES)
+    return False
 
 
 def _beyond_ascii(char: str) -> bool:
