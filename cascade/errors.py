@@ -13,6 +13,7 @@ CascadeError
 │   ├── BillingStopped                 the account cannot pay: credit, spend or usage limit
 │   ├── CallRefused                    the provider refuses it on any try (400, 401, 403, 404)
 │   └── StreamInterrupted              a stream broke after text had been shown
+├── InvalidAnswer                   `Completion.parsed`: the answer does not fit its schema
 ├── ReplayError                        a recording does not hold a call that the replay asks for
 ├── TraceError (also ValueError)       a trace that cannot be read
 │   └── TraceVersionError              written by a newer version
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cascade.core.trace import Trace
+    from cascade.engine.completion import Completion
 
 __all__ = [
     "BillingStopped",
@@ -35,6 +37,7 @@ __all__ = [
     "ChainExhausted",
     "ConfigError",
     "DeadlineExceeded",
+    "InvalidAnswer",
     "ReplayError",
     "RequestError",
     "RunError",
@@ -104,6 +107,28 @@ class CallRefused(RunError):  # noqa: N818
 
 class StreamInterrupted(RunError):  # noqa: N818
     """A stream broke after text had been shown; `.trace` holds an estimate of its cost."""
+
+
+class InvalidAnswer(CascadeError):  # noqa: N818
+    """The answer does not fit the structure that was asked for; it is paid for and kept.
+
+    Attributes:
+        completion: the answer with its trace and cost.
+        path: JSON path of the first place that does not fit, `None` where there is no JSON.
+    """
+
+    def __init__(self, message: str, completion: Completion, path: str | None = None) -> None:
+        super().__init__(message)
+        self.completion = completion
+        self.path = path
+
+    @property
+    def trace(self) -> Trace:
+        """Everything that happened and was paid."""
+        return self.completion.trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (*self.args, self.completion, self.path), self.__dict__
 
 
 class ReplayError(CascadeError):

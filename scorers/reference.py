@@ -137,7 +137,7 @@ FORMS: Mapping[str, Callable[[str], Any]] = {
 def _label(request: Request, key: str | None) -> str:
     if key is not None:
         return str(request.metadata.get(key))
-    last = [m for m in request.payload.get("messages", ()) if m.get("role") == "user"][-1:]
+    last = [m for m in request.messages if m.get("role") == "user"][-1:]
     if last:
         content = last[0].get("content")
         if isinstance(content, str):

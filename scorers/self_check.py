@@ -60,6 +60,16 @@ LEFT_OUT = frozenset(
         "metadata",
         "extra_headers",
         "extra_query",
+        # the same of the Responses API
+        "input",
+        "instructions",
+        "text",  # its verbosity is kept
+        "max_output_tokens",
+        "max_tool_calls",
+        "include",
+        "conversation",  # the check would become a part of it
+        "prompt",
+        "store",
     }
 )
 """Parameters of the draft that a check of the same model does not repeat. All others are: tools,
@@ -162,9 +172,8 @@ class SelfCheck:
         return self._read(reply)
 
     def _messages(self, draft: Draft) -> list[Mapping[str, Any]]:
-        asked = draft.payload.get("messages") or draft.request.messages
         return [
-            *asked,
+            *draft.messages,
             {"role": "assistant", "content": shown_answer(draft.reply)},
             {"role": "user", "content": self.question or QUESTIONS[self.mode]},
         ]
@@ -175,6 +184,9 @@ class SelfCheck:
         if self.model is None:
             sent = draft.payload
             params.update((key, value) for key, value in sent.items() if key not in LEFT_OUT)
+            text = sent.get("text")
+            if isinstance(text, Mapping) and text.get("verbosity"):
+                params["verbosity"] = text["verbosity"]
             if params.get("tools"):
                 params["tool_choice"] = "none"
             if params.get("functions"):
@@ -230,7 +242,9 @@ def _reasons(draft: Draft) -> bool:
     usage = draft.reply.usage
     if usage is not None and usage.reasoning_tokens > 0:
         return True
-    return draft.payload.get("reasoning_effort") not in (None, "none")
+    inner = draft.payload.get("reasoning")
+    effort = inner.get("effort") if isinstance(inner, Mapping) else None
+    return draft.payload.get("reasoning_effort", effort) not in (None, "none")
 
 
 def _words(name: str, given: object) -> tuple[str, ...]:

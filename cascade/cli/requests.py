@@ -16,7 +16,7 @@ from cascade.errors import RequestError
 
 __all__ = ["Line", "check_readable", "count_lines", "read_lines", "with_system"]
 
-ENDPOINT = "/v1/chat/completions"
+ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ class Line:
 def read_lines(path: Path, system: str | None = None) -> Iterator[Line]:
     """The requests of a file, read as they are needed; "-" is standard input.
 
-    A line is a JSON string, `{"prompt": ...}` with further parameters beside it, a Chat Completions
-    payload with its `messages`, or a line for the Batch API. Blank lines are passed over.
+    A line is a JSON string, `{"prompt": ...}` with further parameters beside it, a payload of Chat
+    Completions (`messages`) or of Responses (`input`), or a line for the Batch API. Blank lines are
+    passed over.
 
     Raises:
         UsageError: the file cannot be read.
@@ -78,6 +79,9 @@ def with_system(asked: Asked, system: str | None) -> Asked:
     message = {"role": "system", "content": system}
     if isinstance(asked, str):
         return [message, {"role": "user", "content": asked}]
+    if isinstance(asked, Mapping) and "input" in asked:
+        given = asked.get("instructions")
+        return {**asked, "instructions": f"{system}\n\n{given}" if given else system}
     if isinstance(asked, Mapping):
         messages = asked.get("messages")
         listed = messages if isinstance(messages, list) else []
@@ -123,15 +127,15 @@ def _asked(data: Any) -> Asked:
             raise RequestError(f"prompt is {prompt!r}; expected text")
         rest = {name: value for name, value in data.items() if name not in ("prompt", "custom_id")}
         return {**rest, "messages": [{"role": "user", "content": prompt}]}
-    if "messages" in data:
+    if "messages" in data or "input" in data:
         return {name: value for name, value in data.items() if name != "custom_id"}
-    raise RequestError(f"neither prompt, messages nor body among its keys {sorted(data)}")
+    raise RequestError(f"neither prompt, messages, input nor body among its keys {sorted(data)}")
 
 
 def _batch_body(data: dict[str, Any]) -> Asked:
-    url, body = data.get("url", ENDPOINT), data["body"]
-    if url != ENDPOINT:
-        raise RequestError(f"url is {url!r}; a chain answers {ENDPOINT}")
+    url, body = data.get("url", ENDPOINTS[0]), data["body"]
+    if url not in ENDPOINTS:
+        raise RequestError(f"url is {url!r}; a chain answers {' and '.join(ENDPOINTS)}")
     if not isinstance(body, dict):
-        raise RequestError("body is no object; expected a Chat Completions payload")
+        raise RequestError("body is no object; expected a Chat Completions or Responses payload")
     return body

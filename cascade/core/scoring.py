@@ -19,6 +19,7 @@ from cascade.core.reply import Reply
 from cascade.core.request import Message, Request
 from cascade.errors import ConfigError, ScorerError
 from cascade.forms.api import Api
+from cascade.forms.reading import messages_of
 
 __all__ = [
     "Abstained",
@@ -131,6 +132,11 @@ class Draft:
     def text(self) -> str:
         """The answer's text."""
         return self.reply.text
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation as sent to that tier, as Chat's messages, whichever API it went to."""
+        return messages_of(self.payload or self.request.payload)
 
 
 @dataclass(frozen=True, slots=True)

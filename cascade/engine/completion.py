@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from cascade.core.reply import Reply
@@ -23,17 +24,36 @@ class Completion:
         trace: who was asked, what each scorer said, what each call cost.
         answer_type: the pydantic class or `TypeAdapter` that the answer was to fit.
         answer_schema: the JSON Schema that the answer was to follow.
+        answer_is_json: whether JSON was asked for, with a schema or without.
     """
 
     reply: Reply
     trace: Trace
     answer_type: Any = field(default=None, repr=False)
     answer_schema: Mapping[str, Any] | None = field(default=None, repr=False)
+    answer_is_json: bool = field(default=False, repr=False)
 
     @property
     def text(self) -> str:
         """The answer's text."""
         return self.reply.text
+
+    @cached_property
+    def parsed(self) -> Any:
+        """The answer as the value that `response_format` or `text_format` asked for.
+
+        An instance of the pydantic class, or the decoded JSON, validated against its schema; `None`
+        where no structure was asked for.
+
+        Raises:
+            InvalidAnswer: it declined, was cut, is no JSON, or does not fit; the error holds this
+                completion, so nothing that was paid is lost.
+        """
+        if self.answer_type is None and not self.answer_is_json:
+            return None
+        from cascade.engine.parsing import parsed  # noqa: PLC0415  the two know each other
+
+        return parsed(self)
 
     @property
     def tier(self) -> str:

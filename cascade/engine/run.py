@@ -29,7 +29,7 @@ from cascade.errors import (
     RunError,
     StreamInterrupted,
 )
-from cascade.forms.reading import schema_of
+from cascade.forms.reading import format_of, schema_of
 from cascade.wire.translate import reply_in
 
 __all__ = ["Run"]
@@ -121,7 +121,14 @@ class Run:
             self._answered(draft.tier)
         request = self.request
         reply = reply_in(request.api, draft.reply, request.payload)
-        return Completion(reply, trace, request.answer_type, schema_of(request.payload))
+        asked = format_of(request.payload) or {}
+        return Completion(
+            reply,
+            trace,
+            answer_type=request.answer_type,
+            answer_schema=schema_of(request.payload),
+            answer_is_json=asked.get("type") in ("json_object", "json_schema"),
+        )
 
     def close(self, status: Status, reason: str, draft: Draft | None) -> Trace:
         """Close the books into a trace and show it to the observers; only the first time counts.

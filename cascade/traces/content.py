@@ -113,13 +113,25 @@ def _scrubbed_score(score: ScoreRecord) -> ScoreRecord:
 
 def _scrubbed_reply(reply: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Log-probabilities spell the answer token by token, so they go where its text had a secret."""
-    if reply is None or not isinstance(reply.get("choices"), list):
-        return cast("Mapping[str, Any] | None", scrub(reply))
-    rest = {name: item for name, item in reply.items() if name != "choices"}
-    choices = [_scrubbed_choice(choice) for choice in reply["choices"]]
+    for name, clean in (("choices", _scrubbed_choice), ("output", _scrubbed_item)):
+        if reply is not None and isinstance(reply.get(name), list):
+            return _scrubbed_list(reply, name, clean)
+    return cast("Mapping[str, Any] | None", scrub(reply))
+
+
+def _scrubbed_list(data: Mapping[str, Any], name: str, clean: Hide) -> Mapping[str, Any]:
+    """Data whose list of that name is cleaned in a way of its own."""
+    rest = {key: item for key, item in data.items() if key != name}
     # The order of a reply's keys is part of what came; replay gives it back as it was.
-    clean = {**scrub(rest), "choices": choices}
-    return {name: clean.get(name, clean.get(scrub(name))) for name in reply}
+    made = {**scrub(rest), name: [clean(item) for item in data[name]]}
+    return {key: made.get(key, made.get(scrub(key))) for key in data}
+
+
+def _scrubbed_item(item: Any) -> Any:
+    """An output item of Responses; each part of a message has its own log-probabilities."""
+    if not isinstance(item, Mapping) or not isinstance(item.get("content"), list):
+        return scrub(item)
+    return _scrubbed_list(item, "content", _scrubbed_choice)
 
 
 def _scrubbed_choice(choice: Any) -> Any:

@@ -196,7 +196,7 @@ class TestFiles:
             8: "/v1/embeddings",
             9: "body is no object",
             10: "prompt is 1",
-            11: "neither prompt, messages nor body",
+            11: "neither prompt, messages, input nor body",
             12: "line 12: messages is []",
             13: "the provider says no",
         }.items():

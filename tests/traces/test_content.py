@@ -178,3 +178,66 @@ def test_a_quoting_note_leaks_no_part_of_its_quote(make_trace, content):
     charges = tuple(replace(charge, notes=(noted,)) for charge in attempt.charges)
     kept = redact(replace(trace, attempts=(replace(attempt, charges=charges),)), content)
     assert kept.charges[0].notes == ("unknown finish_reason '\u2026'",)
+
+
+RESPONSE = {
+    "id": "resp_1",
+    "object": "response",
+    "output": [
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "summary": [{"type": "summary_text", "text": "walrus"}],
+        },
+        {
+            "type": "message",
+            "content": [
+                {
+                    "type": "output_text",
+                    "text": SECRET,
+                    "logprobs": [{"token": "sk", "logprob": 0}],
+                },
+                {
+                    "type": "output_text",
+                    "text": "ocelot",
+                    "logprobs": [{"token": "o", "logprob": 0}],
+                },
+            ],
+        },
+        {"type": "function_call", "name": "f", "arguments": f'{{"key": "{SECRET}"}}'},
+    ],
+    "usage": {"input_tokens": 1, "output_tokens": 1},
+}
+
+
+@pytest.fixture
+def response_talk(talk):
+    """The same request and answer in the shapes of the Responses API."""
+    asked = {
+        "instructions": PROMPT,
+        "input": [{"role": "user", "content": LABEL}, {"type": "reasoning", "summary": "tapir"}],
+    }
+    first = replace(
+        talk.attempts[0],
+        charges=tuple(replace(charge, reply=RESPONSE) for charge in talk.attempts[0].charges),
+    )
+    return replace(talk, request=asked, attempts=(first, *talk.attempts[1:]))
+
+
+@pytest.mark.parametrize("content", ["hashed", "none"])
+def test_no_word_of_a_response_is_left(response_talk, content):
+    """Input items and output items go as a whole, whatever is in them."""
+    kept = redact(response_talk, content).to_json().encode()
+    assert not [fragment for fragment in (*FRAGMENTS, b"sk-proj") if fragment in kept]
+    assert redact(response_talk, content).charges[0].usage == response_talk.charges[0].usage
+
+
+def test_a_responses_secrets_go_with_their_logprobs(response_talk):
+    """Each part has its own log-probabilities: they go where its text held a credential."""
+    kept = redact(response_talk, "full").attempts[0].charges[0].reply
+    _, message, call = kept["output"]
+    first, second = message["content"]
+    assert (first["text"], first["logprobs"]) == ("[secret]", None)
+    assert second["logprobs"] == [{"token": "o", "logprob": 0}]
+    assert "sk-proj" not in call["arguments"]
+    assert list(kept) == list(RESPONSE)
