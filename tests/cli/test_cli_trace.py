@@ -137,6 +137,10 @@ def test_tree_with_an_unknown_cost_and_a_cycle(cli, crew):
     shown = cli("trace", "tree", "plan", "--store", crew).stdout
     assert "unknown, at least $" in shown
     assert "plan was met before: a cycle, counted once" in shown
+    with TraceStore(crew) as store:
+        store.save(replace(store.get("write"), tier=None, status="exhausted"))
+    shown = cli("trace", "tree", "run-7", "--store", crew).stdout
+    assert "write exhausted ·" in shown
 
 
 def test_show(cli, place):
@@ -246,6 +250,7 @@ def test_export(cli, place, tmp_path):
         (("list", "--status", "acepted"), 2, "did you mean 'accepted'?"),
         (("export", "--status", "zzz"), 2, "expected one of accepted, unaccepted"),
         (("show", "last", "--line", "2"), 2, "--line goes with"),
+        (("list", "--until", "soon"), 2, "--until 'soon' is no moment"),
     ],
 )
 def test_mistakes(cli, place, args, code, words):
@@ -322,6 +327,9 @@ def test_a_file_of_many_traces(cli, place, tmp_path):
     second = cli("trace", "show", out, "--line", "2")
     assert (second.stdout != first.stdout, second.stderr) == (True, "")
     assert cli("trace", "show", out, "--line", "3").exit_code == 2
+    one = tmp_path / "one.json"
+    one.write_text(cli("trace", "show", "--store", place, "--json").stdout)
+    assert "--line goes with" in cli("trace", "show", one, "--line", "2").stderr
     out.write_text("{}")
     assert str(out) in cli("trace", "show", out).stderr
 

@@ -67,6 +67,10 @@ class TestWhatDiffers:
         old, new = make_trace(cheap="one\ntwo\nthree"), make_trace(cheap="one\n2\nthree")
         (nano,) = diff_traces(old, new).attempts
         assert nano.text == ("@@ -1,3 +1,3 @@", " one", "-two", "+2", " three")
+        text = replace(old.attempts[0], text="one\n2")
+        alone = diff_traces(old, replace(old, attempts=(text, old.attempts[1])))
+        assert [(turn.changes, turn.text[-1]) for turn in alone.attempts] == [((), "+2")]
+        assert (alone.same, "- three" in shown(alone)) == (False, True)
 
     def test_requests_and_labels(self, make_trace):
         """What was asked, its tags, metadata and parent are compared."""
@@ -140,6 +144,21 @@ class TestWhatDiffers:
         assert values(diff.changes)["cost_usd"] == (trace.cost_usd, None)
         assert values(diff.changes)["known_cost_usd"] == (trace.cost_usd, Decimal("0.0022"))
         assert "unknown" in shown(diff)
+
+    def test_what_one_trace_lacks(self, trace, failed_trace):
+        """A turn without a score, a request that was not kept, a text that is no more differ."""
+        first, last = trace.attempts
+        bare = replace(trace, request=None, attempts=(replace(first, score=None, text="I"), last))
+        diff = diff_traces(trace, bare)
+        assert diff.request[0].startswith("@@")
+        (nano,) = diff.attempts
+        assert values(nano.changes) == {"score unsure": (0.41, None)}
+        assert nano.text[-2:] == ("-I do not know.", "+I")
+        assert not diff_traces(
+            trace, replace(trace, attempts=(replace(first, text="I"), last))
+        ).same
+        assert "none" in shown(diff)
+        assert diff_traces(trace, failed_trace).attempts[0].tier == "nano"
 
 
 class TestPolicies:

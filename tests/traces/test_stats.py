@@ -72,6 +72,8 @@ class TestTiers:
         stats = trace_stats([failed_trace])
         assert (stats.tiers[0].failed, stats.tiers[0].acceptance) == (1, 0.0)
         assert stats.statuses == {failed_trace.status: 1}
+        never = replace(failed_trace.attempts[0], charges=())  # the budget had no room for its call
+        assert trace_stats([replace(failed_trace, attempts=(never,))]).tiers[0].time.p50_s is None
 
     def test_times(self, trace):
         """Times are those of whole turns, right within one per cent."""
@@ -110,6 +112,14 @@ class TestMoney:
         unsure = stats.scorers[0]
         assert (unsure.calls, unsure.cost.usd, unsure.runs) == (1, BIG, 1)
         assert "2 tries that had to be made again" in shown(stats)
+
+    def test_large_sums_are_shown_in_short(self, trace):
+        """Dollars are shown in four places, and the sum itself keeps every digit."""
+        first, last = trace.attempts
+        dear = replace(last.charges[0], cost_usd=Decimal("1234.56789"))
+        stats = trace_stats([replace(trace, attempts=(first, replace(last, charges=(dear,))))])
+        assert stats.cost.usd == Decimal("1234.56789") + NANO
+        assert "$1234.5679" in shown(stats)
 
     def test_saved_may_be_lost(self, trace, failed_trace):
         """A cascade that cost more than the top tier alone says so; no answer saves nothing known."""
