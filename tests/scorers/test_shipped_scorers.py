@@ -85,4 +85,9 @@ def test_settings_are_json_friendly():
     settings = json.loads('{"aggregate": "min", "over": "json_values", "quantile": 0.2}')
     assert scorers.LogprobConfidence(**settings).aggregate == "min"
     assert scorers.LogprobConfidence(labels=json.loads('["a", "b"]')).labels == ("a", "b")
+    knots = json.loads("[[0, 0.1], [1, 0.9]]")
+    assert scorers.calibrated(scorers.NoRefusal(), to=knots).to == ((0.0, 0.1), (1.0, 0.9))
+    assert scorers.Grounded(**json.loads('{"look_for": ["values"]}')).look_for == ("values",)
+    assert scorers.Judge(**json.loads('{"model": "m", "criteria": ["a"]}')).criteria == ("a",)
+    assert scorers.Command(**json.loads('{"argv": ["sh", "-c", "exit 0"]}')).argv[0] == "sh"
     assert scorers.Forbids(texts=json.loads('["x"]')) == scorers.Forbids(("x",))
