@@ -60,9 +60,9 @@ class Agreement:
 
     Pitfalls: samples must be able to differ. At temperature 0 they repeat the draft and the score
     means nothing: such a tier is refused when the chain is built, such a request abstains without
-    a call. A `seed` is not repeated. Agreement of one model with itself is weak evidence (AUROC
-    0.600 for three samples of a tiny model); cheap answers of other models are much better: see
-    `AgreesWithEarlier`.
+    a call, and so does one whose `conversation` a server keeps. A `seed` is not repeated. Agreement
+    of one model with itself is weak evidence (AUROC 0.600 for three answers of a tiny model); cheap
+    answers of other models are much better: see `AgreesWithEarlier`.
 
     Args:
         k: answers in all, 2 to 32.
@@ -113,7 +113,7 @@ class Agreement:
                 f"Agreement: params n={self.params['n']!r}; samples are calls of their own, so "
                 "that each is booked: set k"
             )
-        object.__setattr__(self, "params", {"seed": None, **self.params})
+        object.__setattr__(self, "params", dict(self.params))
 
     def fits(self, chain: Chain, tier: Tier) -> str | None:  # noqa: ARG002  the protocol's form
         """Refuses a tier whose samples would all be alike."""
@@ -121,9 +121,9 @@ class Agreement:
 
     def __call__(self, draft: Draft) -> Scoring:
         """Take the samples and count."""
-        alike = _alike(draft.payload, self.params)
-        if alike is not None:
-            return Abstained(alike)
+        why_not = _alike(draft.payload, self.params) or _kept(draft.payload)
+        if why_not is not None:
+            return Abstained(why_not)
         form = self._form(draft)
         mine = form(draft.reply)
         if mine is None:
@@ -134,7 +134,8 @@ class Agreement:
                 f"{self._by} gave {type(mine).__name__}, which cannot be counted; "
                 "return a text, a number or a tuple"
             )
-        replies = yield from sample(draft, self.k - 1, **self.params)
+        params = {"seed": None, **self.params} if "seed" in draft.payload else self.params
+        replies = yield from sample(draft, self.k - 1, **params)
         whole: list[Reply] = [draft.reply]
         lost: list[str] = []
         for reply in replies:
@@ -235,6 +236,13 @@ def _first_choice(tied: Sequence[Reply], draft: Reply) -> Reply:
 def _mean_logprob(reply: Reply) -> float | None:
     tokens = reply.logprobs
     return sum(token.logprob for token in tokens) / len(tokens) if tokens else None
+
+
+def _kept(payload: Mapping[str, Any]) -> str | None:
+    """Why samples would do harm: the server would write them into a conversation."""
+    if payload.get("conversation") is None:
+        return None
+    return "samples would become a part of the conversation that the server keeps"
 
 
 def _alike(payload: Mapping[str, Any], params: Mapping[str, Any]) -> str | None:

@@ -78,15 +78,16 @@ class Source:
 
     text: str
     _plain: str = field(init=False)
-    _numbers: Counter[Decimal] = field(init=False)
+    _numbers: Counter[Decimal] | None = None
 
     def __post_init__(self) -> None:
         self._plain = plain(self.text)
-        self._numbers = Counter(_numbers_of(self._plain))
 
     def count(self, claim: Claim, *, most: int = 1) -> int:
         """How often the text says it, counted up to `most`."""
         if claim.numbers:
+            if self._numbers is None:
+                self._numbers = _numbers_of(self._plain)
             return min(most, max(self._numbers[number] for number in claim.numbers))
         wanted = plain(claim.text)
         found, at = 0, -1
@@ -120,23 +121,31 @@ def _inside_word(one: str, two: str) -> bool:
 # Numbers ---------------------------------------------------------------------------------------
 
 
-def _numbers_of(text: str) -> Iterator[Decimal]:
+def _numbers_of(text: str) -> Counter[Decimal]:
     """Every number of a text, in each way it can be read; "15 %" is 15 and 0.15, "0815" a code."""
-    for found in _NUMBER.finditer(text):
-        if _CODE.fullmatch(found[1]):
+    numbers: Counter[Decimal] = Counter()
+    written = Counter((found[0], found[1], bool(found[2])) for found in _NUMBER.finditer(text))
+    for (whole, digits, percent), count in written.items():
+        if _CODE.fullmatch(digits):
             continue
-        readings = _readings(found[0], found[1])
-        yield from readings
-        if found[2]:
-            yield from (number / 100 for number in readings)
-        if " " in found[1]:  # "12 345" may be two numbers
-            yield from (Decimal(part) for part in found[1].split() if part.isdecimal())
-    for written in _WRITTEN.findall(text):
-        yield Decimal(WRITTEN.index(written))
+        for number in _readings(whole, digits):
+            numbers[number] += count
+            if percent:
+                numbers[number / 100] += count
+        if " " in digits:  # "12 345" may be two numbers
+            for part in digits.split():
+                if part.isdecimal():
+                    numbers[Decimal(part)] += count
+    for word, count in Counter(_WRITTEN.findall(text)).items():
+        numbers[Decimal(WRITTEN.index(word))] += count
+    return numbers
 
 
 def _readings(whole: str, digits: str) -> frozenset[Decimal]:
     """What a written number may mean: 1,234.50 and 1.234,50; 12,5; 1,000 is 1000 or 1."""
+    sign = -1 if whole.startswith("-") else 1
+    if digits.isdecimal():
+        return frozenset([sign * Decimal(digits)])
     bare = digits.replace("'", "").replace(" ", "")
     point, comma = bare.rfind("."), bare.rfind(",")
     last = bare[max(point, comma)] if max(point, comma) >= 0 else "."
@@ -151,7 +160,6 @@ def _readings(whole: str, digits: str) -> frozenset[Decimal]:
         forms = {as_thousands} if last in head else {f"{head}.{tail}"}
     else:
         forms = {as_thousands, f"{head}.{tail}"}
-    sign = -1 if whole.startswith("-") else 1
     return frozenset(sign * Decimal(form) for form in forms)
 
 

@@ -43,7 +43,7 @@ class Grounded:
     Abstains when nothing is left to look up, when the request has no text, and when values are
     missing that may stand in an image, a file or audio it cannot read. A refusal scores 0.
 
-    Costs nothing; 0.1 ms for a record of ten values and a page of text.
+    Costs nothing; under a millisecond for a record of ten values and a page of text.
 
     Pitfalls: a grounded value may be the wrong one (two dates in a letter). Values that are
     computed, translated or summarised are nowhere in the text: name them in `leave_out`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import exp
@@ -77,12 +78,13 @@ class ToolCalls:
                 f"ToolCalls: tools is {type(given).__name__}; pass a list as on the wire: "
                 "[{'type': 'function', 'function': {...}}]"
             )
-        declared = _Declared.of({"tools": list(self.tools)})
+        object.__setattr__(self, "tools", deepcopy(list(given)))
+        declared = _Declared.of({"tools": self.tools})
         if not declared.schemas:
             raise ConfigError("ToolCalls: tools holds no tool with a name")
         for name, schema in declared.schemas.items():
             try:
-                _validator(schema)
+                _validator(_text_of(schema))
             except ConfigError as error:
                 raise ConfigError(f"ToolCalls: tool {name!r}: {error}") from error
 
@@ -115,20 +117,20 @@ class _Declared:
     """The tools of a request.
 
     Attributes:
-        schemas: JSON text of the parameters' schema by name; `None` for tools without one.
+        schemas: the parameters' schema by name; `None` for tools without one.
         open_ended: whether further tools may turn up under names that are not declared.
         demanded: whether the request demands a call.
         only: the names that `tool_choice` allows, where it names any.
     """
 
-    schemas: Mapping[str, str | None]
+    schemas: Mapping[str, Any]
     open_ended: bool
     demanded: bool
     only: frozenset[str]
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> _Declared:
-        schemas: dict[str, str | None] = {}
+        schemas: dict[str, Any] = {}
         kinds: set[object] = set()
         todo = [*_mappings(payload.get("tools")), *_mappings(payload.get("functions"))]
         while todo:
@@ -140,7 +142,7 @@ class _Declared:
                 continue
             name, schema = inner.get("name"), inner.get("parameters")
             if isinstance(name, str) and name:
-                schemas[name] = None if schema is None else json.dumps(schema)
+                schemas[name] = schema
         choice = payload.get("tool_choice", payload.get("function_call"))
         only = frozenset(_chosen(choice))
         return cls(
@@ -171,7 +173,7 @@ class _Declared:
         if not isinstance(arguments, dict):
             return Score(0.0, f"{name}: arguments are {type(arguments).__name__}, not an object")
         try:
-            validator = _validator(self.schemas[name])
+            validator = _validator(_text_of(self.schemas[name]))
         except ConfigError as error:
             return Failed(f"the schema of tool {name!r} cannot be used: {error}")
         wrong = first_error(validator, arguments) if validator is not None else None
@@ -203,7 +205,15 @@ def _chosen(choice: object) -> list[str]:
     return [name] if isinstance(name, str) else []
 
 
-@lru_cache(maxsize=256)
+def _text_of(schema: object) -> str | None:
+    """A schema as JSON text, by which its validator is remembered."""
+    try:
+        return None if schema is None else json.dumps(schema)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"it is no JSON ({error})") from error
+
+
+@lru_cache(maxsize=64)
 def _validator(schema: str | None) -> Any:
     """The validator of a schema's JSON text; `None` where anything fits."""
     if schema is None:

@@ -25,22 +25,17 @@ UNTRUSTED = (
 
 def case_of(draft: Draft) -> str:
     """The conversation and the answer as one JSON text. Images and files are named, not shown."""
-    payload = draft.payload or draft.request.payload
-    case: dict[str, Any] = {}
-    if payload.get("instructions"):
-        case["instructions"] = payload["instructions"]
-    conversation = payload.get("messages", payload.get("input", ()))
-    case["conversation"] = (
-        conversation if isinstance(conversation, str) else list(map(_plain, conversation))
-    )
-    case["answer"] = shown_answer(draft.reply)
+    case = {
+        "conversation": list(map(_plain, draft.messages)),
+        "answer": shown_answer(draft.reply),
+    }
     text = json.dumps(case, ensure_ascii=False, indent=1)
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _plain(message: Any) -> Any:
+def _plain(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """A message without what only a model with eyes could read."""
-    content = message.get("content") if isinstance(message, Mapping) else None
+    content = message.get("content")
     if not isinstance(content, list | tuple):
         return message
     return {**message, "content": "\n".join(_words(content))}

@@ -175,6 +175,12 @@ def test_samples_that_would_repeat_each_other_are_not_taken(sent):
     assert voted("4", "4", payload={**PAYLOAD, **sent}, params=varied).value == 1.0
 
 
+def test_a_conversation_that_a_server_keeps_is_not_added_to():
+    """Samples of such a call would be remembered as turns of the conversation."""
+    outcome = voted("4", payload={**PAYLOAD, "conversation": "conv_1"}, k=3)
+    assert outcome.reason == "samples would become a part of the conversation that the server keeps"
+
+
 @pytest.mark.parametrize(
     ("draft", "by"), [("no idea", "number"), ("prose", "fields"), ("{", "json"), ("[1]", "fields")]
 )

@@ -74,11 +74,10 @@ def test_other_forms_of_requests_are_shown():
     )
     _, (asked,) = judged(Judge("big", "Ok."), draft, Reply("yes"))
     case = json.loads(asked.messages[1]["content"])
-    assert case["conversation"] == "Hi"
-    assert case["instructions"] == "Be brief."
+    assert [message["content"] for message in case["conversation"]] == ["Be brief.", "Hi"]
     assert case["answer"].startswith("a?")
     assert '[calls f({"x": 1})]' in case["answer"]
-    items = Draft(Request({"input": [{"role": "user", "content": ["a", 5]}]}), Reply("x"))
+    items = Draft(Request({"messages": [{"role": "user", "content": ["a", 5]}]}), Reply("x"))
     _, (asked,) = judged(Judge("big", "Ok."), items, Reply("yes"))
     assert json.loads(asked.messages[1]["content"])["conversation"][0]["content"] == "a\n[part]"
 
