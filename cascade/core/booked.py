@@ -5,7 +5,7 @@ Prices each exchange. Knows no budget and asks nobody: see `cascade.core.ledger`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from cascade.core.chain import Chain
@@ -53,14 +53,27 @@ def cost_of_try(chain: Chain, booked: Booked, entry: Try) -> Cost:
     failure = entry.failure
     if failure is not None and (_never_billed(failure) or entry.usage == Usage(0, 0)):
         return Cost(Decimal(0), "exact", None, (f"not billed: {failure.kind}",))
-    return cost_of(
+    apart = _billed_apart(booked, entry)
+    cost = cost_of(
         entry.usage,
         chain.price(booked.call.tier, booked.call.api),
         service_tier=entry.service_tier,
         batch=entry.batch,
         regional=entry.regional,
-        estimated=entry.estimated,
+        estimated=entry.estimated or bool(apart),
     )
+    return replace(cost, notes=cost.notes + apart)
+
+
+def _billed_apart(booked: Booked, entry: Try) -> tuple[str, ...]:
+    """What the provider bills by the call, not by tokens: a price in tokens cannot hold it."""
+    if entry.reply is None:
+        return ()
+    if entry.reply.billed_apart:
+        return (f"calls of hosted tools are billed apart: {entry.reply.billed_apart}",)
+    if booked.call.payload.get("web_search_options") is not None:
+        return ("searches of the web are billed apart",)
+    return ()
 
 
 def top_tier_cost(

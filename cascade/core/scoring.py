@@ -18,7 +18,6 @@ from typing import Any
 from cascade.core.reply import Reply
 from cascade.core.request import Message, Request
 from cascade.errors import ConfigError, ScorerError
-from cascade.forms.api import Api
 from cascade.forms.reading import messages_of
 
 __all__ = [
@@ -147,15 +146,13 @@ class Ask:
         model: as in `ask`.
         messages: the conversation; not read where a payload is given.
         params: wire parameters, laid over a payload; `None` removes one.
-        payload: a whole wire payload, e.g. a draft's own.
-        api: the API whose form the payload has; `None` for the Chat Completions form.
+        payload: a whole wire payload, e.g. a draft's own; its form says which API it goes to.
     """
 
     model: str | None
     messages: tuple[Message, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     payload: Mapping[str, Any] | None = None
-    api: Api | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +219,7 @@ def sample(
     Returns:
         As `ask_all`.
     """
-    again = Ask(draft.tier, params=params, payload=draft.payload, api=draft.reply.api)
+    again = Ask(draft.tier, params=params, payload=draft.payload)
     return (yield from ask_all(*[again] * count))
 
 
@@ -248,7 +245,7 @@ def decide(
     """
     matter = asked if isinstance(asked, str) else list(asked)
     body = {"input": matter, "questions": list(questions)}
-    reply = yield Ask(model, params=params, payload=body, api="decisions")
+    reply = yield Ask(model, params=params, payload=body)
     return reply
 
 

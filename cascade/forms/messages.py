@@ -13,8 +13,12 @@ __all__ = ["items_of", "messages_from", "readable"]
 Message = dict[str, Any]
 Data = Mapping[str, Any]
 
-READ = frozenset({"role", "content", "tool_calls", "refusal", "annotations"})
-"""Keys of a message that are carried over; annotations are the server's notes on its own text."""
+READ = frozenset({"role", "content", "tool_calls", "refusal"})
+"""Keys of a message that are carried over."""
+
+SERVERS_OWN = frozenset({"annotations", "reasoning", "reasoning_content"})
+"""What a server wrote beside its answer, handed back as it came: notes on its text, and thinking,
+which the other API does not take back in these words."""
 
 CALLS = frozenset({"function_call", "custom_tool_call"})
 OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
@@ -63,7 +67,7 @@ def _items(message: Data, where: str, custom: set[object]) -> Iterator[Message]:
 def _check_rest(message: Data, where: str, root: str) -> None:
     """Raise where a message says something that would be lost."""
     for key, value in message.items():
-        if key not in READ and value is not None:
+        if key not in READ | SERVERS_OWN and value is not None:
             raise NoEquivalent(root, f"{where}.{key}", "responses")
 
 

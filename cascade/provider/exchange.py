@@ -236,8 +236,6 @@ class Exchange:
 
     def _usage_of(self, reply: Reply | None) -> tuple[Usage | None, bool]:
         """The usage, and whether it is an estimate: only a stream can be estimated."""
-        if reply is not None and reply.billed_apart:
-            return reply.usage, True  # tokens are not all that it cost
         known = (
             reply.usage if reply else self._usage or Usage.from_wire(self.incoming.assembler.usage)
         )

@@ -82,7 +82,6 @@ def _reply(body: Item, usage: Usage | None, service_tier: str | None) -> Reply:
     items = [item for item in output if isinstance(item, Mapping)]
     parts = [part for item in items if item.get("type") == "message" for part in _parts(item)]
     calls = tuple(_call(item) for item in items if is_answer(item))
-    apart = [str(item.get("type")) for item in items if item.get("type") in BILLED_APART]
     return Reply(
         text="".join(_texts(parts, "output_text", "text")),
         wire=body,
@@ -95,8 +94,8 @@ def _reply(body: Item, usage: Usage | None, service_tier: str | None) -> Reply:
         id=text_or_none(body.get("id")),
         raw_logprobs=_logprobs(parts),
         api="responses",
-        notes=tuple(_oddities(body, usage, apart)),
-        billed_apart=len(apart),
+        notes=tuple(_oddities(body, usage)),
+        billed_apart=sum(item.get("type") in BILLED_APART for item in items),
     )
 
 
@@ -155,7 +154,7 @@ def _call(item: Item) -> Item:
     return item
 
 
-def _oddities(body: Item, usage: Usage | None, apart: list[str]) -> Iterator[str]:
+def _oddities(body: Item, usage: Usage | None) -> Iterator[str]:
     if usage is None:
         given = "is missing" if body.get("usage") is None else "cannot be read"
         yield f"usage {given}"
@@ -166,6 +165,3 @@ def _oddities(body: Item, usage: Usage | None, apart: list[str]) -> Iterator[str
     reason = finish_reason_of(body)
     if body.get("status") == "incomplete" and reason not in INCOMPLETE.values():
         yield f"incomplete for an unknown reason {str(reason)[:60]!r}"
-    if apart:
-        kinds = ", ".join(dict.fromkeys(apart))
-        yield f"calls of hosted tools are billed apart: {len(apart)} ({kinds})"

@@ -243,7 +243,7 @@ def test_an_answer_handed_back_as_it_came():
     """The empty fields of a dumped message say nothing; a refusal does."""
     message = {
         "role": "assistant", "content": None, "refusal": "No.", "annotations": [], "audio": None,
-        "function_call": None, "tool_calls": None,
+        "function_call": None, "tool_calls": None, "reasoning_content": "hm",
     }  # fmt: skip
     refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
     assert convert({"messages": [message]}, "responses") == {"input": [refused]}

@@ -5,7 +5,19 @@ import math
 import pytest
 from scoring_help import draft_of, entry, judged, tool_call
 
-from cascade import Abstained, ConfigError, Failed, Reply, Score, ScorerError, Usage
+from cascade import (
+    Abstained,
+    Cascade,
+    ConfigError,
+    Failed,
+    Price,
+    Reply,
+    Score,
+    ScorerError,
+    Tier,
+    Usage,
+)
+from cascade.testing import ScriptedModels
 from scorers import SelfCheck
 
 PAYLOAD = {
@@ -237,3 +249,38 @@ def test_mistakes_surface_when_the_scorer_is_made(settings, words):
 def test_how_sure_a_denial_is_does_not_become_approval(said):
     """A high number after a denial is no confidence in the answer; nothing is guessed."""
     assert isinstance(outcome_of(Reply(said)), Abstained)
+
+
+def test_a_draft_from_the_responses_api():
+    """The check goes the way of the draft: same conversation, same effort, a limit of its own."""
+    asked = {
+        "instructions": "Be brief.",
+        "input": [{"role": "user", "content": [{"type": "input_text", "text": "2+2?"}]}],
+        "reasoning": {"effort": "low"},
+        "text": {"format": {"type": "json_object"}, "verbosity": "low"},
+        "max_output_tokens": 500,
+        "include": ["reasoning.encrypted_content"],
+        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
+        "conversation": "conv_1",
+        "previous_response_id": "resp_1",
+    }
+    models = ScriptedModels({"m": "4"}, scorers={"m": "Yes 90"})
+    tiers = [Tier("m", scorer=SelfCheck(), price=Price.free()), Tier("n", price=Price.free())]
+    done = Cascade(tiers, models=models).complete(asked)
+    assert done.accepted
+    call = models.calls[-1]
+    assert (call.api, call.purpose) == ("responses", "scorer")
+    assert [item["role"] for item in call.payload["input"]] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+    ]
+    assert call.payload["reasoning"] == {"effort": "low"}
+    assert call.payload["text"] == {"verbosity": "low"}
+    assert call.payload["max_output_tokens"] == 16 + 2048
+    assert call.payload["tools"] == asked["tools"]
+    assert call.payload["tool_choice"] == "none"
+    assert call.payload["previous_response_id"] == "resp_1"
+    assert not {"conversation", "include", "instructions"} & call.payload.keys()
+    assert call.needs.logprobs

@@ -290,9 +290,19 @@ def test_hosted_tools_are_billed_apart(face, responses_api):
     """Their calls cost by the call: the tokens' cost is marked as not all there is."""
     search = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
     responses_api.return_value = answer(response(search, search, "Paris"))
-    (charge,) = face(one()).complete(ASKED).trace.charges
+    trace = face(one()).complete(ASKED).trace
+    (charge,) = trace.charges
+    assert (charge.basis, charge.cost_usd) == ("estimated", Decimal("0.00012"))
+    assert charge.notes == ("calls of hosted tools are billed apart: 2",)
+    assert replay(trace, one()) == trace
+
+
+def test_chats_searches_are_billed_apart_too(face, openai_api):
+    """A search that Chat was asked for costs by the call as well."""
+    openai_api.return_value = answer(completion())
+    (charge,) = face(one()).complete(web_search_options={}).trace.charges
     assert charge.basis == "estimated"
-    assert charge.notes == ("calls of hosted tools are billed apart: 2 (web_search_call)",)
+    assert charge.notes == ("searches of the web are billed apart",)
 
 
 # What goes wrong ---------------------------------------------------------------------------------
