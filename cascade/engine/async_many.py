@@ -13,10 +13,10 @@ from cascade.core.request import Asked, Request
 from cascade.drivers import asynchronous
 from cascade.drivers.base import AsyncModels
 from cascade.drivers.tasks import Tasks
-from cascade.engine.feed import Feed
+from cascade.engine.flow import Flow
+from cascade.engine.intake import Intake
 from cascade.engine.results import ManyResult, Progress
 from cascade.engine.run import Run
-from cascade.engine.window import Window
 
 __all__ = ["AsyncMany"]
 
@@ -37,30 +37,30 @@ class AsyncMany:
         requests: Iterable[Asked | Request] | AsyncIterable[Asked | Request],
         begin: Begin,
         models: AsyncModels,
-        window: Window,
+        flow: Flow,
     ) -> None:
         self._begin = begin
         self._models = models
-        self._window = window
+        self._flow = flow
         self._tasks: Tasks[ManyResult] = Tasks()
-        self._feed: Feed[Asked | Request] = Feed(requests, self._tasks.wake)
+        self._intake: Intake[Asked | Request] = Intake(requests, self._tasks.wake)
         self._context = contextvars.copy_context()
         self._leave_at: float | None = None
 
     @property
     def progress(self) -> Progress:
         """How far the requests have come."""
-        return self._window.progress
+        return self._flow.progress
 
     @property
     def left(self) -> tuple[ManyResult, ...]:
         """The requests that were left under way: their error is a `RunError` with the trace."""
-        return self._window.left
+        return self._flow.left
 
     def finished(self) -> list[ManyResult]:
         """Results that are there and were not handed out, by index; each is given once."""
         self._collect()
-        return self._window.rest()
+        return self._flow.rest()
 
     def stop(self, within_s: float | None = None) -> None:
         """Begin nothing new; the iteration ends with the last request that is under way.
@@ -70,14 +70,14 @@ class AsyncMany:
         """
         if within_s is not None:
             self._leave_at = time.monotonic() + within_s
-        self._window.stop()
+        self._flow.stop()
         self._tasks.wake()
 
     async def aclose(self) -> None:
         """Begin nothing new and leave what is under way; see `left` and `finished`."""
-        self._window.stop()
+        self._flow.stop()
         try:
-            await self._feed.aclose()
+            await self._intake.aclose()
             await self._tasks.leave()
         finally:
             self._close_books()
@@ -94,7 +94,7 @@ class AsyncMany:
         if result is not None:
             return result
         await self.aclose()
-        trouble, self._window.trouble = self._window.trouble, None
+        trouble, self._flow.trouble = self._flow.trouble, None
         raise trouble or StopAsyncIteration
 
     async def _next(self) -> ManyResult | None:
@@ -102,8 +102,8 @@ class AsyncMany:
         self._collect()
         self._fill()
         while True:
-            result = self._window.take()
-            if result is not None or (self._window.is_idle and self._window.is_stopped):
+            result = self._flow.take()
+            if result is not None or (self._flow.is_idle and self._flow.is_stopped):
                 return result
             left_s = None if self._leave_at is None else self._leave_at - time.monotonic()
             if left_s is not None and left_s <= 0:
@@ -112,40 +112,40 @@ class AsyncMany:
             else:
                 await self._tasks.wait(left_s)
             self._collect()
-            if not self._window.has_result:  # else the consumer sees it first, and may stop
+            if not self._flow.has_result:  # else the consumer sees it first, and may stop
                 self._fill()
 
     def _fill(self) -> None:
         """Begin as many requests as there is room for; with a result at hand, one at most."""
-        while self._window.has_room:
+        while self._flow.has_room:
             try:
-                asked = self._feed.take()
+                asked = self._intake.take()
             except StopAsyncIteration:
-                self._window.stop()
+                self._flow.stop()
                 return
             except Exception as error:  # noqa: BLE001  raised once finished work is handed out
-                self._window.fail(error)
+                self._flow.fail(error)
                 return
             if asked is None:
                 return  # it will come
-            begun = self._window.begin(partial(self._begin, asked[0]))
+            begun = self._flow.begin(partial(self._begin, asked[0]))
             if begun is not None:
                 self._tasks.start(
                     _answer(*begun, self._models),
                     context=self._context.copy(),
                     cancelled=partial(ManyResult, begun[0], error=asyncio.CancelledError()),
                 )
-            if self._window.has_result:
+            if self._flow.has_result:
                 return
 
     def _collect(self) -> None:
         for result in self._tasks.collect():
-            self._window.end(result)
+            self._flow.end(result)
 
     def _close_books(self) -> None:
         self._collect()
-        self._window.leave(WHY)
-        self._window.forget()
+        self._flow.leave(WHY)
+        self._flow.forget()
 
     async def __aenter__(self) -> Self:
         return self
@@ -154,10 +154,10 @@ class AsyncMany:
         await self.aclose()
 
     def __del__(self) -> None:
-        self._window.stop()
+        self._flow.stop()
         self._close_books()
         self._tasks.abandon()
-        self._feed.abandon()
+        self._intake.abandon()
 
 
 async def _answer(index: int, run: Run, models: AsyncModels) -> ManyResult:

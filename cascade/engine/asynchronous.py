@@ -16,10 +16,10 @@ from cascade.engine.async_many import AsyncMany
 from cascade.engine.base import Engine, Rounds
 from cascade.engine.bulk import CONCURRENCY, Bulk, check_concurrency
 from cascade.engine.completion import Completion
+from cascade.engine.flow import ProgressCallback
 from cascade.engine.lazy import LazyAsyncModels
 from cascade.engine.options import Options
 from cascade.engine.streams import AsyncCompletionStream
-from cascade.engine.window import ProgressCallback
 from cascade.errors import RunError
 
 __all__ = ["AsyncCascade"]
@@ -103,8 +103,8 @@ class AsyncCascade(Engine):
         options = Options(
             budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
         )
-        begin, window = self._many(requests, params, options, Bulk(concurrency, ordered, progress))
-        return AsyncMany(requests, begin, self._models, window)
+        begin, flow = self._many(requests, params, options, Bulk(concurrency, ordered, progress))
+        return AsyncMany(requests, begin, self._models, flow)
 
     async def complete_rounds(
         self,

@@ -29,11 +29,11 @@ from cascade.drivers import lockstep
 from cascade.drivers.base import in_order
 from cascade.engine.bulk import Bulk, check_several
 from cascade.engine.completion import Completion
+from cascade.engine.flow import Flow
 from cascade.engine.lazy import LazyModels
 from cascade.engine.options import Options
 from cascade.engine.run import Run
 from cascade.engine.sticky import Sticky
-from cascade.engine.window import Window
 from cascade.errors import ConfigError, RequestError, RunError
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ class Engine:
         params: Mapping[str, Any],
         options: Options,
         bulk: Bulk,
-    ) -> tuple[Callable[[Asked | Request], Run], Window]:
-        """How each of many requests begins, and the window they go through.
+    ) -> tuple[Callable[[Asked | Request], Run], Flow]:
+        """How each of many requests begins, and what they go through together.
 
         What is said for all of them is checked here, so that it is refused once, before any is
         taken from their iterable.
@@ -129,8 +129,8 @@ class Engine:
         common.request("a request", params)
         self._limits(common)
         self._route(common)
-        window = bulk.window(requests, in_order=in_order(self._models))
-        return partial(self._begin, params=params, options=common), window
+        flow = bulk.flow(requests, in_order=in_order(self._models))
+        return partial(self._begin, params=params, options=common), flow
 
     def _begin(self, asked: Asked | Request, params: Mapping[str, Any], options: Options) -> Run:
         self._check_open()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sized
 from dataclasses import dataclass
 
 from cascade.core.request import Request
-from cascade.engine.window import ProgressCallback, Window
+from cascade.engine.flow import Flow, ProgressCallback
 from cascade.errors import ConfigError, RequestError
 
 __all__ = ["CONCURRENCY", "Bulk", "check_concurrency", "check_several"]
@@ -38,15 +38,15 @@ class Bulk:
                 f"progress is {tell!r}: expected a plain function of a Progress, e.g. print"
             )
 
-    def window(self, requests: object, *, in_order: bool) -> Window:
-        """The window that the requests go through.
+    def flow(self, requests: object, *, in_order: bool) -> Flow:
+        """What the requests go through together.
 
         Args:
             requests: to be counted, where they can be.
             in_order: the models answer from a list: one request at a time, so that each gets its
                 line.
         """
-        return Window(
+        return Flow(
             concurrency=1 if in_order else self.concurrency,
             ordered=self.ordered,
             total=len(requests) if isinstance(requests, Sized) else None,

@@ -12,9 +12,9 @@ from cascade.core.request import Asked, Request
 from cascade.drivers import sync
 from cascade.drivers.base import Models
 from cascade.drivers.workers import Workers
+from cascade.engine.flow import Flow
 from cascade.engine.results import ManyResult, Progress
 from cascade.engine.run import Run
-from cascade.engine.window import Window
 
 __all__ = ["Many"]
 
@@ -40,11 +40,11 @@ class Many:
         requests: Iterable[Asked | Request],
         begin: Begin,
         models: Models,
-        window: Window,
+        flow: Flow,
     ) -> None:
         self._begin = begin
         self._models = models
-        self._window = window
+        self._flow = flow
         self._workers: Workers[ManyResult] = Workers()
         self._context = contextvars.copy_context()
         self._leave_at: float | None = None
@@ -54,17 +54,17 @@ class Many:
     @property
     def progress(self) -> Progress:
         """How far the requests have come."""
-        return self._window.progress
+        return self._flow.progress
 
     @property
     def left(self) -> tuple[ManyResult, ...]:
         """The requests that were left under way: their error is a `RunError` with the trace."""
-        return self._window.left
+        return self._flow.left
 
     def finished(self) -> list[ManyResult]:
         """Results that are there and were not handed out, by index; each is given once."""
         self._collect()
-        return self._window.rest()
+        return self._flow.rest()
 
     def stop(self, within_s: float | None = None) -> None:
         """Begin nothing new; the iteration ends with the last request that is under way.
@@ -76,12 +76,12 @@ class Many:
         """
         if within_s is not None:
             self._leave_at = time.monotonic() + within_s
-        self._window.stop()
+        self._flow.stop()
         self._workers.wake()
 
     def close(self) -> None:
         """Begin nothing new and leave what is under way; see `left` and `finished`."""
-        self._window.stop()
+        self._flow.stop()
         self._collect()
         self._leave()
         self._requests = None
@@ -98,7 +98,7 @@ class Many:
         if result is not None:
             return result
         self.close()
-        trouble, self._window.trouble = self._window.trouble, None
+        trouble, self._flow.trouble = self._flow.trouble, None
         raise trouble or StopIteration
 
     def _next(self) -> ManyResult | None:
@@ -106,8 +106,8 @@ class Many:
         self._collect()
         self._fill()
         while True:
-            result = self._window.take()
-            if result is not None or self._window.is_idle:
+            result = self._flow.take()
+            if result is not None or self._flow.is_idle:
                 return result
             left_s = None if self._leave_at is None else self._leave_at - time.monotonic()
             if left_s is not None and left_s <= 0:
@@ -115,40 +115,40 @@ class Many:
             else:
                 self._workers.wait(left_s)
             self._collect()
-            if not self._window.has_result:  # else the consumer sees it first, and may stop
+            if not self._flow.has_result:  # else the consumer sees it first, and may stop
                 self._fill()
 
     def _fill(self) -> None:
         """Begin as many requests as there is room for; with a result at hand, one at most."""
-        while self._requests is not None and self._window.has_room:
+        while self._requests is not None and self._flow.has_room:
             try:
                 asked = next(self._requests)
             except StopIteration:
-                self._window.stop()
+                self._flow.stop()
                 return
             except Exception as error:  # noqa: BLE001  raised once finished work is handed out
-                self._window.fail(error)
+                self._flow.fail(error)
                 return
-            begun = self._window.begin(partial(self._begin, asked))
+            begun = self._flow.begin(partial(self._begin, asked))
             if begun is not None:
                 work = partial(_answer, *begun, self._models)
                 self._workers.start(partial(self._context.copy().run, work))
                 self._collect()
-            if self._window.has_result:
+            if self._flow.has_result:
                 return
 
     def _collect(self) -> None:
         for result in self._workers.collect():
-            self._window.end(result)
+            self._flow.end(result)
 
     def _leave(self) -> None:
         """Close the books of what is under way, and take in what has just been answered."""
-        self._window.leave(WHY)
+        self._flow.leave(WHY)
         end = time.monotonic() + ARRIVING_S
-        while not self._window.is_idle and (left_s := end - time.monotonic()) > 0:
+        while not self._flow.is_idle and (left_s := end - time.monotonic()) > 0:
             self._workers.wait(left_s)
             self._collect()
-        self._window.forget()
+        self._flow.forget()
         self._workers.dismiss()
 
     def __enter__(self) -> Self:

@@ -14,11 +14,11 @@ from cascade.drivers.base import Models
 from cascade.engine.base import Engine, Rounds
 from cascade.engine.bulk import CONCURRENCY, Bulk
 from cascade.engine.completion import Completion
+from cascade.engine.flow import ProgressCallback
 from cascade.engine.lazy import LazyModels
 from cascade.engine.many import Many
 from cascade.engine.options import Options
 from cascade.engine.streams import CompletionStream
-from cascade.engine.window import ProgressCallback
 from cascade.errors import RunError
 
 __all__ = ["Cascade"]
@@ -174,8 +174,8 @@ class Cascade(Engine):
         options = Options(
             budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent
         )
-        begin, window = self._many(requests, params, options, Bulk(concurrency, ordered, progress))
-        return Many(requests, begin, self._models, window)
+        begin, flow = self._many(requests, params, options, Bulk(concurrency, ordered, progress))
+        return Many(requests, begin, self._models, flow)
 
     def complete_rounds(
         self,

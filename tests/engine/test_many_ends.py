@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -264,12 +265,12 @@ def test_a_forked_child_leaves_nothing(models):
     many = Cascade(tiers(), models=models).complete_many(numbers(100))
     many._fill()
     wait_until(lambda: models.stuck)
-    window = many._window
-    window._process = -1  # as seen by a child
-    window._at_exit()
+    flow = many._flow
+    flow._process = -1  # as seen by a child
+    flow._at_exit()
     assert many.left == ()
-    window._process = os.getpid()
-    window._at_exit()
+    flow._process = os.getpid()
+    flow._at_exit()
     assert len(many.left) == 1
     assert many.left[0].trace.reason == "cancelled: the program ended"
 
@@ -550,10 +551,10 @@ async def test_a_dropped_iterator_stops_reading_its_input():
 
     many = AsyncCascade(tiers(), models=AsyncStuck()).complete_many(source())
     await anext(many)
-    waiting = asyncio.ensure_future(anext(many))
+    many._fill()  # it waits for the second item now
     await asyncio.sleep(0.01)
-    waiting.cancel()
-    del many, waiting
+    assert many.progress.done == 1
+    del many
     gc.collect()
     async with asyncio.timeout(5):
         await closed.wait()
@@ -583,3 +584,24 @@ async def test_tasks_that_never_began_close_their_books_too():
     assert [trace.status for trace in seen] == ["cancelled"] * 5
     assert [len(trace.charges) for trace in seen] == [0] * 5
     assert len(many.left) == 5
+
+
+def test_an_interrupt_in_a_task_ends_the_loop():
+    """Ctrl-C that hits a request's own task ends the event loop, and every trace is closed."""
+    seen = []
+
+    def scorer(draft):
+        if draft.text == "1":
+            raise KeyboardInterrupt
+        return small(draft)
+
+    async def main():
+        low, top = tiers(scorer)
+        chain = [replace(low, scorer_timeout_s=None), top]
+        llm = AsyncCascade(chain, models=AsyncStuck(), observers=[seen.append])
+        async for _ in llm.complete_many(numbers(100, 1, 101)):
+            pass
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+    assert [trace.status for trace in seen] == ["cancelled"] * 3

@@ -1,8 +1,8 @@
 """Many requests under way: which may begin, which are out, which is handed out next.
 
 Knows no thread and no event loop: `cascade.engine.many` and `cascade.engine.async_many` ask here
-what to do. A slow request holds up neither the others nor memory: they run on ahead of it, as far
-as the window reaches.
+what to do. A slow request holds up neither the others nor memory: they run on ahead of it, up to a
+bound.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cascade.engine.results import ManyResult, Progress
 from cascade.engine.run import Run
 from cascade.errors import ConfigError, RequestError, RunError
 
-__all__ = ["Window"]
+__all__ = ["Flow"]
 
 AHEAD = 4
 """Requests begun and not yet handed out, as a multiple of those under way at once. With 1, one slow
@@ -33,7 +33,7 @@ log = logging.getLogger("cascade")
 ProgressCallback = Callable[[Progress], object]
 
 
-class Window:
+class Flow:
     """The requests that were begun and not yet handed out.
 
     Args:
@@ -162,8 +162,7 @@ class Window:
     def forget(self) -> None:
         """Wait for nothing any more: what is still under way counts as left."""
         for index, run in list(self._under_way.items()):
-            if run.trace is not None:
-                self._has_left(index, run.trace)
+            self._has_left(index, run.close("cancelled", "cancelled: left", None))
         atexit.unregister(self._at_exit)
 
     def _first(self) -> int | None:

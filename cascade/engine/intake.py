@@ -7,12 +7,12 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-__all__ = ["Feed"]
+__all__ = ["Intake"]
 
 Item = TypeVar("Item")
 
 
-class Feed(Generic[Item]):
+class Intake(Generic[Item]):
     """Takes an item only when one is wanted.
 
     An async iterable is read by a single task, so that what it holds open (a time limit, a
