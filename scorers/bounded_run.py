@@ -22,6 +22,9 @@ CHUNK = 65_536
 GLANCE_S = 0.05
 """How often the end of the command is looked for while something it started holds its output."""
 
+PATIENCE_S = 5.0
+"""How long a killed command is waited for; one that runs as another user cannot be killed."""
+
 TAIL = 2_000
 """Bytes of output kept: the end, where test runners say what failed."""
 
@@ -74,12 +77,14 @@ def run_bounded(
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started in the background ends too
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE_S)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
-    return Ended(how, process.returncode, written.decode("utf-8", "replace"))
+    code = process.returncode if process.returncode is not None else -signal.SIGKILL
+    return Ended(how, code, written.decode("utf-8", "replace"))
 
 
 def _talk(

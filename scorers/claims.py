@@ -28,8 +28,9 @@ WRITTEN = (
 SPACED = 0x0E00
 """Scripts below this code point put white space between words; from Thai on many do not."""
 
-TRIES = 1_000
-"""Places of a text that are looked at for one value; a text made to be slow has more."""
+MOST_PLACES = 20_000
+"""Places of a text that are looked at for all values together; a text made to be slow has more, and
+what is not found by then counts as not there."""
 
 THOUSAND = 3
 """Digits that follow a thousands separator."""
@@ -79,6 +80,7 @@ class Source:
     text: str
     _plain: str = field(init=False)
     _numbers: Counter[Decimal] | None = None
+    _places: int = MOST_PLACES
 
     def __post_init__(self) -> None:
         self._plain = plain(self.text)
@@ -91,9 +93,10 @@ class Source:
             return min(most, max(self._numbers[number] for number in claim.numbers))
         wanted = plain(claim.text)
         found, at = 0, -1
-        for _ in range(TRIES if wanted else 0):
+        while wanted and found < most and self._places > 0:
+            self._places -= 1
             at = self._plain.find(wanted, at + 1)
-            if at < 0 or found >= most:
+            if at < 0:
                 break
             found += _is_whole(self._plain, at, at + len(wanted))
         return found

@@ -44,7 +44,8 @@ class Command:
     below the tier's `scorer_timeout_s`.
 
     Pitfalls: no sandbox. Code that a model wrote runs with your rights: run it in a container
-    (`["docker", "run", "--network=none", ...]`) or under a user without any. Not on Windows.
+    (`["docker", "run", "--network=none", ...]`) or under a user without any. Not on Windows. A
+    replay runs it again.
 
     Args:
         argv: program and arguments, `["python", "-I", "{answer}"]`.

@@ -13,7 +13,7 @@ TEXT_KEYS = ("text", "output", "arguments", "input")
 """Where parts of a message and items of a Responses input keep their words."""
 
 UNREADABLE = frozenset(
-    {"image_url", "input_image", "input_audio", "file", "input_file", "computer_call_output"}
+    {"image_url", "input_image", "input_audio", "file", "input_file", "computer_screenshot"}
 )
 """Parts that a model can read and a comparison of texts cannot."""
 
@@ -60,7 +60,7 @@ def _role(message: Mapping[str, Any]) -> str:
     role = message.get("role")
     if role == "developer":
         return "system"
-    if role == "function" or str(message.get("type")).endswith("_output"):
+    if role == "function" or "output" in message:
         return "tool"
     return str(role) if role is not None else "assistant"
 
@@ -70,7 +70,8 @@ def _texts(message: Mapping[str, Any], unread: dict[str, None]) -> Iterator[str]
     if isinstance(content, str):
         yield content
         return
-    for part in content if isinstance(content, list | tuple) else ():
+    parts = content if isinstance(content, list | tuple) else [content]
+    for part in parts:
         if isinstance(part, str):
             yield part
         elif isinstance(part, Mapping):

@@ -1,5 +1,8 @@
 """Command: real processes that pass, fail, hang, flood, fork and pry."""
 
+import contextlib
+import os
+import selectors
 import sys
 import time
 from pathlib import Path
@@ -9,6 +12,7 @@ from scoring_help import draft_of, judged
 
 from cascade import Abstained, ConfigError, Draft, Failed, Reply, Request, Score
 from scorers import Command
+from scorers.bounded_run import _feed
 
 PYTHON = sys.executable
 
@@ -174,6 +178,42 @@ def test_mistakes_surface_when_the_scorer_is_made(settings, words):
     """A setting that cannot work is refused by name."""
     with pytest.raises(ConfigError, match=words):
         Command(**settings)
+
+
+def test_where_a_zombie_cannot_be_seen_the_end_is_still_found(monkeypatch):
+    """Systems without waitid learn of the end by reaping."""
+    monkeypatch.delattr("os.waitid")
+    assert run("import os, time; os.close(1); os.close(2); time.sleep(0.1)").value == 1.0
+
+
+def test_a_full_pipe_is_written_to_later():
+    """A pipe that takes nothing now keeps its bytes for the next time."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    with open(read_end, "rb"), open(write_end, "wb", buffering=0) as pipe:  # noqa: PTH123
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(write_end, b"x" * 65_536)
+        with selectors.DefaultSelector() as ready:
+            assert _feed(pipe, b"more", ready) == b"more"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_command_that_cannot_be_killed_is_left_behind(monkeypatch):
+    """One that became another user is waited for a while, and then reported as stopped."""
+    pids = []
+
+    def refuse(pid, sig):
+        pids.append(pid)
+        raise PermissionError
+
+    monkeypatch.setattr("scorers.bounded_run.os.killpg", refuse)
+    monkeypatch.setattr("scorers.bounded_run.PATIENCE_S", 0.05)
+    outcome = run("import time; time.sleep(2)", timeout_s=0.3)
+    assert outcome.reason == "it did not end within 0.3 s"
+    os.kill(pids[0], 9)
+    os.waitpid(pids[0], 0)
 
 
 def test_windows_is_refused(monkeypatch):

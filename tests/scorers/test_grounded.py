@@ -200,6 +200,32 @@ def test_a_responses_payload_is_read_too():
     assert Grounded()(Draft(Request({"input": "Rome"}), answer)).value == 0.25
 
 
+def test_every_kind_of_message_and_item_is_read():
+    """Old function results, plain parts, tools that a server ran; a screenshot cannot be read."""
+    messages = [
+        {"role": "function", "name": "f", "content": "Turin"},
+        {"role": "user", "content": ["Rome", 5, {"type": "text", "text": "Oslo"}]},
+        {"role": "developer", "content": "Lyon"},
+        {"role": "user", "content": None},
+        "junk",
+    ]
+    answer = Reply(json.dumps({"a": "Turin", "b": "Rome", "c": "Oslo", "d": "Lyon"}))
+    assert Grounded()(Draft(Request({"messages": messages}), answer)).value == 0.75
+    assert Grounded(roles="system")(Draft(Request({"messages": messages}), answer)).value == 0.25
+    items = [
+        {"type": "mcp_call", "name": "find", "arguments": "{}", "output": "Turin"},
+        {"type": "computer_call_output", "output": {"type": "computer_screenshot"}},
+    ]
+    outcome = Grounded()(Draft(Request({"input": items}), answer))
+    assert outcome.reason.endswith("cannot be read here: computer_screenshot")
+
+
+def test_arguments_may_come_decoded():
+    """Some servers send arguments as an object."""
+    call = {"type": "function", "function": {"name": "f", "arguments": {"to": "Springfield"}}}
+    assert judged("", reply={"tool_calls": (call,)}).value == 1.0
+
+
 def test_what_may_stand_in_an_image_is_unknown():
     """A value that is not in the text is no mistake while an image was sent along."""
     messages = [

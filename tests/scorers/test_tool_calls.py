@@ -41,6 +41,8 @@ def test_calls_as_declared_pass():
     """Known names with arguments that fit; empty arguments are an empty object."""
     assert outcome(call({"city": "Rome", "days": [0, 1]})) == Score(1.0, "1 call as declared")
     assert outcome(call("", "now"), call("{}", "now"), call({"any": 1}, "now")).value == 1.0
+    assert outcome({"function": {"name": "now"}}).value == 1.0
+    assert outcome({"function": {"name": "weather", "arguments": {"city": 5}}}).value == 0.0
     assert outcome({"type": "custom", "custom": {"name": "note", "input": "!"}}).value == 1.0
 
 
