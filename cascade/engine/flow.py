@@ -11,7 +11,6 @@ import atexit
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 
 from cascade.core.price import EXACT
@@ -186,10 +185,10 @@ class Flow:
     def _count(self, result: ManyResult) -> None:
         trace, so_far = result.trace, self.progress
         known = trace.known_cost_usd if trace is not None else Decimal(0)
-        self.progress = replace(
-            so_far,
+        self.progress = Progress(
             done=so_far.done + 1,
             failed=so_far.failed + (result.completion is None),
+            total=so_far.total,
             known_cost_usd=EXACT.add(so_far.known_cost_usd, known),
             unknown_costs=so_far.unknown_costs + (trace is not None and trace.cost_usd is None),
         )

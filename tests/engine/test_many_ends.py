@@ -56,6 +56,16 @@ def wait_until(condition, timeout_s=10):
         time.sleep(0.005)
 
 
+def once(condition, action):
+    """Do something from another thread as soon as a condition holds."""
+
+    def wait():
+        wait_until(condition)
+        action()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 class Stuck:
     """Models whose second tier answers only once it is let go."""
 
@@ -160,8 +170,7 @@ def test_what_was_left_and_what_was_finished_can_be_had(models):
     """After `close` finished results are there once, and those left with an error and a trace."""
     llm = Cascade(tiers(), models=models)
     many = llm.complete_many(numbers(100, 1, 2, 101), concurrency=4)
-    wait = threading.Timer(0.3, many.stop, [0.0])
-    wait.start()
+    once(lambda: many.progress.done == 2 and len(models.stuck) == 2, lambda: many.stop(0.0))
     assert [result.index for result in many] == [1, 2]  # nobody waits for the gap
     assert many.finished() == []
     assert [result.index for result in many.left] == [0, 3]
@@ -170,13 +179,17 @@ def test_what_was_left_and_what_was_finished_can_be_had(models):
             result.unwrap()
     check_left([result.trace for result in many.left], 2)
     assert many.progress.done == 2
+    models.let_go.set()
+    wait_until(lambda: len(many._workers._done) == 2)
+    assert many.finished() == []  # answers to requests that were left come too late
+    assert many.progress.done == 2
 
 
 def test_finished_results_outlive_the_close(models):
     """Results that nobody has taken yet are there after the close, by index, and only once."""
     llm = Cascade(tiers(), models=models)
     many = llm.complete_many(numbers(100, 1, 2), concurrency=3)
-    threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
+    once(lambda: many.progress.done == 2, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         next(many)
     assert [result.unwrap().text for result in many.finished()] == ["1", "2"]
@@ -188,7 +201,7 @@ def test_stop_waits_for_what_is_under_way(models):
     """After `stop` nothing new begins and what is under way is handed out."""
     llm = Cascade(tiers(), models=models)
     many = llm.complete_many(numbers(*range(100, 120)), concurrency=4)
-    threading.Timer(0.2, lambda: (many.stop(), models.let_go.set())).start()
+    once(lambda: len(models.stuck) == 4, lambda: (many.stop(), models.let_go.set()))
     assert [result.unwrap().tier for result in many] == ["top"] * 4
     assert many.left == ()
 
@@ -407,7 +420,7 @@ class AsyncStuck:
         if call.tier.name == "top":
             self.stuck.append(number)
             if len(self.stuck) == 2:
-                asyncio.get_running_loop().call_later(0.02, self.both.set)
+                self.both.set()
             try:
                 await self.let_go.wait()
             except asyncio.CancelledError:
@@ -419,15 +432,21 @@ class AsyncStuck:
         raise NotImplementedError
 
 
-async def begin(ordered=True, requests=None):
+async def begin(ordered=True):
     """Five requests, two of which get stuck; the results of the others are there."""
-    models, seen = AsyncStuck(), []
-    llm = AsyncCascade(tiers(), models=models, observers=[seen.append])
-    given = requests or numbers(0, 100, 1, 101, 2)
-    many = llm.complete_many(given, ordered=ordered)
+    models, seen, answered = AsyncStuck(), [], asyncio.Event()
+
+    def observer(trace):
+        seen.append(trace)
+        if len(seen) == 3:
+            answered.set()
+
+    llm = AsyncCascade(tiers(), models=models, observers=[observer])
+    many = llm.complete_many(numbers(0, 100, 1, 101, 2), ordered=ordered)
     assert (await anext(many)).index == 0
     async with asyncio.timeout(10):
         await models.both.wait()
+        await answered.wait()
     return many, models, seen
 
 
