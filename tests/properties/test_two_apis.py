@@ -74,9 +74,13 @@ def exchange(draw):
 
 @st.composite
 def conversations(draw):
-    turns = draw(st.lists(st.one_of(ASKING.map(lambda m: [m]), exchange()), max_size=5))
-    messages = [message for turn in turns for message in turn]
-    return [draw(ASKING), *messages]
+    """Turns of both sides. The assistant's own words and calls in a row are one turn to Responses,
+    so no two of its turns follow each other here.
+    """
+    made = [draw(ASKING)]
+    for reply in draw(st.lists(st.one_of(st.just([]), exchange()), max_size=4)):
+        made += [*reply, draw(ASKING)]
+    return made
 
 
 PARAMS = st.fixed_dictionaries(
