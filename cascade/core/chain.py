@@ -125,7 +125,9 @@ class Chain:
         most = tier.capabilities.max_top_logprobs if tier.capabilities else None
         if most is None and info is not None:
             most = info.max_top_logprobs
-        return needs if most is None else replace(needs, top_logprobs=min(needs.top_logprobs, most))
+        if most is None or needs.top_logprobs <= most:
+            return needs
+        return replace(needs, top_logprobs=most)
 
     def notes(self) -> tuple[str, ...]:
         """What is allowed but worth knowing about this chain."""

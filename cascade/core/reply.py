@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from cascade.core.usage import Usage
 from cascade.forms.api import Api
@@ -24,9 +24,8 @@ FLOOR_LOGPROB = -20.0
 the confidence of an answer exactly where the model was least sure."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
-    """One token of the answer.
+class TokenLogprob(NamedTuple):
+    """One token of the answer; a tuple, because long answers hold thousands.
 
     Attributes:
         token: its text; parts of a multi-byte character may be unprintable, then see `raw`.
@@ -105,11 +104,17 @@ def _token(entry: Any) -> TokenLogprob | None:
     token, value = pair
     if not FLOOR_LOGPROB <= value <= 0.0:
         value = min(0.0, max(value, FLOOR_LOGPROB))
-    return TokenLogprob(token, value, _top(entry.get("top_logprobs")), _bytes(entry.get("bytes")))
+    listed, raw = entry.get("top_logprobs"), entry.get("bytes")
+    return TokenLogprob(
+        token,
+        value,
+        _top(listed) if listed else (),
+        _bytes(raw) if raw is not None else None,
+    )
 
 
 def _top(listed: object) -> tuple[tuple[str, float], ...]:
-    if not listed or not isinstance(listed, list):
+    if not isinstance(listed, list):
         return ()
     pairs = [pair for item in listed if (pair := _pair(item)) is not None]
     return tuple(
