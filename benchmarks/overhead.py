@@ -25,7 +25,7 @@ import sys
 import tempfile
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +43,9 @@ SLOW = ("sdk", "by_hand", "cascade", "cascade_client")
 
 IMPORTS = (
     "import cascade",
-    "from cascade import Cascade, AsyncCascade, Tier",
-    "import cascade, scorers",
+    "from cascade import Cascade, Tier",
+    "from cascade import AsyncCascade, Tier",
+    "from scorers import LogprobConfidence",
     "import openai",
 )
 
@@ -91,7 +92,9 @@ def _pinned(core: int) -> Any:
 
 
 @contextmanager
-def child(*command: str, core: int) -> Iterator[subprocess.Popen[str]]:
+def child(
+    *command: str, core: int, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A process that talks in lines and ends when its input does."""
     process = subprocess.Popen(  # noqa: S603  our own modules
         command,
@@ -99,7 +102,7 @@ def child(*command: str, core: int) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), **(env or {})},
         preexec_fn=_pinned(core),  # noqa: PLW1509  no threads here
     )
     try:
@@ -254,9 +257,11 @@ def imports(plan: Plan) -> None:
             f"{code}; print(time.process_time() - c, time.perf_counter() - w)"
         )
         taken = []
-        for _ in range(plan.imports + 1):
-            with child(sys.executable, "-c", program, core=CLIENT_CORE) as process:
-                taken.append([float(word) * 1e3 for word in read_line(process).split()])
+        with tempfile.TemporaryDirectory() as folder:  # byte code is kept, but not beside sources
+            more = {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+            for _ in range(plan.imports + 1):
+                with child(sys.executable, "-c", program, core=CLIENT_CORE, env=more) as process:
+                    taken.append([float(word) * 1e3 for word in read_line(process).split()])
         used, wall = (median(column) for column in zip(*taken[1:], strict=True))
         rows.append([code, f"{used:.0f}", f"{wall:.0f}"])
     print("\nImport in a fresh interpreter, ms\n")

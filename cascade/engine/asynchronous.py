@@ -10,16 +10,16 @@ from typing import Any, Self, cast
 from cascade.core.budget import Budget
 from cascade.core.request import Asked, Request
 from cascade.core.trace import Trace
-from cascade.drivers import asynchronous, lockstep
+from cascade.drivers import async_lockstep, asynchronous
 from cascade.drivers.base import AsyncModels, Models, as_async
 from cascade.engine.async_many import AsyncMany
+from cascade.engine.async_streams import AsyncCompletionStream
 from cascade.engine.base import Engine, Rounds
 from cascade.engine.bulk import CONCURRENCY, Bulk, check_concurrency
 from cascade.engine.completion import Completion
 from cascade.engine.flow import ProgressCallback
 from cascade.engine.lazy import LazyAsyncModels
 from cascade.engine.options import Options
-from cascade.engine.streams import AsyncCompletionStream
 from cascade.errors import RunError
 
 __all__ = ["AsyncCascade"]
@@ -141,7 +141,7 @@ class AsyncCascade(Engine):
             await asynchronous.together([bounded(begin) for begin in calls])
 
         with Rounds(runs) as rounds:
-            await lockstep.drive_async(rounds.lanes, self._models, gather, rounds.done)
+            await async_lockstep.drive(rounds.lanes, self._models, gather, rounds.done)
         return rounds.results()
 
     async def close(self) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterator
-from typing import Self, cast
+from collections.abc import Generator, Iterator
+from typing import Self
 
-from cascade.core.escalation import Decision
 from cascade.core.trace import Trace
-from cascade.drivers import asynchronous, sync
-from cascade.drivers.base import AsyncModels, Models
+from cascade.drivers import sync
+from cascade.drivers.base import Models
 from cascade.engine.completion import Chunk, Completion
 from cascade.engine.run import Run
 from cascade.wire.chunks import chunk_text
 from cascade.wire.feed import Feed
 
-__all__ = ["AsyncCompletionStream", "CompletionStream"]
+__all__ = ["CompletionStream", "close_unbegun", "rest_of"]
 
 
 class CompletionStream:
@@ -54,7 +53,7 @@ class CompletionStream:
                     live.close()
                     raise
             self.completion = run.finish(decision)
-            yield from _rest(self._feed, self.completion, streamed=streamed)
+            yield from rest_of(self._feed, self.completion, streamed=streamed)
 
     def __iter__(self) -> CompletionStream:
         return self
@@ -65,11 +64,11 @@ class CompletionStream:
 
     def close(self) -> None:
         """Stop reading."""
-        _close_unbegun(self)
+        close_unbegun(self._run, begun=self._begun)
         self._chunks.close()
 
     def __del__(self) -> None:
-        _close_unbegun(self)
+        close_unbegun(self._run, begun=self._begun)
 
     def __enter__(self) -> Self:
         return self
@@ -78,68 +77,13 @@ class CompletionStream:
         self.close()
 
 
-class AsyncCompletionStream:
-    """The same as `CompletionStream`, to be iterated with `async for`.
-
-    Use it in an `async with` block where you may stop early: an abandoned async generator is closed
-    only when the event loop gets to it.
-    """
-
-    def __init__(self, run: Run, models: AsyncModels) -> None:
-        self.completion: Completion | None = None
-        self._run = run
-        self._begun = False
-        self._feed = Feed(run.request.api, run.request.payload)
-        self._chunks = self._iterate(models)
-
-    @property
-    def trace(self) -> Trace | None:
-        """The trace, once the stream has ended, in whatever way."""
-        return self._run.trace
-
-    async def _iterate(self, models: AsyncModels) -> AsyncGenerator[Chunk]:
-        with self._run as run:
-            end = asynchronous.StreamEnd()
-            live = asynchronous.drive_stream(run.decisions, models, run.timing, end)
-            try:
-                async for chunk in live:
-                    for piece in self._feed.take(chunk):
-                        yield Chunk(chunk_text(piece), piece)
-            finally:
-                await live.aclose()
-            self.completion = run.finish(cast("Decision", end.decision))
-            for rest in _rest(self._feed, self.completion, streamed=end.streamed):
-                yield rest
-
-    def __aiter__(self) -> AsyncCompletionStream:
-        return self
-
-    async def __anext__(self) -> Chunk:
-        self._begun = True
-        return await anext(self._chunks)
-
-    async def aclose(self) -> None:
-        """Stop reading."""
-        _close_unbegun(self)
-        await self._chunks.aclose()
-
-    def __del__(self) -> None:
-        _close_unbegun(self)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.aclose()
-
-
-def _close_unbegun(stream: CompletionStream | AsyncCompletionStream) -> None:
+def close_unbegun(run: Run, *, begun: bool) -> None:
     """Close the trace of a stream nobody read: a generator that never ran cannot do it itself."""
-    if not stream._begun:  # noqa: SLF001  one idea in two classes
-        stream._run.__exit__(None, None, None)  # noqa: SLF001
+    if not begun:
+        run.__exit__(None, None, None)
 
 
-def _rest(feed: Feed, completion: Completion, *, streamed: bool) -> Iterator[Chunk]:
+def rest_of(feed: Feed, completion: Completion, *, streamed: bool) -> Iterator[Chunk]:
     """What is still to be shown of an answer, then the usage of every attempt together."""
     for piece in feed.rest(completion.reply, completion.trace.usage, streamed=streamed):
         yield Chunk(chunk_text(piece), piece)

@@ -1,0 +1,73 @@
+"""Streamed answers, awaited: see `cascade.engine.streams`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Self, cast
+
+from cascade.core.escalation import Decision
+from cascade.core.trace import Trace
+from cascade.drivers import asynchronous
+from cascade.drivers.base import AsyncModels
+from cascade.engine.completion import Chunk, Completion
+from cascade.engine.run import Run
+from cascade.engine.streams import close_unbegun, rest_of
+from cascade.wire.chunks import chunk_text
+from cascade.wire.feed import Feed
+
+__all__ = ["AsyncCompletionStream"]
+
+
+class AsyncCompletionStream:
+    """The same as `CompletionStream`, to be iterated with `async for`.
+
+    Use it in an `async with` block where you may stop early: an abandoned async generator is closed
+    only when the event loop gets to it.
+    """
+
+    def __init__(self, run: Run, models: AsyncModels) -> None:
+        self.completion: Completion | None = None
+        self._run = run
+        self._begun = False
+        self._feed = Feed(run.request.api, run.request.payload)
+        self._chunks = self._iterate(models)
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace, once the stream has ended, in whatever way."""
+        return self._run.trace
+
+    async def _iterate(self, models: AsyncModels) -> AsyncGenerator[Chunk]:
+        with self._run as run:
+            end = asynchronous.StreamEnd()
+            live = asynchronous.drive_stream(run.decisions, models, run.timing, end)
+            try:
+                async for chunk in live:
+                    for piece in self._feed.take(chunk):
+                        yield Chunk(chunk_text(piece), piece)
+            finally:
+                await live.aclose()
+            self.completion = run.finish(cast("Decision", end.decision))
+            for rest in rest_of(self._feed, self.completion, streamed=end.streamed):
+                yield rest
+
+    def __aiter__(self) -> AsyncCompletionStream:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        self._begun = True
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        close_unbegun(self._run, begun=self._begun)
+        await self._chunks.aclose()
+
+    def __del__(self) -> None:
+        close_unbegun(self._run, begun=self._begun)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
