@@ -1,11 +1,25 @@
 """Decision: what is sent to the Decisions API and what its answers are worth."""
 
 import json
+from decimal import Decimal
 
 import pytest
 from scoring_help import draft_of, judged
 
-from cascade import Abstained, Chain, ConfigError, Failed, Price, Reply, Score, ScorerError, Tier
+from cascade import (
+    Abstained,
+    Cascade,
+    Chain,
+    ConfigError,
+    Failed,
+    Price,
+    Reply,
+    Score,
+    ScorerError,
+    Tier,
+    Usage,
+)
+from cascade.testing import ScriptedModels
 from scorers import Decision
 
 TWO = ["The answer names the order.", "The answer is polite."]
@@ -27,7 +41,7 @@ def test_statements_are_asked_as_predicates_about_the_quoted_case():
     """One call for all statements; conversation and answer are fenced as JSON."""
     decision = Decision(TWO, params={"safety_identifier": "u1"})
     _, (asked,) = judged(decision, draft_of('x"}'), answers(0.9, 0.8))
-    assert (asked.api, asked.model) == ("decisions", "gpt-6-luna")
+    assert asked.model == "gpt-6-luna"
     assert asked.params == {"safety_identifier": "u1"}
     assert asked.payload["questions"] == [
         {"type": "predicate", "name": "s1", "instructions": TWO[0]},
@@ -92,6 +106,19 @@ def test_mistakes_surface_when_the_scorer_is_made(settings, words):
     """A setting that cannot work is refused by name."""
     with pytest.raises(ConfigError, match=words):
         Decision(**settings)
+
+
+def test_a_decision_is_booked_with_the_request():
+    """In a chain the call goes to the Decisions API, and its price is the table's."""
+    used = Usage(input_tokens=1_000, output_tokens=0)
+    decided = Reply("", wire={"answers": [{"type": "predicate", "probability": 0.9}]}, usage=used)
+    models = ScriptedModels({"small": "Order 5.", "gpt-6-luna": decided, "big": "x"})
+    price = Price.of("1", "2")
+    tiers = [Tier("small", scorer=Decision(), threshold=0.8, price=price), Tier("big", price=price)]
+    done = Cascade(tiers, models=models).complete("Which order?")
+    assert done.tier == "small"
+    assert models.calls[1].api == "decisions"
+    assert done.scoring_cost_usd == Decimal("0.0001")
 
 
 def test_the_model_does_not_decide_about_itself():
