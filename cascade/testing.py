@@ -208,8 +208,9 @@ class ScriptedModels:
             self._manual.advance(self._latency_s)
         result = line(call) if callable(line) else line
         if isinstance(result, str):
-            form: Literal["chat", "responses"] = "chat" if call.api != "responses" else "responses"
-            result = reply(result, model=call.model, api=form)
+            result = reply(result, model=call.model)
+            if call.api == "responses":
+                result = read_reply(reply_in("responses", result, call.payload).wire)
         answer = result if isinstance(result, Reply) else None
         call.tries.append(
             Try(

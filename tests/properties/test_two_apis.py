@@ -74,9 +74,7 @@ def exchange(draw):
 
 @st.composite
 def conversations(draw):
-    """Turns of both sides. The assistant's own words and calls in a row are one turn to Responses,
-    so no two of its turns follow each other here.
-    """
+    """Turns of both sides; two of the assistant's in a row would be one to Responses."""
     made = [draw(ASKING)]
     for reply in draw(st.lists(st.one_of(st.just([]), exchange()), max_size=4)):
         made += [*reply, draw(ASKING)]
