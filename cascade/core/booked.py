@@ -62,7 +62,7 @@ def cost_of_try(chain: Chain, booked: Booked, entry: Try) -> Cost:
         regional=entry.regional,
         estimated=entry.estimated or bool(apart),
     )
-    return replace(cost, notes=cost.notes + apart)
+    return replace(cost, notes=cost.notes + apart) if apart else cost
 
 
 def _billed_apart(booked: Booked, entry: Try) -> tuple[str, ...]:

@@ -59,10 +59,11 @@ def check_payloads(chain: Chain, request: Request, route: Route = WHOLE) -> None
 
 def _is_doubtful(chain: Chain, tier: Tier, request: Request) -> bool:
     """Whether it takes a closer look to say that a tier can be sent the request."""
-    api = tier.api or request.api
-    if api != request.api or not OTHER_NAMES[api].isdisjoint(tier.params):
+    asked = request.api
+    api = tier.api or asked
+    if api != asked or not OTHER_NAMES[api].isdisjoint(tier.params):
         return True
-    if api != "chat" or not (tools_of(request.payload) or tools_of(tier.params)):
+    if api != "chat" or not ("tools" in request.payload or "tools" in tier.params):
         return False
     return _refuses_tools(chain, tier)
 

@@ -143,11 +143,12 @@ def _served_in(service_tier: str | None, *, batch: bool) -> tuple[ServiceTier | 
 
 def _rates(price: Price, tier: ServiceTier, input_tokens: int) -> tuple[Rates | None, Notes]:
     """The rates that bill a whole request of this size in this tier."""
-    if price.rates(tier, long=False) is None:
+    short = price.rates(tier, long=False)
+    if short is None:
         return None, (f"{price.id} has no {tier} price",)
     limit = price.long_context_over
     if limit is None or input_tokens <= limit:  # strictly over: 272,000 is short, 272,001 long
-        return price.rates(tier, long=False), ()
+        return short, ()
     rates = price.rates(tier, long=True)
     if rates is None and tier == "priority":
         note = f"priority over {limit:,} input tokens is served and billed as standard"

@@ -108,7 +108,7 @@ class Request:
             payload, answer_type = with_schema_of_type(payload)
             # Read back from what is sent: the caller's lists may grow, a request never changes.
             body = as_json(payload, "payload")
-            given: dict[str, Any] = json.loads(body)
+            given: dict[str, Any] = json.loads(body.decode())
             plain = with_schema(given)
         except BadFormat as error:
             raise RequestError(str(error)) from error

@@ -71,7 +71,8 @@ class AsyncOpenAIModels(ModelsBase):
 
     async def call(self, call: ModelCall) -> Reply | CallFailure:
         """Make a call, retries included."""
-        await self._bury()
+        if len(self._made) > 1:  # this loop's and others'
+            await self._bury()
         client = self._client(call)
         if isinstance(client, CallFailure):
             return client
@@ -108,7 +109,8 @@ class AsyncOpenAIModels(ModelsBase):
 
     async def open_stream(self, call: ModelCall) -> CallFailure | Opened:
         """Start a stream, retries included, up to the first chunk that carries something."""
-        await self._bury()
+        if len(self._made) > 1:  # this loop's and others'
+            await self._bury()
         client = self._client(call)
         return await self._retried(self._open_once, call, client)
 

@@ -35,6 +35,7 @@ class ModelsBase:
         self._memory = Downgrades()
         self._made: dict[Any, dict[Endpoint | None, Any]] = {}
         self._lock = Lock()
+        self._ready: tuple[Any, Any] | None = None
 
     def prepare(self, tiers: Iterable[Tier]) -> None:
         """Make the clients of all tiers, so that a missing key is found before money flows.
@@ -43,11 +44,14 @@ class ModelsBase:
             ConfigError: a key is missing.
         """
         try:
-            self._home()
+            ready = (self._home(), tiers)
         except RuntimeError:
             return  # no event loop runs yet: its clients are made with the first call
+        if self._ready == ready:
+            return
         for tier in tiers:
             self._find(tier)
+        self._ready = ready
 
     def _client(self, call: ModelCall) -> Any:
         """The SDK client for a call; without one, the call is written down as not sent.
@@ -72,8 +76,12 @@ class ModelsBase:
         place = tier.client if tier.client is not None else self._default
         if place is not None and not isinstance(place, Endpoint):
             return place
+        home = self._home()
+        found = self._made.get(home, {}).get(place)
+        if found is not None:
+            return found
         with self._lock:
-            made = self._made.setdefault(self._home(), {})
+            made = self._made.setdefault(home, {})
             if place not in made:
                 made[place] = self._make(place)
             return made[place]
@@ -107,6 +115,7 @@ class ModelsBase:
     def _forget(self) -> list[Any]:
         """The clients made here, to be closed; the next call makes new ones."""
         with self._lock:
+            self._ready = None
             return list(self._made.pop(self._home(), {}).values())
 
 
