@@ -1,6 +1,6 @@
 """Which evidence tells right answers from wrong ones: AUROC of scorers on recorded answers.
 
-    python -m benchmarks.evidence --record orders.jsonl --count 400   # a local model; 10 minutes
+    python -m benchmarks.evidence --record orders.jsonl --count 320   # a local model; 20 minutes
     python -m benchmarks.evidence --data orders.jsonl
     python -m benchmarks.evidence --data DIR        # DIR with BFCL's queries and responses.parquet
 
@@ -344,7 +344,7 @@ def main() -> None:
     """Record or compare."""
     parser = argparse.ArgumentParser(description="Measure what evidence is worth.")
     parser.add_argument("--record", type=Path, help="file to write a local model's records to")
-    parser.add_argument("--count", type=int, default=400, help="how many records")
+    parser.add_argument("--count", type=int, default=320, help="how many records")
     parser.add_argument("--data", type=Path, help="recorded JSON lines, or a folder of BFCL's")
     asked = parser.parse_args()
     if asked.record is None and asked.data is None:
