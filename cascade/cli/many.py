@@ -27,6 +27,7 @@ from cascade.cli.output import (
     words_of,
     write,
 )
+from cascade.cli.overrides import Overrides
 from cascade.cli.requests import Line, count_lines, read_lines
 from cascade.cli.stopping import Stop, stop_on_interrupt
 from cascade.core.request import Asked
@@ -41,8 +42,11 @@ __all__ = ["FileRun"]
 class FileRun:
     """One pass over a file."""
 
-    def __init__(self, llm: Cascade, output: Lines | None, *, as_json: bool) -> None:
+    def __init__(
+        self, llm: Cascade, output: Lines | None, overrides: Overrides, *, as_json: bool
+    ) -> None:
         self._llm = llm
+        self._overrides = overrides
         self._output = output
         self._as_json = as_json
         self._tally = Tally()
@@ -71,7 +75,9 @@ class FileRun:
                 self._advance = partial(bar.advance, task)
             lines = stop.reading(read_lines(source, system))
             asked = self._asked(lines, stop)
-            with self._llm.complete_many(asked, concurrency=concurrency, ordered=False) as many:
+            with self._llm.complete_many(
+                asked, concurrency=concurrency, ordered=False, **self._overrides
+            ) as many:
                 self._ask(many, stop)
         self._leave(many, stop)
         if self._misconfigured is not None and not self._tally.requests:

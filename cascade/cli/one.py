@@ -17,6 +17,7 @@ from cascade.cli.output import (
     words_of,
     write,
 )
+from cascade.cli.overrides import Overrides
 from cascade.core.request import Request
 from cascade.core.trace import Trace
 from cascade.core.trace_text import dollars, headline
@@ -31,6 +32,7 @@ def ask_one(
     llm: Cascade,
     request: Request,
     file: Lines | None,
+    overrides: Overrides,
     *,
     stream: bool,
     as_json: bool,
@@ -44,7 +46,7 @@ def ask_one(
     Raises:
         CascadeError: nothing was asked, or the answer could not be written.
     """
-    answer = _streamed(llm, request) if stream else _whole(llm, request)
+    answer = (_streamed if stream else _whole)(llm, request, overrides)
     unwritten: OutputError | None = None
     try:
         if file is not None:
@@ -63,16 +65,16 @@ def ask_one(
     return exit_code(answer.cause) if isinstance(answer.cause, Exception) else 0
 
 
-def _whole(llm: Cascade, request: Request) -> Answer:
+def _whole(llm: Cascade, request: Request, overrides: Overrides) -> Answer:
     try:
-        done = llm.complete(request)
+        done = llm.complete(request, **overrides)
     except (CascadeError, KeyboardInterrupt) as error:
         return _without(error)
     return Answer(completion=done, trace=done.trace)
 
 
-def _streamed(llm: Cascade, request: Request) -> Answer:
-    streamed = llm.stream(request)
+def _streamed(llm: Cascade, request: Request, overrides: Overrides) -> Answer:
+    streamed = llm.stream(request, **overrides)
     try:
         with streamed:
             for chunk in streamed:

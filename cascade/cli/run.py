@@ -14,11 +14,14 @@ from cascade.cli.files import refuse_same_file, store_file, writing
 from cascade.cli.many import FileRun
 from cascade.cli.one import ask_one
 from cascade.cli.output import JsonOption, UsageError, warn
+from cascade.cli.overrides import Overrides
 from cascade.cli.requests import check_readable, with_system
 from cascade.config import load_chain, openai_chain
+from cascade.core.chain import Chain
 from cascade.core.request import Request
+from cascade.core.route import Route
 from cascade.engine import Cascade
-from cascade.errors import StoreError
+from cascade.errors import RequestError, StoreError
 
 if TYPE_CHECKING:
     from cascade.traces.store import TraceStore
@@ -68,6 +71,19 @@ def run(
     system: Annotated[
         str | None, typer.Option(help="System message put before each request.")
     ] = None,
+    start_at: Annotated[
+        str | None, typer.Option(help="Tier to begin with; lower ones are skipped.")
+    ] = None,
+    stop_at: Annotated[
+        str | None, typer.Option(help="Last tier that may be asked; its answer stands.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(help="Mark of the traces, to find them by; may be given more than once."),
+    ] = None,
+    parent: Annotated[
+        str | None, typer.Option(help="Id of the trace or run that this is asked for.")
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Print the answer while it is written.")
     ] = False,
@@ -108,18 +124,33 @@ def run(
         asked = sys.stdin.read() if prompt == "-" else str(prompt)
         request = Request.build(with_system(asked, system))
     # A setting that cannot work is found here, before a store or a file is made.
+    overrides: Overrides = {
+        "start_at": start_at,
+        "stop_at": stop_at,
+        "tags": tag or (),
+        "parent": parent,
+    }
+    _check_overrides(built, overrides)
     chain_of_today = Cascade(built, budget=budget, deadline_s=deadline).chain
     with _kept(store, content or "full") as kept, writing(output) as file:
         llm = Cascade(chain_of_today, budget=budget, deadline_s=deadline, store=kept)
         if source is not None:
-            many = FileRun(llm, file, as_json=as_json)
+            many = FileRun(llm, file, overrides, as_json=as_json)
             code = many.run(source, system, concurrency or CONCURRENCY)
         elif request is not None:
             code = ask_one(
-                llm, request, file, stream=stream, as_json=as_json, show_trace=show_trace
+                llm, request, file, overrides, stream=stream, as_json=as_json, show_trace=show_trace
             )
     if code:
         raise typer.Exit(code)
+
+
+def _check_overrides(chain: Chain, overrides: Overrides) -> None:
+    try:
+        Route(overrides["start_at"], overrides["stop_at"]).check(chain)
+        Request.build("?").marked(overrides["tags"], overrides["parent"])
+    except RequestError as error:
+        raise UsageError(str(error)) from error
 
 
 def _check_ways(

@@ -148,7 +148,7 @@ class Request:
         Raises:
             RequestError: tags that are no texts, or a parent that is no id and has none.
         """
-        if tags == () and parent is None:
+        if (tags is None or tags == ()) and parent is None:
             return self
         return replace(
             self,
@@ -175,6 +175,8 @@ MAX_TAG = 200
 
 
 def _tags(tags: object) -> tuple[str, ...]:
+    if tags is None:
+        return ()
     if isinstance(tags, str) or not isinstance(tags, Iterable):
         raise RequestError(f"tags is {tags!r}: expected a list of short texts, e.g. ['billing']")
     found = tuple(tags)

@@ -127,6 +127,24 @@ class TestOnePrompt:
             kept = store.get(store.resolve("last"))
         assert (kept.content, kept.request, kept.tier) == ("none", None, "nano")
 
+    @pytest.mark.parametrize("way", ["prompt", "stream", "file"])
+    def test_overrides(self, cli, chain, models, tmp_path, way):
+        """Where to start and stop, tags and a parent go with the one request, or with every one."""
+        place, file = tmp_path / "t.db", tmp_path / "in.jsonl"
+        file.write_text('"hello"\n"there"\n')
+        asked = {"prompt": ["hello"], "stream": ["hello", "--stream"], "file": ["--input", file]}
+        marks = ("--tag", "night", "--tag", "batch", "--parent", "run-7")
+        done = cli(
+            "run", *asked[way], "--chain", chain, "--store", place, "--start-at", "big", *marks
+        )
+        assert done.exit_code == 0
+        with TraceStore(place) as store:
+            kept = [store.get(row.id) for row in store.list(tag="night", parent="run-7")]
+        assert len(kept) == (2 if way == "file" else 1)
+        for trace in kept:
+            assert [a.verdict for a in trace.attempts] == ["skipped", "accepted"]
+            assert trace.tags == ("night", "batch")
+
     def test_writes_the_answer_to_a_file(self, cli, models, chain, tmp_path, read_lines):
         """--output holds one JSON line for a prompt too."""
         out = tmp_path / "out.jsonl"
@@ -151,6 +169,10 @@ class TestWrongCalls:
             (("",), "the prompt is empty"),
             (("x", "--content", "some"), "some"),
             (("x", "--concurrency", "0"), "concurrency"),
+            (("x", "--start-at", "tiny"), "start_at='tiny': no tier 'tiny'"),
+            (("x", "--start-at", "big", "--stop-at", "nano"), "comes after stop_at='nano'"),
+            (("x", "--tag", " "), "tag ' ' is no text"),
+            (("x", "--parent", ""), "parent is ''"),
         ],
     )
     @pytest.mark.usefixtures("models", "elsewhere")
