@@ -49,23 +49,20 @@ def check_payloads(chain: Chain, request: Request, route: Route = WHOLE) -> None
     Raises:
         RequestError: names the tier, the parameter and the way out.
     """
-    doubtful = [tier for tier in chain.tiers if _is_doubtful(chain, tier, request)]
+    api = request.api
+    with_tools = "tools" in request.payload
+    doubtful = [
+        tier
+        for tier in chain.tiers
+        if (tier.api is not None and tier.api != api)
+        or (tier.params and not OTHER_NAMES[tier.api or api].isdisjoint(tier.params))
+        or ((with_tools or "tools" in tier.params) and _refuses_tools(chain, tier))
+    ]
     if not doubtful:
         return
     for leg in route.legs(chain, request.payload, request.size_bytes):
         if leg.skipped is None and leg.tier in doubtful:
             _check_tools(chain, leg.tier, payload_for(leg.tier, request))
-
-
-def _is_doubtful(chain: Chain, tier: Tier, request: Request) -> bool:
-    """Whether it takes a closer look to say that a tier can be sent the request."""
-    asked = request.api
-    api = tier.api or asked
-    if api != asked or not OTHER_NAMES[api].isdisjoint(tier.params):
-        return True
-    if api != "chat" or not ("tools" in request.payload or "tools" in tier.params):
-        return False
-    return _refuses_tools(chain, tier)
 
 
 def question_of(wanted: Ask) -> dict[str, Any]:

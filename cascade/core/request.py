@@ -236,6 +236,11 @@ def _check_asked(payload: Mapping[str, Any]) -> None:
             "the payload holds messages and input: messages belong to Chat Completions, input to "
             "the Responses API; give one of them"
         )
+    if "questions" in payload:
+        raise RequestError(
+            "the payload holds questions: it is one for the Decisions API, which scorers ask "
+            "(cascade.decide); a request has messages or input alone"
+        )
     asked = payload["input"]
     if asked in ("", []) and not payload.get("prompt"):
         raise RequestError("the input is empty: there is nothing to ask")

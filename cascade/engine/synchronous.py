@@ -68,7 +68,7 @@ class Cascade(Engine):
         """Answer a request.
 
         Args:
-            asked: a prompt, messages, or a Chat Completions payload.
+            asked: a prompt, messages, or a payload of Chat Completions or Responses.
             budget: dollars for this request, or a shared `Budget`; over the cascade's own.
             deadline_s: seconds for this request; over the cascade's own.
             start_at: name of the first tier to ask; lower ones are skipped.

@@ -36,6 +36,7 @@ CYCLE.append(CYCLE)
         ({"input": ""}, {}, ["the input is empty"]),
         ({"input": []}, {}, ["the input is empty"]),
         ({"input": 5}, {}, ["input is 5: expected text or a list of items"]),
+        ({"input": "x", "questions": []}, {}, ["Decisions API", "cascade.decide"]),
         ({"input": ["x"]}, {}, ["input[0] is 'x'", "'role' or a 'type'"]),
         ({"input": "x", "messages": [USER]}, {}, ["messages and input", "give one of them"]),
         ({"input": "x", "background": True}, {}, ["background=True", "cannot be judged"]),

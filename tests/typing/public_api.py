@@ -143,6 +143,7 @@ def blocking() -> None:
         assert_type(done.saved_usd, Decimal | None)
         assert_type(done.cost_by_tier, dict[str, Decimal | None])
         assert_type(done.trace, Trace)
+        assert_type(llm.complete({"input": "hello"}, text_format={"type": "object"}).parsed, Any)
         assert_type(done.trace.attempts[0].score, ScoreRecord | None)
         with llm.stream([{"role": "user", "content": "hello"}], budget=Decimal(1)) as stream:
             for chunk in stream:
