@@ -68,8 +68,9 @@ def judge(
         return True, None
     outcome = yield from _score(tier.scorer, tier, draft, attempt, ledger)
     attempt.score = record_of(scorer_name(tier.scorer), outcome)
-    if isinstance(outcome, Score) and outcome.reply is not None:
-        attempt.reply = outcome.reply  # a better answer of the same tier than the one it judged
+    if isinstance(outcome, Score) and outcome.reply is not None and not final:
+        # A better answer of the same tier than the one it judged; a last answer may be streamed.
+        attempt.reply = outcome.reply
     accepted, words = _verdict(outcome, tier, chain)
     if final and not accepted:
         attempt.end("accepted", f"{words}; the last tier's answer stands")
