@@ -313,6 +313,11 @@ SCENARIOS: dict[str, Scenario] = {
         "billing_stopped", None, None, ("low",), "0.000024",
         scorers=lambda: {"low": ["good", failure("billing", status=429)]},
     ),
+    "samples on the last tier": Scenario(
+        lambda: [Tier("low", scorer=samples, price=CHEAP)],
+        lambda: {"low": "the draft"}, "accepted", "low", "the draft", ("low",), "0.000038",
+        scorers=lambda: {"low": "good"},
+    ),
     "the budget has room for one sample": Scenario(
         lambda: [
             Tier("low", scorer=samples, price=CHEAP, params={"max_completion_tokens": 10}),
@@ -331,6 +336,11 @@ SCENARIOS: dict[str, Scenario] = {
     "a draft is left before its end": Scenario(
         three(KnowsEarly()), lambda: {"low": "it is bad and it goes on and on", "mid": "good"},
         "accepted", "mid", "good", ("low", "mid"), "0.00004",
+        settings={"policy": Policy(stop_early=True)},
+    ),
+    "a draft is lost by its last word": Scenario(
+        three(KnowsEarly()), lambda: {"low": "it goes on and on and ends bad", "mid": "good"},
+        "accepted", "mid", "good", ("low", "mid"), "0.00005",
         settings={"policy": Policy(stop_early=True)},
     ),
     "a good draft is read to its end": Scenario(
