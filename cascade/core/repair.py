@@ -45,4 +45,5 @@ def with_repair(payload: Mapping[str, Any], draft: Draft, reason: str) -> dict[s
 
 def _quoted(text: str) -> str:
     cut = text if len(text) <= MOST else f"{text[:MOST]}…"
-    return json.dumps(cut, ensure_ascii=False)
+    # A model may write half of a surrogate pair, which no request can hold.
+    return json.dumps(cut.encode(errors="replace").decode(), ensure_ascii=False)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
-from cascade import Draft, Request
+import pytest
+
+from cascade import Cascade, Draft, Policy, Price, Request, Tier
 from cascade.core.repair import MOST, with_repair
-from cascade.testing import reply
+from cascade.testing import ScriptedModels, reply
+
+PRICE = Price.of("1", "2")
 
 
 def draft(text, **more):
@@ -45,6 +49,21 @@ def test_tool_calls_and_responses_payloads():
         shown = with_repair({"input": given}, made, "bad")["input"]
         assert shown[0] == {"role": "user", "content": "Where?"}
         assert "find" in shown[1]["content"]
+
+
+@pytest.mark.parametrize("odd", ["half \ud83d of a pair", "\udc00"])
+def test_text_that_no_request_can_hold_is_replaced(odd):
+    """A model may write half of a surrogate pair; the next one is asked all the same."""
+    text = last(with_repair({"messages": []}, draft(odd), f"score 0: {odd}"))["content"]
+    assert "?" in text.encode().decode()
+
+
+def test_a_draft_with_half_a_surrogate_pair_is_repaired_within_a_budget():
+    """What the repair could cost is computed before it is asked for."""
+    models = ScriptedModels({"low": "bad \ud83d", "top": "good"})
+    tiers = [Tier("low", scorer=lambda _: 0.0, price=PRICE), Tier("top", price=PRICE)]
+    llm = Cascade(tiers, models=models, policy=Policy(repair=True), budget="1")
+    assert llm.complete("Where?", max_completion_tokens=10).text == "good"
 
 
 def test_a_very_long_draft_is_cut():
