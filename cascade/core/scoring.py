@@ -50,7 +50,7 @@ class Score:
         value: in [0, 1]; a tier accepts when `value >= threshold`.
         reason: why, in words, for the trace.
         parts: outcomes of the scorers this one combines, as (name, outcome).
-        reply: the reply to return in place of the draft: a better sample, say. Not on the last tier,
+        reply: the reply to return in place of the draft: a better sample. Not on the last tier,
             whose answer stands and may have been streamed already.
 
     Raises:

@@ -32,7 +32,7 @@ LONGEST_NAME = 64
 
 
 class BadFormat(ValueError):  # noqa: N818  becomes a RequestError
-    """An answer format that cannot be sent: `strict` beside a schema that the API would refuse."""
+    """An answer format that is none, or `strict` beside a schema that the API would refuse."""
 
 
 # Types -------------------------------------------------------------------------------------------
@@ -137,12 +137,15 @@ def with_schema(payload: dict[str, Any]) -> dict[str, Any]:
     it is.
 
     Raises:
-        BadFormat: a wire form asks for `strict: true` with a schema outside the subset.
+        BadFormat: a wire form asks for `strict: true` with a schema outside the subset, or it is
+            neither a schema nor a wire form.
     """
     if payload.keys().isdisjoint(PLACES):
         return payload
     made = dict(payload)
-    given = made.pop("text_format", None) or made.pop("response_format", None)
+    given = made.pop("response_format", None)
+    given = made.pop("text_format", given)
+    _check_kind(given)
     if given is not None and _is_schema(given):
         given = _wire_format(given, given.get("title"))
     if api_of(made) == "chat":
@@ -158,6 +161,16 @@ def with_schema(payload: dict[str, Any]) -> dict[str, Any]:
             given = (text or {}).get("format")
     _check_strict(given, where)
     return made
+
+
+def _check_kind(given: object) -> None:
+    """Refuse what is neither a class, nor a schema, nor a form of the wire."""
+    if given is None or (isinstance(given, Mapping) and ("type" in given or _is_schema(given))):
+        return
+    raise BadFormat(
+        f"response_format is {given!r:.100}: expected a pydantic class, a JSON Schema such as "
+        "{'type': 'object', ...}, or a form of the wire such as {'type': 'json_object'}"
+    )
 
 
 def _is_schema(given: object) -> bool:

@@ -198,3 +198,11 @@ def test_an_extended_request_keeps_its_type():
     assert base.extended({"seed": 1}).answer_type is Part
     assert base.extended({"response_format": {"type": "text"}}).answer_type is None
     assert base.extended({"response_format": Tree}).answer_type is Tree
+
+
+@pytest.mark.parametrize("given", [5, "json", [], {}, {"foo": 1}, {"schema": {"type": "object"}}])
+@pytest.mark.parametrize("name", ["response_format", "text_format"])
+def test_what_is_no_format_at_all_is_refused(given, name):
+    """Before anything is paid, with what was expected."""
+    with pytest.raises(RequestError, match="expected a pydantic class, a JSON Schema such as"):
+        Request.build("?", {name: given})

@@ -132,8 +132,8 @@ def test_formats_at_the_edge():
     for schema in ({"type": ["object", "null"]}, {"$ref": "#/$defs/a", "$defs": {"a": {}}}):
         made = with_schema({**chat, "response_format": schema})
         assert made["response_format"]["json_schema"]["schema"] == schema
-    for other in ({"type": 5}, {"zzz": 1}, "text"):
-        assert with_schema({**chat, "response_format": other})["response_format"] == other
+    odd = {"type": 5, "zzz": 1}
+    assert with_schema({**chat, "response_format": odd})["response_format"] == odd
 
 
 def test_odd_schemas_in_the_subset():
