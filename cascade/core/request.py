@@ -318,8 +318,11 @@ def _find_culprit(value: object, where: str, depth: int = 0) -> str:
     for key, part in entries if depth < DEEPEST else ():
         if not _fits_json(part):
             return _find_culprit(part, f"{where}[{key!r}]", depth + 1)
-    shown = repr(value)
-    return f"{where}: {type(value).__name__} {shown[:80]}"
+    try:
+        shown = repr(value)[:80]
+    except Exception:  # noqa: BLE001  nested too deeply, or a class of the caller's that raises
+        shown = "that cannot be shown"
+    return f"{where}: {type(value).__name__} {shown}"
 
 
 def _fits_json(value: object) -> bool:

@@ -174,3 +174,14 @@ def test_the_sdks_own_objects_are_handed_back():
     assert request.payload["input"][1] == {
         "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "async": True,
     }  # fmt: skip
+
+
+def test_nesting_too_deep_to_be_shown_is_refused_all_the_same():
+    """Where not even `repr` can follow, the error is still a `RequestError` with the place."""
+    nested = []
+    for _ in range(100_000):
+        nested = [nested]
+    with pytest.raises(RequestError, match=r"metadata.*cannot be sent as JSON"):
+        Request.build("x", metadata={"tree": nested})
+    with pytest.raises(RequestError, match=r"payload.*cannot be sent as JSON"):
+        Request.build([{"role": "user", "content": nested}])
