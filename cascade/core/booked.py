@@ -28,6 +28,7 @@ class Booked:
     call: ModelCall
     bound_usd: Decimal | None
     reserved: int = 0
+    begun: bool = False
     settled: bool = False
 
 

@@ -49,6 +49,8 @@ class CallDetails(TypedDict, total=False):
     watch: Watch | None
 
 
+NEVER_BEGUN = CallFailure("cancelled", "not made: the request was left before")
+
 Wanted = tuple[OpenAttempt, Tier, Mapping[str, Any], CallDetails]
 
 
@@ -154,6 +156,7 @@ class Ledger:
             ),
             bound_usd=worst_case_usd(self.chain, target, payload) if self.budget else None,
         )
+        booked.call.may_begin = lambda: self._begins(booked)
         booked.call.may_retry = lambda: self._reserve(booked)
         with self._lock:
             if self._closed:
@@ -167,9 +170,8 @@ class Ledger:
     def _booked(self, booked: Booked, result: Reply | CallFailure) -> Reply | CallFailure:
         """Settle a call that has been made."""
         if not booked.call.tries and isinstance(result, CallFailure):
-            # The driver did not make the call: it came too late. That is known to cost nothing.
-            late = Try(result.kind, self._now(), 0.0, failure=result, usage=Usage(0, 0))
-            booked.call.tries.append(late)
+            # The driver did not make the call: it came too late.
+            booked.call.tries.append(_not_made(result, self._now()))
         with self._lock:
             self._settle(booked)
         return result
@@ -220,6 +222,14 @@ class Ledger:
     def _reply_of(self, tier: str | None) -> Reply | None:
         return next((item.reply for item in self.attempts if item.tier.name == tier), None)
 
+    def _begins(self, booked: Booked) -> bool:
+        """The driver is about to make a call; it may not where the books are closed."""
+        with self._lock:
+            if self._closed:
+                return False
+            booked.begun = True
+            return True
+
     # Budget --------------------------------------------------------------------------------------
 
     def _reserve(self, booked: Booked) -> bool:
@@ -241,7 +251,8 @@ class Ledger:
             return
         booked.settled = True
         if not booked.call.tries:
-            booked.call.tries.append(_lost(self._now()))
+            entry = _lost(self._now()) if booked.begun else _not_made(NEVER_BEGUN, self._now())
+            booked.call.tries.append(entry)
         if self.budget is None or booked.bound_usd is None:
             return
         for place, entry in enumerate(booked.call.tries):
@@ -278,6 +289,11 @@ class Ledger:
             f"{where}: the call could cost up to ${plain(booked.bound_usd)} and "
             f"${plain(budget.left_usd)} of ${plain(budget.limit_usd)} is left; {advice}"
         )
+
+
+def _not_made(why: CallFailure, started: float) -> Try:
+    """A call that the driver did not make, which is known to cost nothing."""
+    return Try(why.kind, started, 0.0, failure=why, usage=Usage(0, 0))
 
 
 def _lost(started: float) -> Try:

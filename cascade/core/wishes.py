@@ -72,6 +72,8 @@ class ModelCall:
         scorer: name of the scorer that asks, for purpose "scorer".
         tries: every exchange made for this call, the last one decides. Appended by the driver's
             model client as it goes, so that nothing is lost when the request is cancelled.
+        may_begin: asked by the driver right before it makes the call; False where the request has
+            been left meanwhile. A call that it was not asked about is known to cost nothing.
         may_retry: whether the budget has room for one more try.
         options: transport options of the request (headers, query).
         timeout_s: longest wait for one try, in seconds.
@@ -90,6 +92,7 @@ class ModelCall:
     attempt: str = ""
     scorer: str | None = None
     tries: list[Try] = field(default_factory=list)
+    may_begin: Callable[[], bool] = lambda: True
     may_retry: Callable[[], bool] = lambda: True
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold secrets
     timeout_s: float = 600.0

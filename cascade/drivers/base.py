@@ -125,11 +125,11 @@ class Timing:
         return left if most is None else min(most, left)
 
     def admit(self, call: ModelCall) -> CallFailure | None:
-        """Give a call its deadline, or the failure that says it comes too late."""
+        """Give a call its deadline, or the failure that says why it is not made."""
         call.deadline = self.deadline
         if self.deadline is not None and self.clock() >= self.deadline:
             return CallFailure("deadline", "the request's deadline has passed")
-        return None
+        return None if call.may_begin() else CallFailure("cancelled", "the request was left")
 
 
 class _AsyncAdapter:

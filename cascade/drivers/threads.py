@@ -73,16 +73,22 @@ def run_together(functions: Sequence[Callable[[], Any]], *, in_order: bool = Fal
         in_order: run them one after the other instead.
     """
     if in_order or len(functions) < 2:  # noqa: PLR2004  nothing to do at once
-        return [attempt(function) for function in functions]
+        return [_uninterrupted(function) for function in functions]
     *others, mine = functions
     answered: SimpleQueue[tuple[int, Ran]] = SimpleQueue()
     for place, function in enumerate(others):
         start(function, partial(_report, answered, place))
-    here = attempt(mine)
-    if here.error is not None and not isinstance(here.error, Exception):
-        raise here.error  # Ctrl-C: the others are left to end by themselves
+    here = _uninterrupted(mine)  # else the others are left to end by themselves
     outcomes = dict(answered.get() for _ in others)
     return [*(outcomes[place] for place in range(len(others))), here]
+
+
+def _uninterrupted(function: Callable[[], Any]) -> Ran:
+    """Call a function; Ctrl-C and the like are raised at once, nothing further is begun."""
+    ran = attempt(function)
+    if ran.error is not None and not isinstance(ran.error, Exception):
+        raise ran.error
+    return ran
 
 
 def _report(answered: SimpleQueue[tuple[int, Ran]], place: int, ran: Ran) -> None:

@@ -23,7 +23,9 @@ def open_call(limit="1", **settings):
     ledger = Ledger(chain, Request.build("x"), budget=budget, origin=100.0)
     attempt = ledger.begin(TIER)
     steps = ledger.call(attempt, TIER, PAYLOAD, **settings)
-    return ledger, attempt, steps, next(steps)
+    call = next(steps)
+    assert call.may_begin()
+    return ledger, attempt, steps, call
 
 
 def close(ledger, status="cancelled", tier=None):
@@ -68,6 +70,21 @@ def test_a_call_in_flight_is_unknown_and_keeps_its_reservation():
     assert ledger.budget.committed_usd == held > 0
     close(ledger)
     assert ledger.budget.committed_usd == held
+
+
+def test_a_call_that_no_driver_began_costs_nothing():
+    """A call that was wanted and not begun is known to be free: no reservation is kept for it."""
+    budget = Budget("1")
+    ledger = Ledger(Chain([TIER]), Request.build("x"), budget=budget)
+    attempt = ledger.begin(TIER)
+    begun, waiting = next(ledger.call_all([(attempt, TIER, PAYLOAD, {})] * 2)).calls
+    held = budget.committed_usd / 2
+    assert begun.may_begin()
+    charges = close(ledger).charges
+    assert [charge.cost_usd for charge in charges] == [None, 0]
+    assert charges[1].message == "not made: the request was left before"
+    assert budget.committed_usd == held > 0
+    assert not waiting.may_begin()
 
 
 def test_a_lost_call_starts_where_the_known_ones_end():
@@ -169,6 +186,7 @@ def test_closed_books_take_no_further_call():
     trace = close(ledger)
     call.tries.append(a_try("one two"))
     assert not call.may_retry()
+    assert not call.may_begin()
     finish(steps, reply("one two"))
     late = finish_at_once(ledger.call(attempt, TIER, PAYLOAD))
     assert (late.kind, late.message) == ("cancelled", "not made: the request was left")

@@ -113,6 +113,28 @@ def test_a_sample_that_breaks_the_models_is_raised():
     assert traces[0].status == "cancelled"
 
 
+def test_ctrl_c_begins_no_further_call():
+    """Models that answer from a list are asked in turn: what was not begun stays so, and is free."""
+    asked = []
+
+    class InOrder:
+        in_order = True
+
+        def call(self, call):
+            asked.append(call.number)
+            if call.number == 1:
+                raise KeyboardInterrupt
+            return answered(call)
+
+    traces = []
+    llm = Cascade(tiers(), models=InOrder(), observers=[traces.append])
+    with pytest.raises(KeyboardInterrupt):
+        llm.complete("hello")
+    assert asked == [0, 1]
+    assert [charge.cost_usd is None for charge in traces[0].charges] == [False, True, *[False] * 3]
+    assert traces[0].known_cost_usd == traces[0].charges[0].cost_usd > 0
+
+
 def test_ctrl_c_does_not_wait_for_the_other_samples():
     """The one on the calling thread is interrupted; the others are left to end by themselves."""
 

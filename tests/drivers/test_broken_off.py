@@ -7,10 +7,11 @@ import gc
 import subprocess
 import sys
 import textwrap
+from decimal import Decimal
 
 import pytest
 
-from cascade import AsyncCascade, Cascade, DeadlineExceeded, Price, Tier, ask
+from cascade import AsyncCascade, Budget, Cascade, DeadlineExceeded, Price, Tier, ask
 from cascade.core.failures import CallFailure
 from cascade.core.wishes import Try
 from cascade.testing import ManualClock, ScriptedModels, reply
@@ -101,6 +102,19 @@ async def test_cancelled_rounds_leave_every_trace():
     llm = AsyncCascade(tiers(), models=models, observers=[seen.append])
     await cancelled(llm.complete_rounds(["a", "b", "c"], concurrency=2), models.started)
     assert [trace.status for trace in seen] == ["cancelled"] * 3
+
+
+def test_interrupted_rounds_charge_nothing_for_what_was_not_asked():
+    """Lanes that were waiting for their turn have spent nothing, and their traces know it."""
+    seen, budget = [], Budget("1")
+    models = ScriptedModels({"low": [reply("bad"), breaks(KeyboardInterrupt())]})
+    llm = Cascade(tiers(), models=models, observers=[seen.append], budget=budget)
+    with pytest.raises(KeyboardInterrupt):
+        llm.complete_rounds(["a", "b", "c"], max_completion_tokens=10)
+    assert [trace.status for trace in seen] == ["cancelled"] * 3
+    assert [trace.cost_usd is None for trace in seen] == [False, True, False]
+    assert seen[2].cost_usd == 0
+    assert budget.committed_usd < Decimal("0.001")
 
 
 async def test_a_broken_lane_stops_the_others():
