@@ -72,12 +72,12 @@ class Plan:
     slow_count: int = 1024
     memory_count: int = 20_000
     imports: int = 9
-    traced: int = 50
+    traced: int = 15
 
     @classmethod
     def quick(cls) -> Plan:
         """Enough to see that everything runs."""
-        return cls(2, ((1, 20), (32, 64), (256, 256)), 256, 500, 1, 10)
+        return cls(2, ((1, 20), (32, 64), (256, 256)), 256, 500, 1, 5)
 
 
 # Processes -------------------------------------------------------------------------------------

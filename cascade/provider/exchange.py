@@ -35,6 +35,8 @@ PATHS: Mapping[Api, str] = {
     "decisions": "/decisions",
 }
 
+PLAIN_CLIENTS = ("OpenAI", "AsyncOpenAI")
+
 MAX_DOWNGRADES = 4
 """Different parameters that one call may have to give up before it goes through."""
 
@@ -96,12 +98,21 @@ class Exchange:
         import httpx2  # noqa: PLC0415  comes with the SDK
 
         return self._client.post(
-            PATHS[self.call.api],
+            self._path(),
             body=self.body,
             cast_to=httpx2.Response,
             options=options_of(self.call, self.timeout_s),
             stream=True,
         )
+
+    def _path(self) -> str:
+        """Where it goes: the whole address, which the SDK need not put together for each call.
+
+        Other kinds of client, such as Azure's, make theirs of the path alone.
+        """
+        path = PATHS[self.call.api]
+        plain = type(self._client).__name__ in PLAIN_CLIENTS and self._server.endswith("/")
+        return self._server[:-1] + path if plain else path
 
     # Reading -------------------------------------------------------------------------------------
 
