@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from cascade.core.usage import Usage
 from cascade.forms.api import Api
@@ -24,21 +24,58 @@ FLOOR_LOGPROB = -20.0
 the confidence of an answer exactly where the model was least sure."""
 
 
-class TokenLogprob(NamedTuple):
-    """One token of the answer; a tuple, because long answers hold thousands.
+class TokenLogprob:
+    """One token of the answer.
 
     Attributes:
         token: its text; parts of a multi-byte character may be unprintable, then see `raw`.
         logprob: natural logarithm of its probability, in [`FLOOR_LOGPROB`, 0].
-        top: alternatives as (token, logprob), most likely first. May be shorter than what was
-            asked, even empty: GPT-5.x returns only tokens with real mass.
-        raw: the token's bytes where the server gives them.
     """
 
-    token: str
-    logprob: float
-    top: tuple[tuple[str, float], ...] = ()
-    raw: bytes | None = None
+    # Long answers hold thousands, with five alternatives each, and most scorers read the numbers
+    # alone: so no dataclass, and the alternatives wait as they came until somebody looks.
+    __slots__ = ("_raw", "_top", "logprob", "token")
+
+    def __init__(
+        self,
+        token: str,
+        logprob: float,
+        top: Sequence[tuple[str, float]] = (),
+        raw: bytes | None = None,
+    ) -> None:
+        self.token = token
+        self.logprob = logprob
+        self._top: Any = tuple(top) if top else ()
+        self._raw: Any = raw
+
+    @property
+    def top(self) -> tuple[tuple[str, float], ...]:
+        """Alternatives as (token, logprob), most likely first.
+
+        May be shorter than what was asked, even empty: GPT-5.x returns only tokens with real mass.
+        """
+        if type(self._top) is not tuple:
+            self._top = _top(self._top)
+        return self._top
+
+    @property
+    def raw(self) -> bytes | None:
+        """The token's bytes where the server gives them."""
+        if self._raw is not None and type(self._raw) is not bytes:
+            self._raw = _bytes(self._raw)
+        return self._raw
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TokenLogprob) and self._whole() == other._whole()
+
+    def __hash__(self) -> int:
+        return hash(self._whole())
+
+    def __repr__(self) -> str:
+        return "TokenLogprob(token={!r}, logprob={!r}, top={!r}, raw={!r})".format(*self._whole())
+
+    def _whole(self) -> tuple[Any, ...]:
+        return self.token, self.logprob, self.top, self.raw
 
 
 @dataclass(frozen=True)
@@ -104,13 +141,9 @@ def _token(entry: Any) -> TokenLogprob | None:
     token, value = pair
     if not FLOOR_LOGPROB <= value <= 0.0:
         value = min(0.0, max(value, FLOOR_LOGPROB))
-    listed, raw = entry.get("top_logprobs"), entry.get("bytes")
-    return TokenLogprob(
-        token,
-        value,
-        _top(listed) if listed else (),
-        _bytes(raw) if raw is not None else None,
-    )
+    read = TokenLogprob(token, value)
+    read._top, read._raw = entry.get("top_logprobs"), entry.get("bytes")  # noqa: SLF001  to be read
+    return read
 
 
 def _top(listed: object) -> tuple[tuple[str, float], ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from cascade import Reply
-from cascade.core.reply import FLOOR_LOGPROB
+from cascade import Reply, TokenLogprob
+from cascade.core.reply import FLOOR_LOGPROB, read_tokens
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,23 @@ def test_no_log_probabilities_are_none():
     """A reply without log-probabilities has none, which is not the same as certain ones."""
     assert Reply("x").logprobs is None
     assert read() is None
+
+
+def test_a_token_is_what_it_says_however_it_was_made():
+    """Read from the wire or built by hand, whether its alternatives were looked at or not."""
+    entry = {
+        "token": "a",
+        "logprob": -0.5,
+        "bytes": [97],
+        "top_logprobs": [{"token": "a", "logprob": -0.5}],
+    }
+    (read,) = read_tokens([entry])
+    (looked_at,) = read_tokens([entry])
+    assert looked_at.top == (("a", -0.5),)
+    by_hand = TokenLogprob("a", -0.5, top=[("a", -0.5)], raw=b"a")
+    assert read == looked_at == by_hand
+    assert len({read, looked_at, by_hand}) == 1
+    assert eval(repr(read)) == read
+    assert pickle.loads(pickle.dumps(read)) == read
+    assert read != TokenLogprob("a", -0.5)
+    assert read != "a"
