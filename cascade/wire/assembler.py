@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cascade.wire.chat import choice_of, delta_of
-from cascade.wire.faults import ErrorFrame, MalformedReply, error_in
+from cascade.wire.faults import OBJECT, ErrorFrame, MalformedReply, error_in
 
 __all__ = ["ChunkAssembler"]
 
@@ -49,7 +49,7 @@ class ChunkAssembler:
             MalformedReply: it is no chunk.
             ErrorFrame: it is an error.
         """
-        if not isinstance(chunk, Mapping):
+        if not isinstance(chunk, OBJECT):
             kind = type(chunk).__name__
             raise MalformedReply(f"a stream event is a {kind}, expected a JSON object")
         if chunk.get("error"):
@@ -63,7 +63,8 @@ class ChunkAssembler:
         choice = choice_of(chunk)
         if choice.get("finish_reason") is not None:
             self.finish_reason = choice["finish_reason"]
-        self._take_logprobs(choice.get("logprobs"))
+        if choice.get("logprobs"):
+            self._take_logprobs(choice["logprobs"])
         carries = self._take_delta(delta_of(chunk))
         self.pieces += carries
         self.outrun = self.outrun or (counted and carries)

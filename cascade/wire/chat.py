@@ -11,7 +11,7 @@ from typing import Any
 
 from cascade.core.reply import Reply
 from cascade.core.usage import Usage
-from cascade.wire.faults import MalformedReply, error_in, kind_of, text_or_none
+from cascade.wire.faults import OBJECT, MalformedReply, error_in, kind_of, text_or_none
 from cascade.wire.usage import usage_for
 
 __all__ = [
@@ -39,7 +39,7 @@ def read_completion(body: object) -> Reply:
     Raises:
         MalformedReply: an error body in a 200, no choices, or wrong types.
     """
-    if not isinstance(body, Mapping):
+    if not isinstance(body, OBJECT):
         raise MalformedReply(f"the reply is {kind_of(body)}, expected a JSON object")
     usage, service_tier = Usage.from_wire(body.get("usage")), text_or_none(body.get("service_tier"))
     try:
@@ -54,7 +54,7 @@ def _reply(body: Mapping[str, Any], usage: Usage | None, service_tier: str | Non
         raise MalformedReply(*error_in(body, "an error came with status 200"))
     message, choice = _message_of(body)
     logprobs = choice.get("logprobs")
-    content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    content = logprobs.get("content") if isinstance(logprobs, OBJECT) else None
     return Reply(
         text=_text_of(message.get("content")),
         wire=body,
@@ -90,8 +90,8 @@ def _message_of(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str
     if not isinstance(choices, list) or not choices:
         raise MalformedReply(f"choices is {kind_of(choices)}, expected a list with one choice")
     choice = choices[0]
-    message = choice.get("message") if isinstance(choice, Mapping) else None
-    if not isinstance(message, Mapping):
+    message = choice.get("message") if isinstance(choice, OBJECT) else None
+    if not isinstance(message, OBJECT):
         raise MalformedReply(f"choices[0].message is {kind_of(message)}, expected an object")
     return message, choice
 
@@ -137,13 +137,13 @@ def choice_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
     """The choice of a chunk, empty where it has none."""
     choices = chunk.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    return first if isinstance(first, Mapping) else {}
+    return first if isinstance(first, OBJECT) else {}
 
 
 def delta_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a chunk adds to the message."""
     delta = choice_of(chunk).get("delta")
-    return delta if isinstance(delta, Mapping) else {}
+    return delta if isinstance(delta, OBJECT) else {}
 
 
 def chunks_of(

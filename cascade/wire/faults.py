@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from cascade.core.usage import Usage
 
 __all__ = [
+    "OBJECT",
     "ErrorFrame",
     "MalformedReply",
     "decode",
@@ -17,6 +17,10 @@ __all__ = [
     "kind_of",
     "text_or_none",
 ]
+
+OBJECT = (dict, Mapping)
+"""For `isinstance` where every event of a stream is looked at: asking the abstract class first
+takes ten times as long."""
 
 NO_NUMBERS = {"NaN": None, "Infinity": None, "-Infinity": -9999.0}
 """What Python's writers put where JSON has no number, and how it is read: as none, or as OpenAI's
@@ -51,8 +55,13 @@ def decode(data: bytes | str, what: str = "the reply") -> Any:
     """
     from jiter import from_json  # noqa: PLC0415  with the first reply; the SDK's own parser
 
-    with suppress(ValueError):  # reads less than json does, the same way, in a third of the time
+    try:
         return from_json(data if isinstance(data, bytes) else data.encode(), allow_inf_nan=False)
+    except ValueError:  # it reads less than json does, the same way, in a third of the time
+        return _decode_slowly(data, what)
+
+
+def _decode_slowly(data: bytes | str, what: str) -> Any:
     try:
         return json.loads(data, parse_constant=NO_NUMBERS.__getitem__)
     except (ValueError, RecursionError):
