@@ -116,14 +116,15 @@ def question_for(
 
 
 def _advice(tier: Tier, request: Request, error: NoEquivalent) -> str:
-    if error.param in tier.params:
+    own = error.param in tier.params and error.param not in request.payload
+    if own:
         ways = f"take {error.param!r} out of that tier's params"
     elif error.param in CONVERSATION:
         ways = ""
     else:
         ways = f"set params={{{error.param!r}: None}} on that tier to drop it there"
     other = "chat" if error.api == "responses" else "responses"
-    fits = other if error.param in tier.params else request.api
+    fits = other if own else request.api
     ways += f"{', or ' if ways else ''}give the tier api={fits!r}"
     return f"tier {tier.name!r}: {error}; {ways}"
 

@@ -121,7 +121,8 @@ class Tier:
         threshold: accepted means score >= threshold; in [0, 1].
         params: wire parameters of this tier, laid over the request's own; `None` removes one. They
             may have either API's names: `reasoning_effort` becomes `reasoning.effort` where this
-            tier is asked through the Responses API.
+            tier is asked through the Responses API. `text` and `reasoning` are laid over part by
+            part: a verbosity leaves the request's schema alone.
         preamble: messages put before the request's own (after its leading system messages), e.g.
             worked examples for a small model.
         retry: tries on this tier.

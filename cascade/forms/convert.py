@@ -8,7 +8,7 @@ from typing import Any
 from cascade.forms.api import Api, api_of
 from cascade.forms.equivalent import NoEquivalent
 from cascade.forms.messages import items_of, messages_from
-from cascade.forms.params import OTHER_NAMES, lay_over, params_for, without
+from cascade.forms.params import OTHER_NAMES, laid_over, lay_over, params_for, without
 from cascade.forms.parts import part_for_chat
 
 __all__ = ["convert", "shaped", "with_preamble"]
@@ -50,8 +50,7 @@ def shaped(payload: Mapping[str, Any], params: Mapping[str, Any], api: Api) -> P
     """
     written_for = api_of(payload)
     if written_for == api and OTHER_NAMES[api].isdisjoint(params) and not _odd_tools(params):
-        laid = {**payload, **params}
-        return {name: value for name, value in laid.items() if value is not None}
+        return laid_over(payload, params)
     left = without(payload, params, written_for)
     given = {name: value for name, value in params.items() if value is not None}
     return lay_over(convert(left, api), given, api)

@@ -70,6 +70,14 @@ def test_a_tier_gets_the_form_of_its_api():
                 "or give the tier api='chat'"
             ),
         ),
+        (
+            {"input": "x", "reasoning": {"summary": "auto"}},
+            {"api": "chat", "params": {"reasoning": {"effort": "low"}}},
+            (
+                "reasoning.summary has no equivalent in Chat Completions; set params="
+                "{'reasoning': None} on that tier to drop it there, or give the tier api='responses'"
+            ),
+        ),
     ],
 )
 def test_what_a_tier_cannot_be_asked_is_refused_first(asked, settings, words):
