@@ -2,7 +2,7 @@
 
     python docs/generate.py
 
-The suite compares `commands.md` with what the commands say today. The picture of the web page is
+The suite compares `reference/commands.md` with what the commands say today. The picture of the web page is
 taken with Chromium, where there is one.
 """
 
@@ -130,7 +130,7 @@ def page_picture(browser: str, file: Path) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore", RetiringModelWarning)
-    (FOLDER / "commands.md").write_text(commands_page(), encoding="utf-8")
+    (FOLDER / "reference" / "commands.md").write_text(commands_page(), encoding="utf-8")
     (FOLDER / "images" / "trace.svg").write_text(trace_picture(), encoding="utf-8")
     chromium = shutil.which("chromium")
     if chromium is not None:
