@@ -105,7 +105,6 @@ _HOMES = {
         "Ask",
         "Draft",
         "Failed",
-        "InvalidAnswer",
         "Needs",
         "Outcome",
         "Score",

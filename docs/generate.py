@@ -2,8 +2,8 @@
 
     python docs/generate.py
 
-The suite compares `reference/commands.md` with what the commands say today. The picture of the web page is
-taken with Chromium, where there is one.
+The suite compares `reference/commands.md` with what the commands say today. The picture of the web
+page is taken with Chromium, where there is one.
 """
 
 from __future__ import annotations

@@ -26,15 +26,13 @@ REFERENCE = sorted((DOCS / "reference").glob("*.md"))
 GUIDES = [page for page in PAGES if page.parent.name in ("tutorial", "how-to", "concepts")]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SNIPPET = re.compile(r'^--8<-- "(.+)"\n$')
 LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
 PROMPT = "$ "
 
 
 def blocks(page, *languages):
-    """Code blocks of a page, in order, as (language, code); whole files shown are left out."""
-    found = BLOCK.findall(page.read_text())
-    return [(kind, code) for kind, code in found if kind in languages and not SNIPPET.match(code)]
+    """Code blocks of a page, in order, as (language, code)."""
+    return [found for found in BLOCK.findall(page.read_text()) if found[0] in languages]
 
 
 def named(path):
