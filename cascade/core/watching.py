@@ -18,13 +18,6 @@ __all__ = ["Hopeless", "watch_for"]
 
 Hopeless = Callable[[str, Sequence[TokenLogprob], float], str | None]
 
-STEP = 1.1
-"""How much an answer must grow before it is looked at again: looking at each token would take a
-time that grows with the square of its length."""
-
-FIRST_LOOK = 8
-"""Characters of the first look."""
-
 
 def watch_for(tier: Tier) -> Watch | None:
     """What watches a tier's drafts; `None` where its scorer cannot tell before the end."""
@@ -32,13 +25,8 @@ def watch_for(tier: Tier) -> Watch | None:
     if hopeless is None:
         return None
     name, threshold = scorer_name(tier.scorer), tier.threshold
-    next_look = FIRST_LOOK
 
     def watch(text: str, entries: Sequence[Any]) -> str | None:
-        nonlocal next_look
-        if len(text) < next_look:
-            return None
-        next_look = int(len(text) * STEP) + FIRST_LOOK
         try:
             why = hopeless(text, read_tokens(entries), threshold)
         except Exception:  # noqa: BLE001  plug-in border: the whole answer will be judged anyway

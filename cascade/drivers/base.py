@@ -164,6 +164,14 @@ class _AsyncAdaptedStream:
         self.outcome = self._streamed.outcome
 
 
+STEP = 1.1
+"""How much a draft must grow before it is looked at again: looking at each piece would take a time
+that grows with the square of its length."""
+
+FIRST_LOOK = 8
+"""Characters of the first look."""
+
+
 @dataclass(slots=True)
 class Arriving:
     """A watched draft while it arrives: looks at it, and says when it is lost."""
@@ -171,13 +179,19 @@ class Arriving:
     call: ModelCall
     _text: list[str] = field(default_factory=list)
     _entries: list[Any] = field(default_factory=list)
+    _size: int = 0
+    _look_at: int = FIRST_LOOK
 
     def lost(self, chunk: Mapping[str, Any]) -> bool:
         """Take in a chunk; whether the answer cannot be accepted any more."""
-        self._text.append(chunk_text(chunk))
+        piece = chunk_text(chunk)
+        self._text.append(piece)
         self._entries += logprob_entries(chunk)
-        if self.call.watch is not None:
-            self.call.stopped = self.call.watch("".join(self._text), self._entries)
+        self._size += len(piece)
+        if self.call.watch is None or self._size < self._look_at:
+            return False
+        self._look_at = int(self._size * STEP) + FIRST_LOOK
+        self.call.stopped = self.call.watch("".join(self._text), self._entries)
         return self.call.stopped is not None
 
     def outcome(self, ended: Reply | CallFailure | None) -> Reply | CallFailure:
