@@ -77,10 +77,11 @@ def _schema_of(given: Any) -> Schema:
 
 
 def closed(schema: Schema) -> Schema:
-    """A generated schema as the SDK's own `parse` sends it.
+    """A generated schema as the SDK's own `parse` sends it, without its defaults.
 
-    Objects take no further properties, every property is required, a default of null is dropped,
-    and a `$ref` with other keys beside it is written out.
+    Objects take no further properties, every property is required, and a `$ref` with other keys
+    beside it is written out. Defaults say nothing where all is required, and the API has refused
+    them ("'default' is not permitted").
     """
     whole: Schema = _closed(schema, schema, ())
     return whole
@@ -109,8 +110,7 @@ def _tidied(made: Schema) -> Schema:
     whole = made.get("allOf")
     if isinstance(whole, list) and len(whole) == 1:
         made.update(made.pop("allOf")[0])
-    if made.get("default", ...) is None:
-        del made["default"]
+    made.pop("default", None)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import pytest
@@ -58,10 +59,27 @@ class Point:
     y: int = 0
 
 
+class Priced(BaseModel):
+    price: Annotated[Decimal, Field(json_schema_extra={"pattern": r"^(?!0\d)\d+\.\d\d$"})]
+
+
+def without_defaults(schema):
+    """The API has refused them beside `strict`: "'default' is not permitted"."""
+    if isinstance(schema, dict):
+        return {key: without_defaults(part) for key, part in schema.items() if key != "default"}
+    return [without_defaults(part) for part in schema] if isinstance(schema, list) else schema
+
+
+def test_a_price_is_asked_for_without_strict():
+    """Some of pydantic's versions describe it by a pattern like this one, which the API refuses."""
+    sent = Request.build("x", {"response_format": Priced}).payload["response_format"]["json_schema"]
+    assert "strict" not in sent
+
+
 @pytest.mark.parametrize("model", [Part, Tree, Whole, Loose, Shape])
 def test_classes_are_closed_as_the_sdk_closes_them(model):
-    """The schema that goes out is the one the SDK's own `parse` would send."""
-    assert closed(model.model_json_schema()) == to_strict_json_schema(model)
+    """The schema that goes out is the one the SDK's own `parse` would send, without defaults."""
+    assert closed(model.model_json_schema()) == without_defaults(to_strict_json_schema(model))
 
 
 def test_a_recursive_field_with_a_description_ends():
@@ -80,7 +98,7 @@ def test_a_class_is_sent_as_its_schema(name, asked):
     """Either keyword, either API: named after the class, strict where it fits."""
     request = Request.build(asked, {name: Whole})
     assert request.answer_type is Whole
-    assert schema_of(request.payload) == to_strict_json_schema(Whole)
+    assert schema_of(request.payload) == without_defaults(to_strict_json_schema(Whole))
     if request.api == "chat":
         sent = request.payload["response_format"]["json_schema"]
         assert "text_format" not in request.payload

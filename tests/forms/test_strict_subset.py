@@ -31,6 +31,7 @@ FIT = {
     "anyOf inside": closed(a={"anyOf": [TEXT, {"type": "null"}]}),
     "list": closed(a={"type": "array", "items": closed(b={"enum": ["x", "y"]}), "minItems": 1}),
     "ranges": closed(a={"type": "integer", "minimum": 0}, b={"type": "string", "pattern": "^a"}),
+    "no lookaround": closed(a={"type": "string", "pattern": r"^\(?=(?:a|b)$"}),
     "formats": closed(a={"type": "string", "format": "date-time"}),
     "recursion": {
         **closed(child={"$ref": "#/$defs/node"}),
@@ -65,6 +66,8 @@ def test_schemas_in_the_subset(schema):
         (closed(a={"enum": list(range(1001))}), "1,001 enum values; at most 1,000"),
         (closed(a={"enum": [f"{i:060}" for i in range(251)]}), "15,060 characters; at most 15,000"),
         (closed(a={"const": "x" * 120_000}), "120,001 characters of names"),
+        (closed(a={"type": "string", "pattern": "^(?!x)a"}), "$.properties.a: a pattern that looks"),
+        (closed(a={"type": "string", "pattern": r"\\(?<=x)"}), "$.properties.a: a pattern that looks"),
         (5, "$: expected an object, not int"),
     ],
 )  # fmt: skip
@@ -82,6 +85,8 @@ def test_schemas_outside_are_named(schema, problem):
         {"description": "anything"},
         {"type": "string", "format": "uri"},
         {"type": "array", "items": TEXT, "uniqueItems": True},
+        {"type": "string", "default": "x"},
+        {"$ref": "#", "description": "the whole"},
         {"$ref": "#/$defs/nowhere"},
         {"$ref": "https://example.com/schema.json"},
     ],
