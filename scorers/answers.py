@@ -37,8 +37,11 @@ def flaw_of(reply: Reply) -> str | None:
 
 
 def answer_text(reply: Reply) -> str:
-    """The answer's text; of tool calls without text, JSON of their names and arguments."""
-    if reply.text.strip() or not reply.tool_calls:
+    """The answer's text; of tool calls, JSON of their names and arguments.
+
+    What a model says before it calls a tool is no part of what it answers.
+    """
+    if not reply.tool_calls:
         return reply.text
     return json.dumps([[name, decoded(given)] for name, given in calls_of(reply)])
 

@@ -274,3 +274,13 @@ def test_an_answer_replaced_by_the_vote_is_judged_by_later_parts():
     models = ScriptedModels({"small": ["[1]", "{}", "{}"], "big": "x"})
     tiers = [Tier("small", scorer=gate, price=PRICE), Tier("big", price=PRICE)]
     assert Cascade(tiers, models=models).complete("JSON!").text == "{}"
+
+
+def test_what_is_said_before_a_call_does_not_vote():
+    """Equal words before different calls are no agreement, and different words before equal ones are."""
+
+    def calling(words, place):
+        return Reply(words, tool_calls=(tool_call("delete", {"id": place}),))
+
+    assert voted(calling("Let me see.", 1), calling("Let me see.", 2)).value == 0.5
+    assert voted(calling("Let me see.", 1), calling("One moment.", 1)).value == 1.0
