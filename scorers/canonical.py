@@ -36,8 +36,15 @@ _MARKED = re.compile(
     r"(?:####|\\boxed\{|\banswer\s*(?:is|:|=))[\s*:=$]{0,8}(?=[-+$\d])", re.IGNORECASE
 )
 _ONLY_NUMBER = re.compile(
-    r"[^\w<>≤≥≠±√]*[-+]?[$€£]?\d[\d,.]*(?:[eE][-+]?\d+)?\s?(?:%|[^\W\d]{1,12})?[^\w%]*"
+    r"[^\w<>≤≥≠±√]*[-+]?[$€£]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+    r"\s?(?:%|[^\W\d]{1,12})?[^\w%]*"
 )
+"""What `canonical_number` reads whole; "12,50", "192.168.0.1" and "03.05.2026" are texts."""
+_GOES_ON = re.compile(
+    r"[-.,:/^][\d(]|\s[-+*/^=]\s?[\w(\\]|[^\W\d]\s?[-+*/^]\s?[\d(]|\s?(?:or|and|to)\s\d"
+    r"|[\s{]{0,2}\\(?:sqrt|pi|frac|cdot|times|pm|sin|cos|log|ln|e)\b|[√π]"
+)
+"""Behind a number that is a part only: of a date, a time, a fraction, a formula, a list."""
 _ONLY_OPTION = re.compile(r"[\s*(\[]*([A-J])[\s*.)\]:]*")
 _SAID_OPTION = re.compile(
     r"(?i:\b(?:answer|option|choice)\b\s*(?:is|:)?)[\s*:]{0,6}"
@@ -57,7 +64,10 @@ _WORD = re.compile(rf"\w+(?:[.,]\d+)*|{_SIGNS}")
 _CROWD = re.compile(r"[^\w\s]{31}")
 """More marks on one letter than any script uses; normalising them takes quadratic time."""
 _FENCE = re.compile(r"^(`{3,})[^`\n]*\n(.*?)^\1`*[ \t]*$", re.MULTILINE | re.DOTALL)
-_ARTICLES = frozenset({"a", "an", "the"})
+_DECIMAL_COMMA = re.compile(r"\d,\Z")
+_ARTICLE = re.compile(r"\b(?:an?|the)\s+(?=[*_\"'(\[]*\w)")
+"""An article stands before a word: not at the end of "vitamin A", nor in "A, B" or "x@a.org"."""
+_CODE = re.compile(r"0\d")
 _DIGITS = 400
 """Longest number that is compared as a number."""
 
@@ -66,18 +76,26 @@ def canonical_number(text: str) -> Decimal | None:
     r"""The number an answer ends on: "so 1,000 in total" gives 1000, which equals 1000.0.
 
     A number marked as the answer (`#### 42`, `\boxed{42}`, "the answer is 42") wins over the last
-    one in the text. Signs and thousands commas are read; units, currencies and "%" are dropped.
+    one in the text; marked dates, times, fractions and formulas are no number. Signs and thousands
+    commas are read; units, currencies and "%" are dropped.
 
-    Pitfalls: "1.000,50" is not read as a European number; "1/2" gives 2.
+    Pitfalls: "12,50" may be a price or a list and is no number; "1/2" gives 2 where it is not
+    marked.
     """
     plain = text.replace("\N{MINUS SIGN}", "-")
     marked = None
     for marked in _MARKED.finditer(plain):  # noqa: B007  the last one counts
         pass
     found = _NUMBER.match(plain, marked.end()) if marked else None
+    if found is not None and _GOES_ON.match(plain, found.end()):
+        return None
     if found is None:
         for found in _NUMBER.finditer(plain):  # noqa: B007
             pass
+        if found is not None and _DECIMAL_COMMA.search(
+            plain, max(0, found.start() - 2), found.start()
+        ):
+            return None
     if found is None or len(found[0]) > _DIGITS:
         return None
     return Decimal(found[0].replace(",", "").replace("$", ""))
@@ -111,8 +129,8 @@ def canonical_json(text: str) -> str | None:
 def canonical_value(value: Any) -> Any:
     """A decoded JSON value with its leaves in canonical form.
 
-    Text that is nothing but a number equals that number; other text is `canonical_text`. `true`
-    and 1 stay different.
+    Text that is nothing but a number equals that number, unless it is a code with leading zeros;
+    other text is `canonical_text`. `true` and 1 stay different.
     """
     if isinstance(value, Mapping):
         return {key: canonical_value(item) for key, item in value.items()}
@@ -129,9 +147,8 @@ def canonical_text(text: str) -> str | None:
 
     Signs that carry meaning stay, as in "x < -3" and "C++".
     """
-    words = _words(text.casefold().replace("\N{MINUS SIGN}", "-"))
-    kept = [word for word in words if word not in _ARTICLES] or words
-    return " ".join(kept) if kept else (text.strip() or None)
+    words = _words(_ARTICLE.sub("", text.casefold().replace("\N{MINUS SIGN}", "-")))
+    return " ".join(words) if words else (text.strip() or None)
 
 
 def _words(text: str) -> list[str]:
@@ -165,9 +182,9 @@ def canonical_kind(text: str) -> Canonical:
         return "json"
     if canonical_option(text) is not None:
         return "option"
-    if _ONLY_NUMBER.fullmatch(text[:200]) and len(text) <= 200 or _MARKED.search(text):  # noqa: PLR2004, RUF021
+    if len(text) <= 200 and _ONLY_NUMBER.fullmatch(text):  # noqa: PLR2004  the longest such answer
         return "number"
-    return "text"
+    return "number" if _MARKED.search(text) and canonical_number(text) is not None else "text"
 
 
 def canonical_form(text: str, kind: Canonical) -> Decimal | str | None:
@@ -185,7 +202,7 @@ _FORMS: Mapping[Canonical, Callable[[str], Decimal | str | None]] = {
 
 def _whole_number(text: str) -> Decimal | None:
     found = _NUMBER.fullmatch(text.strip().replace("\N{MINUS SIGN}", "-"))
-    if found is None or len(found[0]) > _DIGITS:
+    if found is None or len(found[0]) > _DIGITS or _CODE.match(found[0]):
         return None
     return Decimal(found[0].replace(",", "").replace("$", ""))
 

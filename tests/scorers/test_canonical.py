@@ -178,3 +178,37 @@ def test_a_crowd_of_marks_is_read_in_time():
     started = time.perf_counter()
     assert canonical_text("a" + "\u0338\u0316" * 400_000) is not None
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("192.168.1.1", "192.168.1.2"),
+        ("03.05.2024", "03.05.2025"),
+        ("12,50 €", "13,50 €"),
+        ("1.234,50", "9.234,50"),
+        ("1.2.3", "1.2.4"),
+        ("The answer is 2024-05-03", "The answer is 2024-06-07"),
+        ("answer: 12:30", "answer: 12:45"),
+        ("The answer is 1/2", "The answer is 1/3"),
+        (r"\boxed{2\sqrt{3}}", r"\boxed{2\pi}"),
+        ("The answer is 3x + 2", "The answer is 3x + 5"),
+        ("answer: 12 or 13", "answer: 12"),
+        ("A, B", "B, A"),
+        ("A, C", "C"),
+        ("vitamin A", "vitamin"),
+        ("x@a.org", "x@the.org"),
+        ('{"code": "0815"}', '{"code": "815"}'),
+    ],
+)
+def test_a_part_of_an_answer_is_not_the_answer(one, two):
+    """Dates, times, addresses, formulas and letters are never cut down until they are equal."""
+    kind = canonical_kind(one)
+    assert canonical_form(one, kind) != canonical_form(two, kind)
+
+
+def test_a_decimal_comma_is_no_number():
+    """Half of a number is not read as a whole one."""
+    assert canonical_number("it costs 12,50") is None
+    assert canonical_number("it costs 12, 50") == 50
+    assert canonical_number("The answer is 1/2") is None
