@@ -61,6 +61,11 @@ class Calibrated:
         else:
             object.__setattr__(self, "to", _knots(self.to))
 
+    @property
+    def replaces(self) -> bool:
+        """Whether the scorer may find another answer to return."""
+        return bool(getattr(self.scorers[0], "replaces", False))
+
     def __call__(self, draft: Draft) -> Generator[Any, Any, Any]:
         """Judge a draft and map the score."""
         [scorer] = self.scorers

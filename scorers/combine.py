@@ -6,7 +6,7 @@ coroutine functions, generators, other combinations.
 
 A part may find a better answer than the draft's (`Score.reply`, e.g. `Agreement`'s majority). Parts
 that come after it judge that answer, and the combination hands it on. So put such a part first; an
-attribute `replaces = True` says that it is one.
+attribute `replaces = True` says that it is one, and combinations that hold one have it too.
 """
 
 from __future__ import annotations
@@ -128,6 +128,11 @@ class FirstReject:
         _check(self.name, self.scorers)
         _check_bound(self.name, "stop_below", self.stop_below)
 
+    @property
+    def replaces(self) -> bool:
+        """Whether a part may find another answer to return."""
+        return _replaces(self.scorers)
+
     def __call__(self, draft: Draft) -> Combining:
         """Judge a draft."""
         parts: Parts = ()
@@ -142,8 +147,13 @@ class FirstReject:
         return _extreme(parts, min)
 
     def hopeless(self, text: str, tokens: Any, threshold: float) -> str | None:
-        """Whether one part is lost already: the score is the lowest."""
-        return _lost(self.scorers, text, tokens, threshold)
+        """Whether one part is lost already: the score is the lowest.
+
+        With a threshold below `stop_below` an earlier part may end the run and be accepted, so only
+        the first one is asked.
+        """
+        sure = self.scorers if threshold >= self.stop_below else self.scorers[:1]
+        return _lost(sure, text, tokens, threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,11 @@ class AllOf:
 
     def __post_init__(self) -> None:
         _check(self.name, self.scorers)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a part may find another answer to return."""
+        return _replaces(self.scorers)
 
     def __call__(self, draft: Draft) -> Combining:
         """Judge a draft."""
@@ -182,6 +197,11 @@ class AnyOf:
     def __post_init__(self) -> None:
         _check(self.name, self.scorers)
         _check_bound(self.name, "stop_at", self.stop_at)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a part may find another answer to return."""
+        return _replaces(self.scorers)
 
     def __call__(self, draft: Draft) -> Combining:
         """Judge a draft."""
@@ -214,6 +234,11 @@ class Weighted:
                 "give one positive number for each, e.g. weights=[2, 1]"
             )
         object.__setattr__(self, "weights", weights)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a part may find another answer to return."""
+        return _replaces(self.scorers)
 
     def __call__(self, draft: Draft) -> Combining:
         """Judge a draft."""
@@ -269,6 +294,10 @@ def _extreme(parts: Parts, choose: Any) -> Score | Abstained:
     score, name = choose(scores, key=lambda found: found[0].value)
     reply = score.reply if choose is max else _replacement(parts)
     return Score(score.value, f"{name}: {score.reason}" if score.reason else name, parts, reply)
+
+
+def _replaces(scorers: Sequence[Scorer]) -> bool:
+    return any(getattr(scorer, "replaces", False) for scorer in scorers)
 
 
 def _lost(scorers: Sequence[Scorer], text: str, tokens: Any, threshold: float) -> str | None:

@@ -249,8 +249,14 @@ def _plain(text: str) -> str:
 
 
 def _settled(text: str) -> str:
-    """The part of an unfinished text that stays: a mark may still join its last letter."""
-    return text[:-1]
+    """The part of an unfinished text that stays as it is, whatever follows.
+
+    Marks and letters may still join those before them; nothing joins what an ASCII character ends.
+    """
+    end = len(text)
+    while end and not text[end - 1].isascii():
+        end -= 1
+    return text[: max(0, end - 1)]
 
 
 def _texts(owner: str, name: str, given: object) -> tuple[str, ...]:

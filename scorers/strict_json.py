@@ -76,7 +76,9 @@ def broken_prefix(text: str) -> str | None:
     try:
         jiter.from_json(data, partial_mode=True, allow_inf_nan=False, cache_mode="none")
     except ValueError as error:
-        return None if str(error).startswith("EOF") else f"not JSON: {error}"
+        # Half of a surrogate pair is one to be completed, or a text that `json` takes as it is.
+        unsure = str(error).startswith("EOF") or "hex escape" in str(error)
+        return None if unsure else f"not JSON: {error}"
     return None
 
 

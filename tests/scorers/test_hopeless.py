@@ -8,10 +8,12 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scoring_help import judged
 
 from cascade import Cascade, Draft, Policy, Price, Request, Tier, TokenLogprob
 from cascade.testing import ScriptedModels, reply
 from scorers import (
+    Agreement,
     Forbids,
     JsonSchema,
     LengthBetween,
@@ -19,7 +21,9 @@ from scorers import (
     NoRefusal,
     all_of,
     any_of,
+    calibrated,
     first_reject,
+    weighted,
 )
 
 ANY = JsonSchema(True)
@@ -100,3 +104,45 @@ def test_prose_where_json_was_wanted_is_left_after_a_few_words():
     assert first.charges[0].usage.output_tokens < 10
     assert first.reason.startswith("left before its end: JsonSchema: not JSON: expected value")
     assert done.text == "{}"
+
+
+def confident(draft):
+    return 0.3
+
+
+def test_a_part_that_may_never_run_gives_nothing_up():
+    """Below `stop_below` a part can end the run with a score that is accepted."""
+    gate = first_reject(confident, ANY)
+    assert judged(gate, Draft(Request.build("?"), reply("no")))[0].value == 0.3
+    assert gate.hopeless("no", [], 0.2) is None
+    assert gate.hopeless("no", [], 0.5)
+    assert first_reject(ANY, confident).hopeless("no", [], 0.2)
+
+
+@pytest.mark.parametrize("wrap", [first_reject, all_of, any_of, lambda part: weighted(part, weights=[1]), lambda part: calibrated(part, [(0, 0), (1, 1)])])  # fmt: skip
+def test_nothing_behind_a_wrapped_replacement_is_certain(wrap):
+    """Parts after one that may replace the answer judge another text, however deep it is hidden."""
+    inner = wrap(Agreement())
+    assert inner.replaces
+    assert not wrap(ANY).replaces
+    for combine in (first_reject, all_of):
+        assert combine(inner, ANY).hopeless("no", [], 0.5) is None
+        assert combine(ANY, inner).hopeless("no", [], 0.5)
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '"\\ude00"', '{"a": "\\ud83d", "b": 1}'])
+def test_half_a_surrogate_pair_is_not_given_up(text):
+    """What the reader takes is not given up on the way."""
+    assert ANY(Draft(Request.build("?"), reply(text))).value == 1.0
+    assert not any(ANY.hopeless(text[:end], [], 0.5) for end in range(len(text) + 1))
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [("as an ai", "as an ai\u0301"), ("as an ai", "as an ai\u0301\u0327"), ("\uac00", "\uac00\u11a8!")],
+)  # fmt: skip
+def test_letters_that_still_change_are_not_given_up(phrase, text):
+    """Marks and jamo join what stands before them; only what is settled counts."""
+    for scorer in (NoRefusal([phrase]), Forbids(texts=[phrase])):
+        assert scorer(Draft(Request.build("?"), reply(text))).value == 1.0
+        assert not any(scorer.hopeless(text[:end], [], 0.5) for end in range(len(text) + 1))
