@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from math import exp
+from math import exp, inf
 from typing import Any, ClassVar
 
 from cascade import Abstained, ConfigError, Draft, Failed, Needs, Score
@@ -21,6 +21,12 @@ __all__ = ["ToolCalls"]
 MAX_SCHEMA_CHARS = 200_000
 """Longest schema that is read from a request; OpenAI allows 120,000 for all names in one."""
 
+OWN = frozenset({"function", "custom", "namespace", None})
+"""Tools whose calls come back in the answer. Others run on the server and leave none there."""
+
+CHOICES = frozenset({"function", "custom", "allowed_tools"})
+"""Kinds of a `tool_choice` that name tools of one's own."""
+
 OTHERS_BRING_NAMES = frozenset({"mcp", "tool_search"})
 """Tools that bring further ones, whose names a request does not hold."""
 
@@ -29,14 +35,16 @@ OTHERS_BRING_NAMES = frozenset({"mcp", "tool_search"})
 class ToolCalls:
     """Whether every tool call of the answer can be made: 1 or 0.
 
-    Checks each call's name against the declared tools (and against a `tool_choice` that names one),
-    and its arguments, read strictly, against the tool's schema. The reason names the call, the
-    place and the rule: "get_weather: $.unit: 'K' is not one of ['C', 'F'] (enum)". Works with the
-    tools of Chat Completions, of Responses (in namespaces too) and with old `functions`. Free-text
+    Checks each call's name against the declared tools and `tool_choice`, and its arguments, read
+    strictly, against the tool's schema; several calls where the request forbids it score 0. The
+    reason names the call, the place and the rule: "get_weather: $.unit: 'K' is not one of ['C',
+    'F'] (enum)". Works with the tools of Chat Completions, of Responses (in namespaces too) and with old `functions`. Free-text
     input of custom tools is not looked at.
 
     An answer without a call abstains, unless the request demands one (`tool_choice`) or `required`
-    does: then it scores 0. A call where no tool was declared scores 0.
+    does: then it scores 0. Tools that the server runs may have been called unseen: with them, a
+    demand that names no other is taken as met. A call where no tool was declared, or with
+    `tool_choice="none"`, scores 0.
 
     With `confidence`, calls that pass are scored by how sure the model was of the least likely
     argument value (see `LogprobConfidence`), and it abstains where the log-probabilities do not
@@ -102,6 +110,8 @@ class ToolCalls:
             if self.required or declared.demanded:
                 return Score(0.0, "the answer calls no tool, and one was demanded")
             return Abstained("the answer calls no tool")
+        if len(calls) > declared.most:
+            return Score(0.0, f"number of calls: {len(calls)}; the request allows {declared.most}")
         for place, call in enumerate(calls, 1):
             found = declared.problem(call)
             if found is not None:
@@ -119,18 +129,23 @@ class _Declared:
     Attributes:
         schemas: the parameters' schema by name; `None` for tools without one.
         open_ended: whether further tools may turn up under names that are not declared.
-        demanded: whether the request demands a call.
+        demanded: whether the request demands a call that would be seen.
+        most: calls that the request allows at once.
         only: the names that `tool_choice` allows, where it names any.
+        custom: the names of tools that take free text.
     """
 
     schemas: Mapping[str, Any]
     open_ended: bool
     demanded: bool
+    most: float
     only: frozenset[str]
+    custom: frozenset[str]
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> _Declared:
         schemas: dict[str, Any] = {}
+        custom: set[str] = set()
         kinds: set[object] = set()
         todo = [*_mappings(payload.get("tools")), *_mappings(payload.get("functions"))]
         while todo:
@@ -143,10 +158,22 @@ class _Declared:
             name, schema = inner.get("name"), inner.get("parameters")
             if isinstance(name, str) and name:
                 schemas[name] = schema
+                if tool.get("type") == "custom":
+                    custom.add(name)
         choice = payload.get("tool_choice", payload.get("function_call"))
         only = frozenset(_chosen(choice))
+        mode = _mode(choice)
         return cls(
-            schemas, bool(kinds & OTHERS_BRING_NAMES), choice == "required" or bool(only), only
+            schemas=schemas,
+            open_ended=bool(kinds & OTHERS_BRING_NAMES),
+            demanded=(mode == "named" and bool(only)) or (mode == "required" and kinds <= OWN),
+            most=0
+            if choice == "none"
+            else 1
+            if payload.get("parallel_tool_calls") is False
+            else inf,
+            only=only,
+            custom=frozenset(custom),
         )
 
     def problem(self, call: Mapping[str, Any]) -> Score | Abstained | Failed | None:
@@ -163,6 +190,9 @@ class _Declared:
             return Score(0.0, f"unknown tool {name[:60]!r}; declared: {known[:200]}")
         if self.only and name not in self.only:
             return Score(0.0, f"calls {name!r}, but {', '.join(sorted(self.only))} was demanded")
+        if ("custom" in call) != (name in self.custom):
+            wanted = "free text" if name in self.custom else "JSON arguments"
+            return Score(0.0, f"{name}: called in another way than declared; it takes {wanted}")
         return None if "custom" in call else self._arguments_problem(name, inner.get("arguments"))
 
     def _arguments_problem(self, name: str, given: object) -> Score | Failed | None:
@@ -192,9 +222,19 @@ def _mappings(listed: object) -> list[Mapping[str, Any]]:
     return [item for item in items if isinstance(item, Mapping)]
 
 
+def _mode(choice: object) -> object:
+    """What a `tool_choice` wants: "auto", "none", "required", or the one that is "named"."""
+    if not isinstance(choice, Mapping):
+        return choice
+    if choice.get("type") != "allowed_tools":
+        return "named"
+    allowed = choice.get("allowed_tools")
+    return (allowed if isinstance(allowed, Mapping) else choice).get("mode")
+
+
 def _chosen(choice: object) -> list[str]:
     """The names in a `tool_choice`: of one tool, or of the allowed ones."""
-    if not isinstance(choice, Mapping):
+    if not isinstance(choice, Mapping) or choice.get("type", "function") not in CHOICES:
         return []
     if choice.get("type") == "allowed_tools":
         allowed = choice.get("allowed_tools")

@@ -233,3 +233,46 @@ def test_equal_arguments_of_two_calls_have_tokens_of_their_own():
     tokens = [entry('{"city":"Rome"}', math.log(0.9)), entry('{"city":"Rome"}', math.log(0.3))]
     made = call('{"city":"Rome"}')
     assert outcome(made, made, logprobs=tokens, confidence=True).value == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("holder", [{}, {"allowed_tools": {}}])
+def test_tools_that_are_allowed_are_not_demanded(holder):
+    """An answer in text is no mistake where some tools are allowed; it is one where they are required."""
+    listed = [{"type": "function", "name": "now"}]
+
+    def without_a_call(mode):
+        choice = {"mode": mode, "tools": listed}
+        choice = {"allowed_tools": choice} if holder else choice
+        payload = {**CHAT, "tool_choice": {"type": "allowed_tools", **choice}}
+        return outcome(text="It is warm.", payload=payload)
+
+    assert isinstance(without_a_call("auto"), Abstained)
+    assert without_a_call("required").value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("tools", "choice"),
+    [
+        ([{"type": "mcp", "server_label": "s"}], {"type": "mcp", "server_label": "s", "name": "x"}),
+        ([{"type": "web_search"}], {"type": "web_search"}),
+        ([{"type": "web_search"}, CHAT["tools"][0]], "required"),
+    ],
+)
+def test_a_call_that_the_server_made_is_not_missed(tools, choice):
+    """Tools of the server leave no call in the answer, so a demand for them may be met."""
+    found = outcome(text="It is warm.", payload={"tools": tools, "tool_choice": choice})
+    assert isinstance(found, Abstained)
+
+
+def test_calls_that_the_request_forbids():
+    """No call at all with `none`, one at a time without parallel calls, each in its own way."""
+    now, note = call("{}", "now"), {"type": "custom", "custom": {"name": "now", "input": "x"}}
+    refused = outcome(now, payload={**CHAT, "tool_choice": "none"})
+    assert refused == Score(0.0, "number of calls: 1; the request allows 0")
+    single = {**CHAT, "parallel_tool_calls": False}
+    assert outcome(now, payload=single).value == 1.0
+    assert outcome(now, now, payload=single).reason == "number of calls: 2; the request allows 1"
+    assert outcome(note).reason == (
+        "now: called in another way than declared; it takes JSON arguments"
+    )
+    assert outcome(call("{}", "note")).value == 0.0
