@@ -29,22 +29,32 @@ SPACED = 0x0E00
 """Scripts below this code point put white space between words; from Thai on many do not."""
 
 MOST_PLACES = 20_000
-"""Places of a text that are looked at for all values together; a text made to be slow has more, and
-what is not found by then counts as not there."""
+MOST_CHARS = 100_000_000
+"""Places of a text that are looked at, and characters that are read, for all values together: half
+a second. A text made to be slow has more, and is given up."""
 
 THOUSAND = 3
 """Digits that follow a thousands separator."""
 
 _NUMBER = re.compile(
-    r"(?<![\w.,])[-+]?[$€£]?"
+    r"(?:(?<![\w.,])|(?<=\b(?:eur|usd|gbp|chf|cad|aud|inr|jpy|cny))|(?<=[^\W\d_]{2}\.))"
+    r"[-+]?[$€£¥₹]?"
     r"(\d{1,3}(?:[,.' ]\d{3}){1,12}(?:[.,]\d{1,9})?|\d{1,40}(?:[.,]\d{1,40})?|\.\d{1,40})"
-    r"(?!\d)(\s?%)?"
+    r"(?!\d)(\s?(?:%|per\s?cent\b))?"
 )
-_ONLY_NUMBER = re.compile(r"[-+]?[$€£]?[\d,.]{1,40}")
+"""Of a text without capitals. Behind a letter only where it is a currency or shortened: "No.5"."""
+_ROW = re.compile(r"(?<![\w.,-])-?[\d.]++(?:,-?[\d.]++)++(?![\w,])")
+"""Numbers with commas and no spaces between them, as programs write lists: "1,5,7"."""
+_DOTTED = re.compile(r"(?<![\w.,])\d++(?:\.\d++){2,}+(?![\w,])")
+"""Numbers between full stops, as in "03.05.2026"."""
+_LIST_MARK = re.compile(r"^[ \t>*_#]*+\d{1,2}[.)](?=[ \t]+\S)", re.MULTILINE)
+_ONLY_NUMBER = re.compile(r"[-+]?[$€£¥₹]?[-+]?[\d,.]{1,40}(?:\s?%)?")
 _CODE = re.compile(r"0\d{2,}")
 """A number that would be another one without its zeros; "07" may be a month."""
 _WRITTEN = re.compile(rf"\b(?:{'|'.join(WRITTEN)})\b")
-_QUOTE = re.compile(r'"([^"\n]{3,400})"|“([^”\n]{3,400})”|«([^»\n]{3,400})»|„([^“”\n]{3,400})[“”]')
+_QUOTE = re.compile(
+    r'"([^"\n]{3,400})"|“([^“”\n]{3,400})”|«([^«»\n]{3,400})»|„([^„“”\n]{3,400})[“”]'
+)
 _CAPITAL = r"[A-ZÀ-ÖØ-Þ][\w'\u2019-]*"
 _NAME = re.compile(
     rf"(?<![.!?:]\s)(?<!^)\b{_CAPITAL}(?:\s(?:(?:of|de|van|von)\s)?{_CAPITAL})*", re.MULTILINE
@@ -81,9 +91,15 @@ class Source:
     _plain: str = field(init=False)
     _numbers: Counter[Decimal] | None = None
     _places: int = MOST_PLACES
+    _chars: int = MOST_CHARS
 
     def __post_init__(self) -> None:
         self._plain = plain(self.text)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether looking further would take too long; what is not found may be there."""
+        return self._places <= 0 or self._chars <= 0
 
     def count(self, claim: Claim, *, most: int = 1) -> int:
         """How often the text says it, counted up to `most`."""
@@ -93,9 +109,11 @@ class Source:
             return min(most, max(self._numbers[number] for number in claim.numbers))
         wanted = plain(claim.text)
         found, at = 0, -1
-        while wanted and found < most and self._places > 0:
+        while wanted and found < most and self._places > 0 and self._chars > 0:
             self._places -= 1
-            at = self._plain.find(wanted, at + 1)
+            start = at + 1
+            at = self._plain.find(wanted, start)
+            self._chars -= (at if at >= 0 else len(self._plain)) - start
             if at < 0:
                 break
             found += _is_whole(self._plain, at, at + len(wanted))
@@ -127,6 +145,7 @@ def _inside_word(one: str, two: str) -> bool:
 def _numbers_of(text: str) -> Counter[Decimal]:
     """Every number of a text, in each way it can be read; "15 %" is 15 and 0.15, "0815" a code."""
     numbers: Counter[Decimal] = Counter()
+    text = _DOTTED.sub(_spaced, _ROW.sub(_spaced, text))
     written = Counter((found[0], found[1], bool(found[2])) for found in _NUMBER.finditer(text))
     for (whole, digits, percent), count in written.items():
         if _CODE.fullmatch(digits):
@@ -144,11 +163,21 @@ def _numbers_of(text: str) -> Counter[Decimal]:
     return numbers
 
 
+def _spaced(found: re.Match[str]) -> str:
+    """Several numbers with spaces between them; one number stays. "[20,30]" may be either."""
+    row = found[0]
+    spaced = row.replace(",", " , ") if "," in row else row.replace(".", " . ")
+    if _NUMBER.fullmatch(row) is None:
+        return spaced
+    listed = found.string.endswith("[", 0, found.start())
+    return f"{row} ; {spaced}" if listed and found.string.startswith("]", found.end()) else row
+
+
 def _readings(whole: str, digits: str) -> frozenset[Decimal]:
     """What a written number may mean: 1,234.50 and 1.234,50; 12,5; 1,000 is 1000 or 1."""
-    sign = -1 if whole.startswith("-") else 1
+    sign = "-" if whole.startswith("-") else ""
     if digits.isdecimal():
-        return frozenset([sign * Decimal(digits)])
+        return frozenset([Decimal(f"{sign}{digits}")])
     bare = digits.replace("'", "").replace(" ", "")
     point, comma = bare.rfind("."), bare.rfind(",")
     last = bare[max(point, comma)] if max(point, comma) >= 0 else "."
@@ -163,7 +192,13 @@ def _readings(whole: str, digits: str) -> frozenset[Decimal]:
         forms = {as_thousands} if last in head else {f"{head}.{tail}"}
     else:
         forms = {as_thousands, f"{head}.{tail}"}
-    return frozenset(sign * Decimal(form) for form in forms)
+    return frozenset(Decimal(f"{sign}{form}") for form in forms)
+
+
+def _claimed(found: re.Match[str]) -> frozenset[Decimal]:
+    """What a number of an answer may mean; "15 %" is 0.15 too."""
+    numbers = _readings(found[0], found[1])
+    return numbers | {number / 100 for number in numbers} if found[2] else numbers
 
 
 # What is claimed -------------------------------------------------------------------------------
@@ -210,7 +245,7 @@ def _claims(place: str, value: object) -> Iterator[Claim]:
         if number is None or _CODE.fullmatch(text):
             yield Claim(place, text)
         else:
-            yield Claim(place, text, _readings(text, number[1]))
+            yield Claim(place, text, _claimed(number))
 
 
 def claims_in_text(text: str, kinds: Collection[str]) -> list[Claim]:
@@ -225,8 +260,8 @@ def claims_in_text(text: str, kinds: Collection[str]) -> list[Claim]:
         quoted = (next(filter(None, groups)) for groups in _QUOTE.findall(text))
         found += [Claim("quote", words.strip(" .,;:!?")) for words in quoted]
     if "numbers" in kinds:
-        numbers = _NUMBER.finditer(plain(text))
-        found += [Claim("number", n[0].strip(), _readings(n[0], n[1])) for n in numbers]
+        numbers = _NUMBER.finditer(plain(_LIST_MARK.sub("", text)))
+        found += [Claim("number", n[0].strip(), _claimed(n)) for n in numbers]
     if "names" in kinds:
         found += [Claim("name", name[0]) for name in _NAME.finditer(text)]
     return found

@@ -37,8 +37,8 @@ class Grounded:
     Case, white space, kinds of dashes and quotation marks do not count. Numbers are compared as
     numbers: 1000 stands in "1,000", "1.000,00" and "$1,000"; 0.15 in "15 %"; 2 in "two". Dates and
     codes with leading zeros are compared as they are written. Words count whole: "an" does not
-    stand in "banana". Left out are booleans, `null`, empty texts, and texts that the schema of the
-    request lists in an `enum` (a choice is no copy).
+    stand in "banana". Left out are booleans, `null`, empty texts, what the schema of the request
+    lists in an `enum` (a choice is no copy), and in prose the numbers of a list's items.
 
     Abstains when nothing is left to look up, when the request has no text, and when values are
     missing that may stand in an image, a file or audio it cannot read. A refusal scores 0.
@@ -106,7 +106,10 @@ class Grounded:
             return Abstained("the answer holds nothing to look up")
         if len(claims) > MAX_CLAIMS:
             return Abstained(f"{len(claims):,} values; at most {MAX_CLAIMS:,} are looked up")
-        missing = [*absent, *self._missing(claims, Source(f"{asked}\n\n{self.also}"))]
+        source = Source(f"{asked}\n\n{self.also}")
+        missing = [*absent, *self._missing(claims, source)]
+        if missing and source.given_up:
+            return Abstained("the text is too long, or repeats itself too much, to look all up")
         if missing and asked.unread:
             return Abstained(
                 f"{_shown(missing[0])} may stand in what cannot be read here: "
@@ -158,7 +161,7 @@ class Grounded:
 def _has(document: Any, steps: Sequence[str]) -> bool:
     if isinstance(document, list):
         return any(_has(item, steps) for item in document)
-    if not steps:
+    if not steps or (isinstance(document, Mapping) and ".".join(steps) in document):
         return True
     return (
         isinstance(document, Mapping)
@@ -168,7 +171,7 @@ def _has(document: Any, steps: Sequence[str]) -> bool:
 
 
 def _choices(payload: Mapping[str, Any]) -> set[str]:
-    """The texts that the schemas of a request list in an `enum` or `const`."""
+    """The texts and numbers that the schemas of a request list in an `enum` or `const`."""
     found: set[str] = set()
     todo: list[Any] = [
         payload.get(key) for key in ("response_format", "text", "tools", "functions")
@@ -179,8 +182,8 @@ def _choices(payload: Mapping[str, Any]) -> set[str]:
             todo.extend(part)
         elif isinstance(part, Mapping):
             listed = part.get("enum")
-            texts = [*(listed if isinstance(listed, list) else ()), part.get("const")]
-            found.update(text for text in texts if isinstance(text, str))
+            items = [*(listed if isinstance(listed, list) else ()), part.get("const")]
+            found.update(str(item) for item in items if isinstance(item, str | int | float))
             todo.extend(part.values())
     return found
 

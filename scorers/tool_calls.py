@@ -38,8 +38,8 @@ class ToolCalls:
     Checks each call's name against the declared tools and `tool_choice`, and its arguments, read
     strictly, against the tool's schema; several calls where the request forbids it score 0. The
     reason names the call, the place and the rule: "get_weather: $.unit: 'K' is not one of ['C',
-    'F'] (enum)". Works with the tools of Chat Completions, of Responses (in namespaces too) and with old `functions`. Free-text
-    input of custom tools is not looked at.
+    'F'] (enum)". Works with the tools of Chat Completions, of Responses (in namespaces too) and
+    with old `functions`. Free-text input of custom tools is not looked at.
 
     An answer without a call abstains, unless the request demands one (`tool_choice`) or `required`
     does: then it scores 0. Tools that the server runs may have been called unseen: with them, a

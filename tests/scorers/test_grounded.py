@@ -274,3 +274,64 @@ def test_mistakes_surface_when_the_scorer_is_made(settings, words):
     """A setting that cannot work is refused by name."""
     with pytest.raises(ConfigError, match=words):
         Grounded(**settings)
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        ([1, 5, 7], "sizes:[1,5,7]"),
+        ([20, 30], '{"sizes":[20,30]}'),
+        ([2026, 19.99, 3], "year,price,count\n2026,19.99,3\n"),
+        ([-1, -5, 1.5], "-1,-5,1.5"),
+        ([3, 5, 2026], "on 03.05.2026."),
+        ([1_000_000], "[1,000,000]"),
+        ([500, 7, 5], "Rs.500 for no.7, EUR5"),
+        ([0.15], "15 percent"),
+        ([123456789012345678901234567890123], "id 123456789012345678901234567890123"),
+        (["15%"], "a rate of 0.15"),
+    ],
+)
+def test_numbers_are_found_in_lists_dates_and_rows(values, asked):
+    """Without spaces too, as programs write them; with all their digits."""
+    assert judged(values, asked).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [(5, "A5 paper"), (234, "1,234 pieces"), (567, "1.234.567 pieces"), (3, "it costs 12,3 or so")],
+)
+def test_parts_of_numbers_and_codes_are_no_numbers(value, asked):
+    """A group of thousands, a decimal and a size of paper say something else."""
+    assert judged([value], asked).value == 0.0
+
+
+def test_the_numbers_of_listed_items_claim_nothing():
+    """The mark before an item is form: nothing that an answer says."""
+    found = judged("1. Add 250 g flour\n2) Wait 9 minutes\n- 7 eggs", "250 g flour, 7 eggs")
+    assert found.reason.startswith("2 of 3 values")
+
+
+def test_numbers_to_choose_from_are_no_copies():
+    """A grade from a list of grades is not looked for in the text."""
+    schema = {"properties": {"grade": {"enum": [1, 2, 3]}, "name": {"type": "string"}}}
+    payload = {
+        "messages": [{"role": "user", "content": "Anna did well."}],
+        "response_format": {"type": "json_schema", "json_schema": {"schema": schema}},
+    }
+    draft = Draft(Request(payload), Reply('{"grade": 2, "name": "Anna"}'), payload=payload)
+    assert Grounded()(draft) == Score(1.0, "1 of 1 values occur in the request")
+
+
+def test_fields_with_dots_in_their_keys_are_there():
+    """A key "a.b" is found as well as a field b of a."""
+    assert judged({"a.b": "x"}, "x", fields=["a.b"]).value == 1.0
+    assert judged({"a": {"b": "x"}}, "x", fields=["a.b"]).value == 1.0
+
+
+def test_a_text_that_takes_too_long_is_no_evidence():
+    """What could not be looked up does not count as missing, and takes about a second at most."""
+    begun = time.perf_counter()
+    values = {str(n): "a" * (n + 5) + "!" for n in range(1_000)}
+    assert isinstance(judged(values, "a" * 1_000_000), Abstained)
+    judged("“" * 200_000 + "„ab " * 100_000, "x", look_for="quotes")
+    assert time.perf_counter() - begun < 3
