@@ -69,13 +69,19 @@ class Route:
         """
         start, stop = self._bounds(chain)
         tiers = chain.tiers[: stop + 1]
+        tokens = None  # counted once, where a window may be too small
         for place, tier in enumerate(tiers):
             if place < start:
                 yield Leg(tier, self.why or f"start_at={self.start_at!r}")
             elif place == stop:
                 yield Leg(tier, final=True)
             else:
-                yield Leg(tier, _too_long(chain, tiers[place:], payload, size_bytes))
+                why = None
+                window = window_of(chain, tier)
+                if window is not None and size_bytes > window:
+                    tokens = prompt_tokens_at_least(payload) if tokens is None else tokens
+                    why = _too_long(chain, tiers[place:], window, tokens)
+                yield Leg(tier, why)
 
     def _bounds(self, chain: Chain) -> tuple[int, int]:
         start = _place(chain, "start_at", self.start_at) if self.start_at is not None else 0
@@ -96,17 +102,11 @@ def _place(chain: Chain, what: str, name: object) -> int:
         raise RequestError(f"{what}={name!r}: {error}") from None
 
 
-def _too_long(
-    chain: Chain, tiers: tuple[Tier, ...], payload: Mapping[str, Any], size_bytes: int
-) -> str | None:
-    """Why the first of these tiers cannot take the prompt, where a later one can."""
-    tier, *later = tiers
-    window = window_of(chain, tier)
-    if window is None or size_bytes <= window:
-        return None
-    tokens = prompt_tokens_at_least(payload)
+def _too_long(chain: Chain, tiers: tuple[Tier, ...], window: int, tokens: int) -> str | None:
+    """Why the first of these tiers cannot take so many tokens, where a later one can."""
     if tokens <= window:
         return None
+    tier, *later = tiers
     for other in later:
         room = window_of(chain, other)
         if room is None or tokens <= room:

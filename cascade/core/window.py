@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["prompt_tokens_at_least", "window_of"]
 
-PIECES = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d{1,3}")
-"""Words and groups of digits: no token of OpenAI's encodings reaches over two of them."""
+PIECES = re.compile(r"(?:[^\W\d_]|[^\x00-\x7f\w\s])+(?:'(?:[^\W\d_]|[^\x00-\x7f\w\s])+)?|\d{1,3}")
+"""Words and groups of digits: no token of OpenAI's encodings reaches over two of them. What is not
+ASCII and no space belongs to a word: the vowel signs of Hindi or Tamil are no letters to `\\w`."""
 
-LONGEST_BYTES = 6
-"""Bytes of text that a token stands for at most, on average: English prose has 4 to 5."""
+LONGEST_BYTES = 8
+"""Bytes of text that a token stands for at most, on average: English prose has 4 to 5, Hindi 7."""
 
 MEDIA = frozenset({"image_url", "input_image", "input_audio", "audio", "file", "input_file"})
 """Parts of a message whose bytes say nothing about their tokens."""
@@ -38,18 +39,20 @@ def prompt_tokens_at_least(payload: Mapping[str, Any]) -> int:
     for key in ("messages", "input", "instructions", "tools"):
         for text in _texts(payload.get(key)):
             pieces += sum(1 for _ in PIECES.finditer(text))
-            size += len(text.encode(errors="replace"))
+            # A token may be a long run of spaces, as in a table or in code.
+            size += len(" ".join(text.split()).encode(errors="replace"))
     return max(pieces, size // LONGEST_BYTES)
 
 
 def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        if value.get("type") in MEDIA:
-            return
-        for part in value.values():
-            yield from _texts(part)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _texts(part)
+    """All texts within; without recursion, because a payload may be nested as deep as JSON goes."""
+    parts = [value]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Mapping):
+            if part.get("type") not in MEDIA:
+                parts += part.values()
+        elif isinstance(part, list | tuple):
+            parts += part

@@ -98,14 +98,51 @@ def test_the_tier_that_a_route_ends_with_counts_as_last():
         ("word " * 300, 301),
         ("don't stop", 3),
         ("1234567 8", 5),
-        ("a" * 6000, 1000),
-        ("日" * 600, 300),
+        ("a" * 8000, 1000),
+        ("日" * 800, 300),
+        ("word" + " " * 8000, 1),
     ],
 )
 def test_tokens_are_counted_low(text, tokens):
-    """Words and digit groups, or bytes by six, whichever is more; never more than there are."""
+    """Words and digit groups, or bytes by eight, whichever is more."""
     payload = {"messages": [{"role": "user", "content": text}]}
     assert abs(prompt_tokens_at_least(payload) - tokens) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        (
+            "नमस्ते, मेरा नाम GPT-4o है। मैं एक नए प्रकार का भाषा मॉडल हूँ, आपसे मिलकर अच्छा लगा!",
+            31,
+        ),
+        (
+            "வணக்கம், என் பெயர் GPT-4o. நான் ஒரு புதிய வகை மொழி மாடல். உங்களை சந்தித்ததில் மகிழ்ச்சி!",
+            35,
+        ),
+    ],
+)
+def test_no_more_tokens_are_counted_than_there_are(text, tokens):
+    """Sentences with the counts that OpenAI published for them: a vowel sign ends no word."""
+    assert prompt_tokens_at_least({"input": text}) <= tokens
+
+
+def test_a_deeply_nested_prompt_is_counted():
+    """As deep as JSON itself allows, whatever else is on the stack."""
+    nested = "word " * 300
+    for _ in range(100_000):
+        nested = [nested]
+    assert prompt_tokens_at_least({"input": nested}) == 300
+
+
+def test_a_prompt_is_counted_once(monkeypatch):
+    """A long one takes a while: not again for each tier."""
+    counted = []
+    monkeypatch.setattr(
+        "cascade.core.route.prompt_tokens_at_least", lambda payload: counted.append(1) or 5000
+    )
+    assert walk(WHOLE, chain(100, 200, 300, None), "word " * 300) == ["-t0", "-t1", "-t2", "t3!"]
+    assert counted == [1]
 
 
 def test_media_count_nothing():
