@@ -170,18 +170,14 @@ class Engine:
         route = Route(options.start_at, options.stop_at)
         route.check(self.chain)
         known = self._sticky.tier(talk) if options.start_at is None else None
-        if known is not None:
-            route = self._from(known, route, f"conversation {talk!r} is with {known!r}")
-        return route, partial(self._sticky.remember, talk)
-
-    def _from(self, tier: str, route: Route, why: str) -> Route:
-        """A route that starts at a remembered tier, if the chain still has it within reach."""
-        later = Route(tier, route.stop_at, why)
+        if known is None or all(tier.name != known for tier in self.chain.tiers):
+            return route, partial(self._sticky.remember, talk)
+        later = Route(known, route.stop_at, f"conversation {talk!r} is with {known!r}")
         try:
             later.check(self.chain)
-        except RequestError:
-            return route
-        return later
+        except RequestError:  # kept below its tier this once, which says nothing of the next time
+            return route, _nobody
+        return later, partial(self._sticky.remember, talk)
 
     def observe(self, trace: Trace) -> None:
         """Show a closed trace to the observers; one that raises is logged and passed over."""

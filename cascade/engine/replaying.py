@@ -17,7 +17,7 @@ from cascade.core.trace import Trace
 from cascade.drivers import sync
 from cascade.drivers.base import Timing
 from cascade.drivers.replay import Recording
-from cascade.errors import ReplayError
+from cascade.errors import ReplayError, RequestError
 
 __all__ = ["replay"]
 
@@ -52,13 +52,18 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
         parent_id=trace.parent_id,
         size_bytes=len(as_json(trace.request or {}, "request")),
     )
-    if not (request.payload.get("messages") or request.payload.get("input")):
+    if "messages" not in request.payload and "input" not in request.payload:
         raise ReplayError(f"trace {trace.id} holds no request")
+    route = _route(trace)
+    try:
+        route.check(chain)
+    except RequestError as error:
+        raise ReplayError(f"trace {trace.id} cannot be decided by this chain: {error}") from None
     budget = None
     if trace.budget_usd is not None:
         stopped = trace.status == "budget_exceeded"
         budget = Budget(trace.budget_usd, on_exceeded="raise" if stopped else "return_best")
-    ledger = Ledger(chain, request, budget=budget, origin=0.0, route=_route(trace))
+    ledger = Ledger(chain, request, budget=budget, origin=0.0, route=route)
     decision = sync.drive(escalate(chain, request, ledger), recording, Timing(clock=lambda: 0.0))
     closed = ledger.close(
         trace_id=trace.id,

@@ -226,7 +226,7 @@ def test_a_conversation_moves_up_and_its_time_begins_anew(kind):
 
 
 def test_what_is_asked_goes_over_what_is_remembered(kind):
-    """`start_at` wins; `stop_at` below the remembered tier starts from the bottom."""
+    """`start_at` wins; `stop_at` below the remembered tier starts from the bottom, this once."""
     sticky = Sticky()
     ask = Asking(kind, sticky=sticky)
     sticky.remember("a", "mid")
@@ -234,6 +234,7 @@ def test_what_is_asked_goes_over_what_is_remembered(kind):
     assert verdicts(ask(conversation="a", start_at="top"))[2] == ("top", "accepted")
     assert sticky.tier("a") == "top"
     assert verdicts(ask(conversation="a", stop_at="low")) == [("low", "accepted")]
+    assert sticky.tier("a") == "top"
 
 
 def test_a_remembered_tier_that_the_chain_has_lost(kind):

@@ -138,3 +138,22 @@ def test_a_recording_streams(answer):
     assert text == ("the answer" if stream.outcome.__class__.__name__ == "Reply" else "")
     assert call.tries[0].started >= 5.0
     assert call.tries[0].usage in (None, Usage(10, 2))
+
+
+def test_a_chain_without_the_tier_that_was_asked_for():
+    """A recorded route that another chain cannot follow is an error of the replay."""
+    llm = Cascade(
+        [Tier("low", price=CHEAP), Tier("top", price=DEAR)], models=ScriptedModels({"top": "x"})
+    )
+    trace = llm.complete("hello", start_at="top").trace
+    assert replay(trace, llm.chain) == trace
+    with pytest.raises(ReplayError, match=r"cannot be decided by this chain: start_at='top'"):
+        replay(trace, [Tier("low", price=CHEAP)])
+
+
+@pytest.mark.parametrize("asked", ["", []])
+def test_a_request_that_is_all_in_its_template(asked):
+    """A kept prompt of the Responses API may leave the input empty."""
+    llm = Cascade([Tier("low", price=CHEAP)], models=ScriptedModels({"low": "x"}))
+    trace = llm.complete({"input": asked, "prompt": {"id": "pmpt_1"}}).trace
+    assert replay(trace, llm.chain) == trace
