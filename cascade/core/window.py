@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 
 __all__ = ["prompt_tokens_at_least", "window_of"]
 
-PIECES = re.compile(r"(?:[^\W\d_]|[^\x00-\x7f\w\s])+(?:'(?:[^\W\d_]|[^\x00-\x7f\w\s])+)?|\d{1,3}")
-"""Words and groups of digits: no token of OpenAI's encodings reaches over two of them. What is not
-ASCII and no space belongs to a word: the vowel signs of Hindi or Tamil are no letters to `\\w`."""
+WORD = r"[^\x00-@\[-`{-\x7f\s\d]+"
+"""What is neither ASCII's punctuation nor a space nor a digit: the vowel signs of Hindi or Tamil
+belong to their word, though `re` takes them for no letters."""
+
+PIECES = re.compile(rf"{WORD}(?:'{WORD})?|\d{{1,3}}")
+"""Words and groups of digits: no token of OpenAI's encodings reaches over two of them."""
 
 LONGEST_BYTES = 8
-"""Bytes of text that a token stands for at most, on average: English prose has 4 to 5, Hindi 7."""
+"""Bytes of text that a token stands for at most, on average: English prose has 4 to 5, scripts with
+three bytes to a letter have more."""
 
 MEDIA = frozenset({"image_url", "input_image", "input_audio", "audio", "file", "input_file"})
 """Parts of a message whose bytes say nothing about their tokens."""

@@ -23,7 +23,7 @@ def test_a_draft_is_looked_at_ever_more_rarely():
     """Looking at each of n pieces would take a time that grows with n squared."""
     looks = []
     draft = arriving(lambda text, _: looks.append(text))
-    assert not any([draft.lost(chunk("x")) for _ in range(20_000)])
+    assert not any(draft.lost(chunk("x")) for _ in range(20_000))
     assert 50 < len(looks) < 120
     assert looks[-1] == "x" * len(looks[-1])
     assert len(looks[0]) < 10
