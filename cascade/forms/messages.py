@@ -20,6 +20,9 @@ SERVERS_OWN = frozenset({"annotations", "reasoning", "reasoning_content"})
 """What a server wrote beside its answer, handed back as it came: notes on its text, and thinking,
 which the other API does not take back in these words."""
 
+OUTPUT_READ = frozenset({"role", "content", "tool_call_id", "name"})
+"""Keys of a tool's message; a name says again what its call says."""
+
 CALLS = frozenset({"function_call", "custom_tool_call"})
 OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 
@@ -50,12 +53,12 @@ def _items(message: Data, where: str, custom: set[object]) -> Iterator[Message]:
     root = where.partition("[")[0]
     if role == "function":
         raise NoEquivalent(root, f"{where} with role 'function'", "responses")
+    _check_rest(message, where, root)
     if role == "tool":
         call_id = message.get("tool_call_id")
         kind = "custom_tool_call_output" if call_id in custom else "function_call_output"
         yield {"type": kind, "call_id": call_id, "output": _output(message, where)}
         return
-    _check_rest(message, where, root)
     content = _content(message, where, answered=role == "assistant")
     calls = message.get("tool_calls") or ()
     if content or not calls:
@@ -66,8 +69,9 @@ def _items(message: Data, where: str, custom: set[object]) -> Iterator[Message]:
 
 def _check_rest(message: Data, where: str, root: str) -> None:
     """Raise where a message says something that would be lost."""
+    known = OUTPUT_READ if message.get("role") == "tool" else READ | SERVERS_OWN
     for key, value in message.items():
-        if key not in READ | SERVERS_OWN and value is not None:
+        if key not in known and value is not None:
             raise NoEquivalent(root, f"{where}.{key}", "responses")
 
 
@@ -156,8 +160,11 @@ def _take(item: object, where: str, found: list[Message]) -> None:
     kind = item.get("type", "message")
     root = where.partition("[")[0]
     if kind == "message" and "role" in item:
-        found.append(_message(item, where))
-    elif kind in CALLS and not item.get("namespace"):
+        _take_message(_message(item, where), found)
+    elif kind in CALLS | OUTPUTS and _is_of_a_program(item):
+        what = f"{where} of type {kind!r} in a namespace or from a program"
+        raise NoEquivalent(root, what, "chat")
+    elif kind in CALLS:
         _take_call(item, found)
     elif kind in OUTPUTS and item.get("call_id"):
         parts = item.get("output")
@@ -165,6 +172,27 @@ def _take(item: object, where: str, found: list[Message]) -> None:
         found.append({"role": "tool", "tool_call_id": item["call_id"], "content": content})
     elif kind != "reasoning":
         raise NoEquivalent(root, f"{where} of type {kind!r}", "chat")
+
+
+def _is_of_a_program(item: Data) -> bool:
+    """Whether a call has a context that Chat does not know."""
+    caller = item.get("caller")
+    programmed = isinstance(caller, Mapping) and caller.get("type") != "direct"
+    return bool(item.get("namespace")) or programmed
+
+
+def _take_message(message: Message, found: list[Message]) -> None:
+    """Add a message; what the assistant says beside calls that wait for their outputs joins them.
+
+    Chat takes nothing between a call and its output.
+    """
+    waiting = bool(found) and "tool_calls" in found[-1]
+    if not waiting or message["role"] != "assistant":
+        found.append(message)
+        return
+    for key in ("content", "refusal"):
+        if message.get(key):
+            found[-1][key] = (found[-1].get(key) or "") + message[key]
 
 
 def _message(item: Data, where: str) -> Message:
@@ -177,6 +205,13 @@ def _message(item: Data, where: str) -> Message:
     ]
     if role != "assistant":
         return {"role": role, "content": parts}
+    for index, part in enumerate(parts):
+        if part["type"] not in ("text", "refusal"):
+            raise NoEquivalent(
+                where.partition("[")[0],
+                f"{where}.content[{index}]: an answer that is no text",
+                "chat",
+            )
     refusals = [part["refusal"] for part in parts if part["type"] == "refusal"]
     texts = [part for part in parts if part["type"] == "text"]
     message: Message = {"role": role, "content": text_in(texts) if texts else None}

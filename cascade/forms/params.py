@@ -99,6 +99,9 @@ RESPONSES_ALONE = frozenset(
     }
 )
 
+LEAST_LIMIT = 16
+"""Tokens of an answer that Responses can be limited to at least; Chat takes 1."""
+
 PLAIN_REASONING = {"context": "auto", "mode": "standard"}
 """Parts of `reasoning` that Chat lacks, with the values that change nothing."""
 
@@ -243,8 +246,15 @@ def _named(name: str) -> Turn:
     return turn
 
 
-def _old_limit(value: Any, made: Params) -> None:
-    made.setdefault("max_output_tokens", value)
+def _limit(name: str) -> Turn:
+    def turn(value: Any, made: Params) -> None:
+        if type(value) is int and value < LEAST_LIMIT:
+            what = f"{name}={value} (the least is {LEAST_LIMIT})"
+            raise NoEquivalent(name, what, "responses")
+        if name == "max_completion_tokens" or "max_output_tokens" not in made:
+            made["max_output_tokens"] = value
+
+    return turn
 
 
 def _format(value: Any, made: Params) -> None:
@@ -280,8 +290,8 @@ def _choice(api: Api) -> Turn:
 
 TO_RESPONSES: Mapping[str, Turn] = {
     "logprobs": _logprobs,
-    "max_completion_tokens": _named("max_output_tokens"),
-    "max_tokens": _old_limit,
+    "max_completion_tokens": _limit("max_completion_tokens"),
+    "max_tokens": _limit("max_tokens"),
     "reasoning_effort": _inside("reasoning", "effort"),
     "response_format": _format,
     "stream_options": _options,

@@ -6,7 +6,7 @@ from both is read as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from cascade.forms.api import Api
@@ -22,6 +22,16 @@ CACHE_MARK = "prompt_cache_breakpoint"
 """The same on the parts of both APIs."""
 
 FILE_KEYS = ("file_data", "file_id", "filename")
+
+READ = frozenset(
+    {"type", CACHE_MARK, "text", "image_url", "detail", "file", "file_url", *FILE_KEYS}
+)
+"""Keys of a part that are carried over, or looked at."""
+
+READ_KINDS = TEXTS | {"image_url", "file", "input_image", "input_file"}
+
+SERVERS_OWN = frozenset({"annotations", "logprobs"})
+"""What a server wrote beside its text, handed back as it came."""
 
 
 def parts_of(content: object) -> list[Any]:
@@ -62,12 +72,14 @@ def part_for_responses(given: object, where: str, *, answered: bool) -> dict[str
     if kind == "image_url":
         image = part.get("image_url")
         image = image if isinstance(image, Mapping) else {"url": image}
+        _check_rest(image, ("url", "detail"), f"{where}.image_url", "responses")
         detail = image.get("detail") or "auto"
         return {"type": "input_image", "image_url": image.get("url"), "detail": detail, **kept}
     if kind == "file":
         file = part.get("file")
         file = file if isinstance(file, Mapping) else {}
-        return {"type": "input_file", **{k: file[k] for k in FILE_KEYS if k in file}, **kept}
+        _check_rest(file, FILE_KEYS, f"{where}.file", "responses")
+        return {"type": "input_file", **_file(file), **kept}
     if kind in ("refusal", "input_image", "input_file"):
         return part
     raise NoEquivalent(_root(where), f"{where} of type {kind!r}", "responses")
@@ -79,17 +91,18 @@ def part_for_chat(given: object, where: str) -> dict[str, Any]:
     kept = {CACHE_MARK: part[CACHE_MARK]} if CACHE_MARK in part else {}
     if kind in TEXTS:
         return {"type": "text", "text": part.get("text", ""), **kept}
-    if kind == "input_image" and isinstance(part.get("image_url"), str):
+    if kind == "input_image" and isinstance(part.get("image_url"), str) and not part.get("file_id"):
         image = {"url": part["image_url"]}
         if part.get("detail"):
             image["detail"] = part["detail"]
         return {"type": "image_url", "image_url": image, **kept}
     if kind == "input_image":
         raise NoEquivalent(_root(where), f"{where}.file_id: an uploaded image", "chat")
-    if kind == "input_file" and not part.get("file_url"):
-        return {"type": "file", "file": {k: part[k] for k in FILE_KEYS if k in part}, **kept}
     if kind == "input_file":
-        raise NoEquivalent(_root(where), f"{where}.file_url", "chat")
+        lost = "file_url" if part.get("file_url") else "detail"
+        if part.get(lost) not in (None, "", "auto"):
+            raise NoEquivalent(_root(where), f"{where}.{lost}", "chat")
+        return {"type": "file", "file": _file(part), **kept}
     if kind in ("refusal", "image_url", "file", "input_audio"):
         return part
     raise NoEquivalent(_root(where), f"{where} of type {kind!r}", "chat")
@@ -98,7 +111,21 @@ def part_for_chat(given: object, where: str) -> dict[str, Any]:
 def _known(part: object, where: str, api: Api) -> tuple[dict[str, Any], str]:
     if not isinstance(part, Mapping):
         raise NoEquivalent(_root(where), f"{where}, a {type(part).__name__},", api)
-    return dict(part), str(part.get("type"))
+    kind = str(part.get("type"))
+    if kind in READ_KINDS:
+        _check_rest(part, READ | SERVERS_OWN, where, api)
+    return dict(part), kind
+
+
+def _check_rest(part: Part, known: Collection[str], where: str, api: Api) -> None:
+    """Raise where a part says something that would be lost."""
+    for key, value in part.items():
+        if key not in known and value is not None:
+            raise NoEquivalent(_root(where), f"{where}.{key}", api)
+
+
+def _file(given: Part) -> dict[str, Any]:
+    return {key: given[key] for key in FILE_KEYS if given.get(key) is not None}
 
 
 def _root(where: str) -> str:

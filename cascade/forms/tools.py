@@ -58,12 +58,12 @@ def _tool(tool: Any, where: str, api: Api) -> Any:
     if nested is (api == "chat"):
         return tool
     if api == "responses":
-        return _flat(tool, kind)
+        return _flat(tool, kind, where)
     known = {"type", *(FUNCTION if kind == "function" else CUSTOM)}
     for key, value in tool.items():
         if key not in known and value:
             raise NoEquivalent("tools", f"{where}.{key}", api)
-    inner = {key: tool[key] for key in tool if key in known and key != "type"}
+    inner = {key: tool[key] for key in known - {"type"} if tool.get(key) is not None}
     if kind == "custom":
         return {"type": kind, kind: _format(inner, "chat")}
     if inner.get("strict") is None and fits_strict(inner.get("parameters")):
@@ -71,7 +71,10 @@ def _tool(tool: Any, where: str, api: Api) -> Any:
     return {"type": kind, kind: inner}
 
 
-def _flat(tool: Data, kind: str) -> dict[str, Any]:
+def _flat(tool: Data, kind: str, where: str) -> dict[str, Any]:
+    for key, value in tool.items():
+        if key not in ("type", kind) and value is not None:
+            raise NoEquivalent("tools", f"{where}.{key}", "responses")
     inner = dict(tool[kind])
     if kind == "custom":
         return {"type": kind, **_format(inner, "responses")}

@@ -115,7 +115,7 @@ def test_a_tiers_own_parameters_are_checked_when_it_is_built(api, params, words)
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("params", [{"max_tokens": 5}, {"reasoning_effort": "none"}, {"zzz": 1}])
+@pytest.mark.parametrize("params", [{"max_tokens": 50}, {"reasoning_effort": "none"}, {"zzz": 1}])
 def test_names_of_the_other_api_and_unknown_ones_are_fine(params):
     """What can be said in both APIs may be written in either's names."""
     assert tier(api="responses", params=params).params == params
@@ -161,8 +161,8 @@ def test_a_scorers_question_takes_the_form_of_whom_it_asks():
 def test_a_draft_is_asked_for_again_as_it_was():
     """A whole payload keeps its form; parameters in either API's names are laid over it."""
     sent = {"input": "x", "reasoning": {"effort": "low"}, "zzz": 1}
-    again = question_of(Ask("m", params={"max_tokens": 5, "zzz": None}, payload=sent))
-    assert again == {"input": "x", "reasoning": {"effort": "low"}, "max_output_tokens": 5}
+    again = question_of(Ask("m", params={"max_tokens": 50, "zzz": None}, payload=sent))
+    assert again == {"input": "x", "reasoning": {"effort": "low"}, "max_output_tokens": 50}
     assert question_for(tier(), again, Request.build("x"), whole=True) == again
     decision = {"input": "x", "questions": [{"type": "predicate"}]}
     assert question_for(tier(api="responses"), decision, Request.build("x"), whole=True) == decision

@@ -162,6 +162,20 @@ def test_a_payload_in_its_own_form_is_not_touched():
             "messages",
             "messages[0].content[0] of type 'input_audio'",
         ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {}}]}]},
+            "messages",
+            "messages[0].content[0].cache_control",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u", "zzz": 1}}]}]},
+            "messages",
+            "messages[0].content[0].image_url.zzz",
+        ),
+        ({"messages": [{"role": "tool", "tool_call_id": "c", "content": "x", "zzz": 1}]}, "messages", "messages[0].zzz"),
+        ({"max_tokens": 5}, "max_tokens", "max_tokens=5 (the least is 16) has"),
+        ({"max_completion_tokens": 15}, "max_completion_tokens", "max_completion_tokens=15 (the"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}, "zzz": 1}]}, "tools", "tools[0].zzz"),
         ({"tools": [{"type": "x"}]}, "tools", "tools[0] of type 'x'"),
         ({"tool_choice": {"type": "x"}}, "tool_choice", "tool_choice of type 'x'"),
     ],
@@ -212,6 +226,26 @@ def test_what_responses_cannot_say(payload, param, words):
             "input",
             "an output that is no text",
         ),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f", "detail": "low"}]}]},
+            "input",
+            "input[0].content[0].detail",
+        ),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f", "image_url": "u"}]}]},
+            "input",
+            "input[0].content[0].file_id",
+        ),
+        (
+            {"input": [{"role": "assistant", "content": [{"type": "input_image", "image_url": "u"}]}]},
+            "input",
+            "input[0].content[0]: an answer that is no text",
+        ),
+        (
+            {"input": [{"type": "function_call", "call_id": "c", "caller": {"type": "program"}}]},
+            "input",
+            "input[0] of type 'function_call' in a namespace or from a program",
+        ),
     ],
     ids=str,
 )  # fmt: skip
@@ -221,6 +255,39 @@ def test_what_chat_cannot_say(payload, param, words):
         convert({"input": "x", **payload}, "chat")
     assert caught.value.param == param
     assert words in str(caught.value)
+
+
+def test_what_is_said_beside_a_call_joins_it():
+    """Chat takes nothing between a call and its output, so a word after the call goes before it."""
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    word = {"role": "assistant", "content": "One moment."}
+    output = {"type": "function_call_output", "call_id": "c", "output": "1"}
+    after = convert({"input": [call, word, output, word]}, "chat")["messages"]
+    assert [message["role"] for message in after] == ["assistant", "tool", "assistant"]
+    assert after == convert({"input": [word, call, output, word]}, "chat")["messages"]
+    twice = convert({"input": [word, call, word, output]}, "chat")["messages"]
+    assert twice[0]["content"] == "One moment.One moment."
+
+
+def test_nothings_are_left_out_of_tools_and_files():
+    """Responses' own objects hold nulls, which Chat refuses."""
+    tool = {
+        "type": "function",
+        "name": "f",
+        "description": None,
+        "parameters": None,
+        "strict": None,
+    }
+    file = {
+        "type": "input_file",
+        "file_id": "f",
+        "filename": None,
+        "file_url": None,
+        "detail": "auto",
+    }
+    made = convert({"input": [{"role": "user", "content": [file]}], "tools": [tool]}, "chat")
+    assert made["tools"] == [{"type": "function", "function": {"name": "f"}}]
+    assert made["messages"][0]["content"] == [{"type": "file", "file": {"file_id": "f"}}]
 
 
 def test_values_that_say_nothing_are_left_out():
