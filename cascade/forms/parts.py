@@ -28,7 +28,11 @@ READ = frozenset(
 )
 """Keys of a part that are carried over, or looked at."""
 
-READ_KINDS = TEXTS | {"image_url", "file", "input_image", "input_file"}
+FOREIGN: Mapping[Api, frozenset[str]] = {
+    "chat": frozenset({"input_text", "output_text", "input_image", "input_file"}),
+    "responses": frozenset({"text", "image_url", "file"}),
+}
+"""Parts in the other API's form; those in its own pass with all that they hold."""
 
 SERVERS_OWN = frozenset({"annotations", "logprobs"})
 """What a server wrote beside its text, handed back as it came."""
@@ -89,7 +93,7 @@ def part_for_chat(given: object, where: str) -> dict[str, Any]:
     """A part for Chat Completions; raises as `part_for_responses`."""
     part, kind = _known(given, where, "chat")
     kept = {CACHE_MARK: part[CACHE_MARK]} if CACHE_MARK in part else {}
-    if kind in TEXTS:
+    if kind in ("input_text", "output_text"):
         return {"type": "text", "text": part.get("text", ""), **kept}
     if kind == "input_image" and isinstance(part.get("image_url"), str) and not part.get("file_id"):
         image = {"url": part["image_url"]}
@@ -103,7 +107,7 @@ def part_for_chat(given: object, where: str) -> dict[str, Any]:
         if part.get(lost) not in (None, "", "auto"):
             raise NoEquivalent(_root(where), f"{where}.{lost}", "chat")
         return {"type": "file", "file": _file(part), **kept}
-    if kind in ("refusal", "image_url", "file", "input_audio"):
+    if kind in ("text", "refusal", "image_url", "file", "input_audio"):
         return part
     raise NoEquivalent(_root(where), f"{where} of type {kind!r}", "chat")
 
@@ -112,7 +116,7 @@ def _known(part: object, where: str, api: Api) -> tuple[dict[str, Any], str]:
     if not isinstance(part, Mapping):
         raise NoEquivalent(_root(where), f"{where}, a {type(part).__name__},", api)
     kind = str(part.get("type"))
-    if kind in READ_KINDS:
+    if kind in FOREIGN.get(api, ()):
         _check_rest(part, READ | SERVERS_OWN, where, api)
     return dict(part), kind
 

@@ -479,6 +479,11 @@ def test_examples_go_after_the_leading_messages():
     written = ({"role": "user", "content": [{"type": "input_text", "text": "q"}]},)
     chat = with_preamble({"messages": [{"role": "user", "content": "x"}]}, written)
     assert chat["messages"][0]["content"] == [{"type": "text", "text": "q"}]
+    marked = ({"role": "user", "content": [{"type": "text", "text": "q", "cache_control": {}}]},)
+    assert (
+        with_preamble({"messages": [{"role": "user", "content": "x"}]}, marked)["messages"][0]
+        == marked[0]
+    )
 
 
 def test_a_conversation_can_be_read_from_either_form():
