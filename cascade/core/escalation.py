@@ -138,9 +138,14 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
 def _payload(chain: Chain, tier: Tier, request: Request, rejected: list[Graded]) -> dict[str, Any]:
     """What a tier is sent; with the last rejected draft, where the policy wants it repaired."""
     payload = payload_for(tier, request)
-    if not (chain.policy.repair and rejected):
-        return payload
-    return with_repair(payload, rejected[-1].draft, rejected[-1].reason)
+    last = _to_repair(rejected) if chain.policy.repair else None
+    return payload if last is None else with_repair(payload, last.draft, last.reason)
+
+
+def _to_repair(rejected: list[Graded]) -> Graded | None:
+    """The last draft with something in it; a refusal would only talk the next tier into another."""
+    usable = (g for g in reversed(rejected) if g.draft.text.strip() or g.draft.reply.tool_calls)
+    return next(usable, None)
 
 
 def _failed(attempt: OpenAttempt, failure: CallFailure) -> None:

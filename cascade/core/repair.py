@@ -31,7 +31,9 @@ def with_repair(payload: Mapping[str, Any], draft: Draft, reason: str) -> dict[s
 
     It goes last, so that the part of the prompt that a provider has cached stays as it is.
     """
-    answer = draft.text or json.dumps(list(draft.reply.tool_calls), ensure_ascii=False)
+    calls = draft.reply.tool_calls
+    shown = [draft.text, json.dumps(list(calls), ensure_ascii=False) if calls else ""]
+    answer = "\n".join(filter(None, shown))
     message = {
         "role": "user",
         "content": NOTE.format(draft=_quoted(answer), reason=_quoted(reason)),

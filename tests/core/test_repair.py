@@ -70,3 +70,23 @@ def test_a_very_long_draft_is_cut():
     """Reading it would cost more than writing it again."""
     text = last(with_repair({"messages": []}, draft("x" * 10 * MOST), "bad"))["content"]
     assert MOST < len(text) < MOST + 1000
+
+
+def test_a_call_beside_words_is_shown_too():
+    """Some models say what they are about to do and call a tool in one answer."""
+    call = {"id": "c", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    text = last(with_repair({"messages": []}, draft("I look it up.", tool_calls=[call]), "bad"))
+    assert "I look it up." in text["content"]
+    assert "find" in text["content"]
+
+
+@pytest.mark.parametrize("nothing", [reply(None, refusal="I will not."), reply(" "), reply(None)])
+@pytest.mark.parametrize(("first", "shown"), [(None, []), ("a draft", ["a draft"])])
+def test_a_draft_with_nothing_in_it_is_not_repaired(nothing, first, shown):
+    """After a refusal or an empty answer the next tier is asked afresh, or shown an earlier draft."""
+    models = ScriptedModels({"low": first or nothing, "mid": nothing, "top": "good"})
+    tiers = [Tier(name, scorer=lambda _: 0.0, price=PRICE) for name in ("low", "mid", "top")]
+    Cascade(tiers, models=models, policy=Policy(repair=True)).complete("Where?")
+    notes = [message["content"] for message in models.calls[-1].payload["messages"][1:]]
+    assert [text for text in shown for note in notes if json.dumps(text) in note] == shown
+    assert len(notes) == len(shown)
