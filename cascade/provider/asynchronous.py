@@ -24,6 +24,9 @@ from cascade.provider.retry import retrying, worth_retrying
 __all__ = ["AsyncOpenAIModels", "AsyncStream"]
 
 
+PROXIED = frozenset({"http", "https", "all"})
+"""Kinds of proxy that the environment may name; `no_proxy` alone is none."""
+
 T = TypeVar("T")
 Connections = Literal["aiohttp", "httpx2"]
 
@@ -54,7 +57,7 @@ class AsyncOpenAIModels(ModelsBase):
         return asyncio.get_running_loop()
 
     def _http(self) -> Any:
-        if self._connections == "httpx2" or getproxies():
+        if self._connections == "httpx2" or not PROXIED.isdisjoint(getproxies()):
             return None
         try:
             from cascade.provider.connections import AiohttpClient  # noqa: PLC0415  loads aiohttp

@@ -16,7 +16,7 @@ import openai
 import pytest
 from faces import PRICE, one
 from fake_openai import completion
-from server import Server, answers, drops
+from server import Server, answers, drops, hangs
 
 from cascade import AsyncCascade, ChainExhausted, Endpoint, Tier
 from cascade.provider.client import AsyncOpenAIModels
@@ -175,6 +175,8 @@ def test_aiohttp_serves_where_it_can(monkeypatch):
     assert isinstance(made(AsyncOpenAIModels()), AiohttpClient)
     assert not isinstance(made(AsyncOpenAIModels(connections="httpx2")), AiohttpClient)
     with monkeypatch.context() as patch:
+        patch.setenv("NO_PROXY", "localhost")
+        assert isinstance(made(AsyncOpenAIModels()), AiohttpClient)
         patch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
         assert not isinstance(made(AsyncOpenAIModels()), AiohttpClient)
     monkeypatch.setitem(sys.modules, "aiohttp", None)
@@ -205,3 +207,22 @@ async def test_the_rest_of_httpx2_works():
             await client._client.send(httpx2.Request("GET", server.url))
     assert seen[0].startswith(b"GET /v1/models ")
     assert b"authorization: basic" in seen[1].lower()
+
+
+async def test_a_cancelled_request_leaves_its_connection():
+    """A task that is cancelled while it waits closes the connection, and its trace is closed."""
+    traces = []
+    with Server(hangs()) as server:
+        tiers = [Tier("llama", price=PRICE, client=Endpoint(server.url))]
+        async with AsyncCascade(tiers, observers=[traces.append]) as llm:
+            task = asyncio.create_task(llm.complete("q"))
+            while not server.requests:  # noqa: ASYNC110  the server is a thread of its own
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert [charge.outcome for charge in traces[0].charges] == ["cancelled"]
+            client = next(iter(next(iter(llm._models.made._made.values())).values()))
+            connector = client._client._transport._session.connector
+            assert not connector._acquired
+            assert not any(connector._conns.values())
