@@ -109,7 +109,8 @@ class Decision:
         for answer, text in zip(answers, self.statements, strict=True):
             if isinstance(answer, Mapping) and answer.get("type") == "refusal":
                 return Abstained(f"the model declined to decide {text[:80]!r}")
-            value = answer.get("probability") if isinstance(answer, Mapping) else None
+            predicate = isinstance(answer, Mapping) and answer.get("type") == "predicate"
+            value = answer["probability"] if predicate and "probability" in answer else None
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
                 return Failed(f"no probability in [0, 1] for {text[:60]!r}: {str(answer)[:80]}")
             found.append((float(value), text))

@@ -213,7 +213,8 @@ def _by_number(given: Mapping[str, Any], count: int) -> list[bool] | str:
 
 def _yes_or_no(item: Any) -> bool | None:
     if isinstance(item, Mapping):
-        item = next((item[key] for key in ("verdict", "met", "answer") if key in item), None)
+        said = {_yes_or_no(item[key]) for key in ("verdict", "met", "answer") if key in item}
+        return said.pop() if len(said) == 1 else None
     if isinstance(item, bool):
         return item
     word = normal_label(item) if isinstance(item, str) else ""

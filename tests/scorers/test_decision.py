@@ -132,3 +132,10 @@ def test_the_model_does_not_decide_about_itself():
     with pytest.raises(ConfigError, match="its own answers"):
         build()
     assert build(allow_self=True)
+
+
+def test_an_answer_to_another_kind_of_question_is_none():
+    """A number counts only as the probability of a statement."""
+    wire = {"answers": [{"type": "choice", "probability": 0.9}]}
+    outcome, _ = judged(Decision(), draft_of("x"), Reply("", wire=wire))
+    assert isinstance(outcome, Failed)

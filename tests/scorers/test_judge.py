@@ -224,3 +224,23 @@ def test_a_judge_is_asked_booked_and_believed():
         ("scorer", "big"),
     ]
     assert done.scoring_cost_usd > 0
+
+
+def test_a_verdict_that_contradicts_itself_is_none():
+    """Two answers about one criterion are no answer."""
+    judge = Judge("big", "Is polite.")
+    said = '{"c1": {"met": true, "verdict": "no"}}'
+    assert isinstance(judged(judge, draft_of("x"), Reply(said))[0], Failed)
+    said = '{"c1": {"met": true, "verdict": "yes"}}'
+    assert judged(judge, draft_of("x"), Reply(said))[0].value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("model", "judge"),
+    [("gpt-5.4-mini", "gpt-5.4-mini-2026-03-17"), ("gpt-5.4-mini-2026-03-17", "gpt-5.4-mini")],
+)
+def test_a_dated_snapshot_is_the_model_itself(model, judge):
+    """A date behind its name makes no other model of it."""
+    tier = Tier(model, scorer=Judge(judge, "Ok."), price=PRICE)
+    with pytest.raises(ConfigError, match="its own answers"):
+        Chain((tier, Tier("big", price=PRICE)), allow_unknown_prices=True)
