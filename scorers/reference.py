@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from cascade import Abstained, ConfigError, Draft, Request, Score
@@ -105,7 +106,14 @@ class Reference:
             found = self.expected.get(asked)
         if found is None:
             return Abstained(f"no right answer is known for {asked[:40]!r}")
-        known = [found] if isinstance(found, str | int | float) else list(found)
+        known: list[Any]
+        known = [found] if isinstance(found, str) or not isinstance(found, Sequence) else [*found]
+        for right in known:
+            if not isinstance(right, str | int | float):
+                raise TypeError(
+                    f"{right!r} is no right answer for {asked[:40]!r}; give a text, a number, or a "
+                    "list of them (a record as its JSON text)"
+                )
         return known or Abstained(f"the list of right answers for {asked[:40]!r} is empty")
 
     def _closeness(self, text: str, right: str | float) -> float:
@@ -118,13 +126,17 @@ class Reference:
             said, meant = canonical_number(text), canonical_number(known)
             if said is None or meant is None:
                 return 0.0
-            return float(
-                math.isclose(said, meant, rel_tol=self.relative, abs_tol=self.tolerance)
-                or said == meant
-            )
+            return float(said == meant or self._is_near(said, meant))
         form = FORMS[self.by]
         said_form = form(text)
         return float(said_form is not None and said_form == form(known))
+
+    def _is_near(self, said: Decimal, meant: Decimal) -> bool:
+        """Whether two different numbers are within a tolerance; without one they never are."""
+        forgiven = self.relative or self.tolerance
+        return bool(forgiven) and math.isclose(
+            said, meant, rel_tol=self.relative, abs_tol=self.tolerance
+        )
 
 
 FORMS: Mapping[str, Callable[[str], Any]] = {

@@ -1,9 +1,9 @@
 """Reference: how answers are compared with known ones, and how those are found."""
 
 import pytest
-from scoring_help import judged
+from scoring_help import draft_of, judged
 
-from cascade import Abstained, ConfigError, Draft, Reply, Request, Score
+from cascade import Abstained, ConfigError, Draft, Failed, Reply, Request, Score
 from scorers import Reference
 
 
@@ -100,3 +100,18 @@ def test_mistakes_surface_when_the_scorer_is_made(settings, words):
     """A setting that cannot work is refused by name."""
     with pytest.raises(ConfigError, match=words):
         Reference(**settings)
+
+
+@pytest.mark.parametrize("right", [{"a": 1}, [None], [[4]]])
+def test_what_is_no_right_answer_is_named(right):
+    """A table where a text belongs fails instead of comparing with its keys."""
+    outcome, _ = judged(Reference({"What is it?": right}), draft_of("a"))
+    assert isinstance(outcome, Failed)
+    assert "is no right answer for 'What is it?'" in outcome.reason
+
+
+def test_long_numbers_are_compared_with_all_their_digits():
+    """Without a tolerance nothing is forgiven, in the twentieth digit either."""
+    scorer = Reference({"What is it?": "12345678901234567891"}, by="number")
+    assert scorer(draft_of("12345678901234567891")).value == 1.0
+    assert scorer(draft_of("12345678901234567890")).value == 0.0
