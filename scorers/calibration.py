@@ -56,7 +56,7 @@ class Calibrated:
                 "like LogprobConfidence()"
             )
         if callable(self.to):
-            values = [_value_at(self.to, place / GRID) for place in range(GRID + 1)]
+            values = _tried(self.to)
             _check_rising([(place / GRID, value) for place, value in enumerate(values)])
         else:
             object.__setattr__(self, "to", _knots(self.to))
@@ -76,6 +76,21 @@ class Calibrated:
         reason = f"{outcome.value:.4g} calibrated to {value:.4g}"
         reason = f"{reason}; {outcome.reason}" if outcome.reason else reason
         return Score(value, reason, ((scorer_name(scorer), outcome),), outcome.reply)
+
+
+def _tried(to: Callable[[float], float]) -> list[float]:
+    """What a function gives over the grid.
+
+    Raises:
+        ConfigError: it raises.
+    """
+    try:
+        return [to(place / GRID) for place in range(GRID + 1)]
+    except Exception as error:  # the user's function may raise anything; better here than later
+        raise ConfigError(
+            f"calibrated: the map raised {type(error).__name__}: {error}; it has to take every "
+            "score from 0 to 1"
+        ) from error
 
 
 def _value_at(to: Sequence[Knot] | Callable[[float], float], score: float) -> float:

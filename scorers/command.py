@@ -128,7 +128,8 @@ class Command:
     def __call__(self, draft: Draft) -> Score | Abstained:
         """Run the command on the answer."""
         text = fenced_code(draft.text) if self.answer == "code" else draft.text
-        with tempfile.TemporaryDirectory(prefix="cascade-") as folder:
+        # What a left-over process still writes there must not cost the verdict.
+        with tempfile.TemporaryDirectory(prefix="cascade-", ignore_cleanup_errors=True) as folder:
             ended = self._run(text.encode("utf-8", "replace"), draft, Path(folder))
         if ended.how == "timeout":
             return Score(0.0, f"it did not end within {self.timeout_s:g} s{_said(ended)}")

@@ -90,3 +90,9 @@ def test_what_is_no_scorer_is_refused(scorer):
     """A class or a number in the scorer's place is named."""
     with pytest.raises(ConfigError, match="is no scorer"):
         calibrated(scorer, KNOTS)
+
+
+def test_a_map_that_raises_is_refused():
+    """A function that does not take every score is found out when it is passed."""
+    with pytest.raises(ConfigError, match="the map raised ZeroDivisionError"):
+        calibrated(says(0.5), lambda score: 1 / score)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import selectors
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -221,3 +222,21 @@ def test_windows_is_refused(monkeypatch):
     monkeypatch.setattr("scorers.command.os.name", "nt")
     with pytest.raises(ConfigError, match="process groups"):
         Command([PYTHON])
+
+
+def test_a_left_over_process_does_not_cost_the_verdict(monkeypatch, tmp_path):
+    """One that left the group and keeps writing into the folder only leaves litter behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    litter = (
+        "import os, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid(); os.close(0); os.close(1); os.close(2)\n"
+        "    end = time.monotonic() + 1\n"
+        "    while time.monotonic() < end:\n"
+        "        for n in range(100):\n"
+        "            try: os.makedirs(f'../{n}/{n}', exist_ok=True)\n"
+        "            except OSError: pass\n"
+        "    os._exit(0)\n"
+        "time.sleep(0.2)\n"
+    )
+    assert run(litter).value == 1.0
