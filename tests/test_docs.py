@@ -130,10 +130,12 @@ def every_command(*above):
 
 
 def commands_shown():
+    shown = re.compile(r"^(?=cascade )(.+)$|`(?=cascade )(.+?)`", re.MULTILINE)
     for page in PAGES:
         if page.name != "commands.md":
-            for code in re.findall(r"^(cascade .+)$", page.read_text(), re.MULTILINE):
-                yield pytest.param(code.partition("  #")[0], id=f"{named(page)}: {code}")
+            for line, inline in shown.findall(page.read_text()):
+                code = (line or inline).partition("  #")[0]
+                yield pytest.param(code, id=f"{named(page)}: {code}")
 
 
 @pytest.mark.parametrize("line", list(commands_shown()))
