@@ -10,9 +10,11 @@ Needs aiohttp; without it, or behind a proxy, the SDK's own backend serves.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -30,6 +32,10 @@ MAX_CONNECTIONS = 1000
 
 KEEPALIVE_S = 15.0
 """aiohttp's own: how long an unused connection is kept."""
+
+QUIET_S = 1.0
+"""After this long without a request, look whether the server has closed connections meanwhile: many
+close unused ones after 5 s, and an event loop that was busy or stood still has not read it."""
 
 ERRORS: tuple[tuple[type[Exception], type[httpx2.TransportError]], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx2.ConnectTimeout),
@@ -56,12 +62,14 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     def __init__(self) -> None:
         self._owner: AsyncGenerator[aiohttp.ClientSession] | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._used = 0.0
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; gives the response with its body unread."""
         if self._session is None:
             self._owner = _session()
             self._session = await anext(self._owner)
+        await self._look_around()
         timeout = request.extensions.get("timeout", {})
         with renamed():
             response = await self._session.request(
@@ -82,6 +90,17 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 "reason_phrase": (response.reason or "").encode("ascii", "replace"),
             },
         )
+
+    async def _look_around(self) -> None:
+        """Let the event loop read what came while nothing was asked.
+
+        A request over a connection that the server has closed fails as one that may have been
+        billed.
+        """
+        if monotonic() - self._used > QUIET_S:
+            await asyncio.sleep(0)  # the sockets are polled,
+            await asyncio.sleep(0)  # and what they hold is read
+        self._used = monotonic()
 
     async def aclose(self) -> None:
         """Close the connections."""

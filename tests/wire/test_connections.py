@@ -10,6 +10,7 @@ import logging
 import socket
 import sys
 import threading
+import time
 
 import httpx2
 import openai
@@ -19,6 +20,7 @@ from fake_openai import completion
 from server import Server, answers, drops, hangs
 
 from cascade import AsyncCascade, ChainExhausted, Endpoint, Tier
+from cascade.provider import connections
 from cascade.provider.client import AsyncOpenAIModels
 from cascade.provider.connections import AiohttpClient
 
@@ -53,6 +55,23 @@ def test_a_connection_dropped_after_sending_may_have_been_billed(face):
     """The server got the request, so its cost is unknown, not zero."""
     with Server(drops) as server:
         assert ends(face(one(), base_url=server.url)) == [("connection", None)]
+
+
+def test_a_connection_closed_while_nothing_was_asked(face, monkeypatch):
+    """The event loop stood still and did not see it; the next request goes over a new one."""
+    monkeypatch.setattr(connections, "QUIET_S", 0.0)
+
+    def closes(server, connection):
+        answers(completion())(server, connection)
+        return False
+
+    with Server(closes) as server:
+        used = face(one(), base_url=server.url)
+        for _ in range(3):
+            outcomes = [charge.outcome for charge in used.complete().trace.charges]
+            assert outcomes == ["ok"]
+            time.sleep(0.05)  # for the server to close it
+        assert server.connections == 3
 
 
 def test_a_name_that_does_not_resolve_costs_nothing(face, monkeypatch):
