@@ -270,16 +270,13 @@ def imports(plan: Plan) -> None:
 
 def instructions(names: Sequence[str], plan: Plan, port: int) -> None:
     """Instructions per request under callgrind, the kernel's left out."""
-    counts = {}
-    for name in names:
-        print(f"  counting {name} ...", file=sys.stderr, flush=True)
-        counts[name] = _counted(name, plan.traced, port)
-    base = counts.get(BASE)
     print(f"\nInstructions per request, millions, over {plan.traced} requests one at a time\n")
-    rows = [
-        [name, f"{n / 1e6:.2f}", f"{n / base:.2f}" if base else "-"] for name, n in counts.items()
-    ]
-    table(["subject", "M", "ratio to sdk"], rows)
+    base: float | None = None
+    for place, name in enumerate(names):
+        count = _counted(name, plan.traced, port)
+        base = count if name == BASE else base
+        row = [name.ljust(16), f"{count / 1e6:6.2f}", f"{count / base:.2f}" if base else "-"]
+        table(["subject".ljust(16), "     M", "ratio to sdk"], [row], headed=place == 0)
 
 
 def _counted(name: str, count: int, port: int) -> float:
@@ -319,15 +316,13 @@ def _ratio(value: float, base: float | None) -> str:
     return f"{value:.0f} ({value / base:.2f})" if base else f"{value:.0f}"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a Markdown table."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, headed: bool = True) -> None:
+    """Print a Markdown table, or further rows of one."""
     widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
-    for row in [head, ["-" * width for width in widths], *rows]:
-        print(
-            "| "
-            + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            + " |"
-        )
+    above = [head, ["-" * width for width in widths]] if headed else []
+    for row in [*above, *rows]:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def main() -> None:
