@@ -6,6 +6,9 @@ They use what any scorer may use: the public names of `cascade`.
 
     gate = first_reject(JsonSchema(TICKET), LogprobConfidence(over="json_values"))
 
+In a chain's TOML a scorer has its name in small letters, `{ use = "json_schema", ... }`; the parts
+of a combination, and the scorer that is `calibrated`, are in `scorers = [...]`.
+
 Names are loaded when they are first used: only `JsonSchema`, `ToolCalls` and the rules load their
 libraries.
 """
