@@ -13,7 +13,7 @@ CascadeError
 │   ├── BillingStopped                 the account cannot pay: credit, spend or usage limit
 │   ├── CallRefused                    the provider refuses it on any try (400, 401, 403, 404)
 │   └── StreamInterrupted              a stream broke after text had been shown
-├── InvalidAnswer                   `Completion.parsed`: the answer does not fit its schema
+├── InvalidAnswer                      `Completion.parsed`: the answer does not fit its schema
 ├── ReplayError                        a recording does not hold a call that the replay asks for
 ├── TraceError (also ValueError)       a trace that cannot be read
 │   └── TraceVersionError              written by a newer version
