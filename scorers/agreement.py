@@ -21,7 +21,15 @@ from cascade import (
     Tier,
     sample,
 )
-from scorers.answers import MISSING, answer_text, field_names, flaw_of, record_of, value_at
+from scorers.answers import (
+    MISSING,
+    answer_text,
+    field_names,
+    flaw_of,
+    record_of,
+    value_at,
+    without_fields,
+)
 from scorers.canonical import Canonical, canonical_form, canonical_kind
 
 __all__ = ["Agreement"]
@@ -43,7 +51,8 @@ class Agreement:
     - `normalised`: in the form that suits the draft (number, option, JSON, words), or in the one
       you name: "number", "option", "json", "text";
     - `fields`: JSON objects, field by field. The answer that agrees with most majorities is
-      returned; the score is the mean over fields of the votes for its value;
+      returned; the score is the mean over fields of the votes for its value; with `fields` that
+      no answer has it abstains;
     - by a function of yours from a text to something comparable, `None` for no answer.
     Tool calls are compared by name and arguments.
 
@@ -147,6 +156,8 @@ class Agreement:
         if len(whole) == 1:
             kind = Failed if any(isinstance(r, ScorerError) for r in replies) else Abstained
             return kind(f"none of {self.k - 1} samples counts: {'; '.join(dict.fromkeys(lost))}")
+        if self.fields and (why_not := without_fields(map(form, whole), self.fields)):
+            return Abstained(why_not)
         count = self._by_fields if self.by == "fields" else self._by_votes
         value, words, winner = count(whole, form)
         if lost:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cascade import ConfigError, Reply
@@ -21,6 +21,7 @@ __all__ = [
     "same_field",
     "shown_answer",
     "value_at",
+    "without_fields",
 ]
 
 MISSING = object()
@@ -102,6 +103,13 @@ def same_field(one: dict[str, Any], two: dict[str, Any], name: str) -> bool:
     if mine is MISSING or other is MISSING:
         return mine is other
     return json.dumps(mine, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def without_fields(records: Iterable[dict[str, Any] | None], names: Sequence[str]) -> str | None:
+    """Why records cannot be compared by fields that none of them has: the names may be wrong."""
+    if any(value_at(record, name) is not MISSING for record in records for name in names):
+        return None
+    return f"no answer has any of the fields {', '.join(names)[:80]}"
 
 
 def field_names(owner: str, fields: object) -> tuple[str, ...]:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from cascade import Abstained, ConfigError, Draft, Reply, Score
-from scorers.answers import answer_text, field_names, flaw_of, record_of, same_field
+from scorers.answers import (
+    answer_text,
+    field_names,
+    flaw_of,
+    record_of,
+    same_field,
+    without_fields,
+)
 from scorers.canonical import Canonical, canonical_form, canonical_kind
 
 __all__ = ["AgreesWithEarlier"]
@@ -95,6 +102,8 @@ class AgreesWithEarlier:
             names = tuple(dict.fromkeys(name for record in (mine, *others) for name in record))
         if not names:
             return Abstained("the records have no fields")
+        if (why_not := without_fields((mine, *others), names)) is not None:
+            return Abstained(why_not)
         agreed = {name: sum(same_field(mine, other, name) for other in others) for name in names}
         if not self.per_field:
             whole = sum(all(same_field(mine, other, name) for name in names) for other in others)

@@ -147,11 +147,13 @@ def test_each_field_is_voted_on_and_the_fittest_answer_returned():
 
 
 def test_named_fields_only():
-    """Other fields may differ; a field that all lack agrees."""
+    """Other fields may differ; a field that all lack agrees, and with none at all nothing is known."""
     texts = ['{"a": {"b": 1}, "c": 1}', '{"a": {"b": 1}, "c": 2}']
     assert voted(*texts, by="fields", fields=["a.b"]).value == 1.0
     assert voted(*texts, by="fields", fields=["a.b", "c"]).value == 0.75
-    assert voted(*texts, by="fields", fields=["none"]).value == 1.0
+    assert voted(*texts, by="fields", fields=["a.b", "none"]).value == 1.0
+    unknown = voted(*texts, by="fields", fields=["none", "a.x"])
+    assert unknown == Abstained("no answer has any of the fields none, a.x")
     assert voted("{}", "{}", by="fields").value == 1.0
 
 

@@ -87,6 +87,8 @@ def test_only_the_named_fields_count():
     assert agreement(mine, other, fields=["c.id", "note"]).value == 0.0
     assert agreement(mine, other, fields=["c.id", "note"], per_field=True).value == 0.5
     assert agreement(mine, other, fields=["k.l", "c.id.x"]).value == 1.0
+    unknown = agreement(mine, other, fields=["k.x", "c.id.x"])
+    assert unknown == Abstained("no answer has any of the fields k.x, c.id.x")
 
 
 def test_what_is_no_record_has_no_fields():
