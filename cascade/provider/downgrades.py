@@ -209,5 +209,8 @@ def _rename_max_tokens(body: Body) -> None:
 
 
 def _plain_stream_options(body: Body) -> None:
-    if "stream_options" in body:
-        body["stream_options"] = {"include_usage": True}
+    given = body.get("stream_options")
+    if isinstance(given, Mapping):
+        body["stream_options"] = {key: given[key] for key in given if key == "include_usage"}
+        if not body["stream_options"]:
+            del body["stream_options"]

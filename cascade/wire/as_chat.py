@@ -7,6 +7,7 @@ from typing import Any
 
 from cascade.wire.response_assembler import TERMINAL
 from cascade.wire.responses import finish_reason_of
+from cascade.wire.translate import CITATION, moment, note_for
 
 __all__ = ["AsChat"]
 
@@ -37,14 +38,17 @@ class AsChat:
             self._head = {
                 "id": response.get("id"),
                 "object": "chat.completion.chunk",
-                "created": int(response.get("created_at") or 0),
+                "created": moment(response.get("created_at")),
                 "model": response.get("model"),
                 "service_tier": response.get("service_tier"),
                 "system_fingerprint": None,
             }
         kind = event.get("type")
         if kind in TERMINAL and isinstance(response, Mapping):
-            yield from self._delta({}, finish_reason=finish_reason_of(response))
+            reason = finish_reason_of(response)
+            if reason == "stop" and self._calls:  # some servers leave the output out at the end
+                reason = "tool_calls"
+            yield from self._delta({}, finish_reason=reason)
             return
         delta, logprobs = self._said(str(kind), event)
         if delta:
@@ -58,13 +62,21 @@ class AsChat:
             return {"content": event.get("delta")}, logprobs
         if kind == "response.refusal.delta":
             return {"refusal": event.get("delta")}, None
-        if kind == "response.output_item.added":
-            return self._call_begun(event), None
         if kind in PIECES:
             return self._call_piece(event, *PIECES[kind]), None
-        if kind == "response.output_item.done":
-            return self._call_done(event), None
-        return {}, None
+        told = {
+            "response.output_text.annotation.added": self._note,
+            "response.output_item.added": self._call_begun,
+            "response.output_item.done": self._call_done,
+        }.get(kind)
+        return (told(event) if told else {}), None
+
+    def _note(self, event: Data) -> Chunk:
+        """A citation of the web; Chat has no other notes."""
+        note = event.get("annotation")
+        if not isinstance(note, Mapping) or note.get("type") != CITATION:
+            return {}
+        return {"annotations": [note_for("chat", note)]}
 
     def _call_begun(self, event: Data) -> Chunk:
         item = event.get("item")

@@ -9,7 +9,15 @@ from cascade.core.reply import Reply
 from cascade.core.usage import Usage
 from cascade.wire.chat import choice_of, chunk_text, delta_of, logprob_entries
 from cascade.wire.events import EventWriter
-from cascade.wire.translate import begun_response, call_item, logprobs_in, message_item, reply_in
+from cascade.wire.translate import (
+    REASONS,
+    begun_response,
+    call_item,
+    logprobs_in,
+    message_item,
+    notes_in,
+    reply_in,
+)
 from cascade.wire.usage import usage_for
 
 __all__ = ["AsResponses"]
@@ -46,12 +54,15 @@ class AsResponses:
             yield from self._add("output_text", text, logprobs_in(logprob_entries(chunk)))
         if isinstance(delta.get("refusal"), str) and delta["refusal"]:
             yield from self._add("refusal", delta["refusal"], [])
+        for note in notes_in(delta):
+            yield from self._note(note)
         calls = delta.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
             if isinstance(call, Mapping):
                 yield from self._call(call)
-        if choice_of(chunk).get("finish_reason") is not None:
-            yield from self._close()
+        reason = choice_of(chunk).get("finish_reason")
+        if reason is not None:
+            yield from self._close("incomplete" if reason in REASONS else "completed")
 
     def end(self, reply: Reply, usage: Usage) -> Iterator[Event]:
         """The last events: everything that is open ends, and the whole response follows.
@@ -60,7 +71,7 @@ class AsResponses:
             reply: the reply that the chunks make.
             usage: tokens of every attempt together.
         """
-        yield from self._close()
+        yield from self._close("completed")
         whole = reply_in("responses", reply, self._payload).wire
         response = {
             **whole,
@@ -71,29 +82,44 @@ class AsResponses:
         yield self._writer.terminal(response)
 
     def _add(self, kind: str, text: str, logprobs: list[Any]) -> Iterator[Event]:
-        """Text or refusal: into its part of the message, which it may begin."""
+        """Text or refusal: into its part of the message."""
+        yield from self._begin(kind)
+        place, part = self._place(kind)
+        part["text" if kind == "output_text" else "refusal"] += text
+        if logprobs:
+            part["logprobs"] += logprobs
+        yield self._writer.part_delta(place, kind, text, logprobs)
+
+    def _note(self, note: Data) -> Iterator[Event]:
+        """A note on the text."""
+        yield from self._begin("output_text")
+        place, part = self._place("output_text")
+        part["annotations"].append(note)
+        yield self._writer.note_added(place, len(part["annotations"]) - 1, note)
+
+    def _begin(self, kind: str) -> Iterator[Event]:
+        """The message and its part of a kind, where they have not begun."""
         if self._message is None:
             item = message_item(self._response["id"], "", None, [], "in_progress")
             item["content"] = []
             self._message = len(self._items)
             self._items.append(item)
             yield self._writer.item_added(self._message, item)
-        item = self._items[self._message]
-        content: list[dict[str, Any]] = item["content"]
-        place = {"item_id": item["id"], "output_index": self._message}
         if kind not in self._parts:
+            content = self._items[self._message]["content"]
             self._parts[kind] = len(content)
             refused = {"type": "refusal", "refusal": ""}
             written = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
             content.append(refused if kind == "refusal" else written)
-            here = {**place, "content_index": self._parts[kind]}
-            yield self._writer.part_added(here, content[-1])
-        index = self._parts[kind]
-        part = content[index]
-        part["text" if kind == "output_text" else "refusal"] += text
-        if logprobs:
-            part["logprobs"] += logprobs
-        yield self._writer.part_delta({**place, "content_index": index}, kind, text, logprobs)
+            place, part = self._place(kind)
+            yield self._writer.part_added(place, part)
+
+    def _place(self, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Where a part stands, and the part."""
+        index = self._message or 0
+        item = self._items[index]
+        place = {"item_id": item["id"], "output_index": index, "content_index": self._parts[kind]}
+        return place, item["content"][self._parts[kind]]
 
     def _call(self, call: Data) -> Iterator[Event]:
         """A piece of a tool call: into its item, which it may begin."""
@@ -118,19 +144,22 @@ class AsResponses:
     def _more(self, item: dict[str, Any], call: Data) -> str:
         kind, key = ("custom", "input") if "input" in item else ("function", "arguments")
         inner = call.get(kind)
-        piece = inner.get(key) if isinstance(inner, Mapping) else None
+        inner = inner if isinstance(inner, Mapping) else {}
+        item["call_id"] = item["call_id"] or call.get("id")
+        item["name"] = item["name"] or inner.get("name")
+        piece = inner.get(key)
         if not isinstance(piece, str):
             return ""
         item[key] += piece
         return piece
 
-    def _close(self) -> Iterator[Event]:
+    def _close(self, status: str) -> Iterator[Event]:
         """Everything that is open ends, in order."""
         if self._closed:
             return
         self._closed = True
         for index, item in enumerate(self._items):
-            item["status"] = "completed"
+            item["status"] = status
             place = {"item_id": item["id"], "output_index": index}
             if item["type"] == "message":
                 for number, part in enumerate(item["content"]):

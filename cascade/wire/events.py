@@ -61,14 +61,20 @@ class EventWriter:
         """A part of a message has begun; `place` says which (item, indexes)."""
         key, _ = PARTS.get(str(part.get("type")), ("", ""))
         empty = {**part, key: ""} if key else dict(part)
-        if "logprobs" in empty:
-            empty["logprobs"] = []
+        for listed in ("annotations", "logprobs"):
+            if listed in empty:
+                empty[listed] = []
         return self.event("response.content_part.added", **place, part=empty)
 
     def part_delta(self, place: Data, kind: str, delta: str, logprobs: list[Any]) -> Event:
         """A piece of a part's text."""
         more = {"logprobs": logprobs} if kind == "output_text" else {}
         return self.event(f"{PARTS[kind][1]}.delta", **place, delta=delta, **more)
+
+    def note_added(self, place: Data, index: int, note: Data) -> Event:
+        """A note on a part's text."""
+        kind = "response.output_text.annotation.added"
+        return self.event(kind, **place, annotation_index=index, annotation=note)
 
     def part_done(self, place: Data, part: Data) -> Iterator[Event]:
         """A part is complete."""
@@ -135,4 +141,6 @@ def _message(writer: EventWriter, item: Data, place: Data, cut: Cut) -> Iterator
         for piece in cut(text) if text else ():
             yield writer.part_delta(here, kind, piece, logprobs)
             logprobs = []
+        for number, note in enumerate(part.get("annotations") or ()):
+            yield writer.note_added(here, number, note)
         yield from writer.part_done(here, part)

@@ -11,11 +11,24 @@ from cascade.core.usage import Usage
 from cascade.forms.api import Api
 from cascade.wire.usage import usage_for
 
-__all__ = ["begun_response", "call_item", "item_id", "logprobs_in", "message_item", "reply_in"]
+__all__ = [
+    "begun_response",
+    "call_item",
+    "item_id",
+    "logprobs_in",
+    "message_item",
+    "moment",
+    "note_for",
+    "notes_in",
+    "reply_in",
+]
 
 Data = Mapping[str, Any]
 
 CHAT_ID = "chatcmpl-"
+
+CITATION = "url_citation"
+"""The one kind of note on a text that Chat knows, too."""
 
 CHAT_CALLS = frozenset({"function", "custom"})
 
@@ -78,7 +91,7 @@ def _completion(reply: Reply) -> dict[str, Any]:
     return {
         "id": reply.id,
         "object": "chat.completion",
-        "created": int(reply.wire.get("created_at") or 0),
+        "created": moment(reply.wire.get("created_at")),
         "model": reply.model,
         "choices": [
             {
@@ -100,9 +113,24 @@ def _annotations(wire: Data) -> Iterator[dict[str, Any]]:
         content = item.get("content") if isinstance(item, Mapping) else None
         for part in content if isinstance(content, list) else ():
             for note in (part.get("annotations") if isinstance(part, Mapping) else None) or ():
-                if isinstance(note, Mapping) and note.get("type") == "url_citation":
-                    inner = {key: value for key, value in note.items() if key != "type"}
-                    yield {"type": "url_citation", "url_citation": inner}
+                if isinstance(note, Mapping) and note.get("type") == CITATION:
+                    yield note_for("chat", note)
+
+
+def note_for(api: Api, note: Data) -> dict[str, Any]:
+    """A citation of the web as an API writes it."""
+    nested = note.get(CITATION)
+    inner = nested if isinstance(nested, Mapping) else note
+    inner = {key: value for key, value in inner.items() if key != "type"}
+    return {"type": CITATION, CITATION: inner} if api == "chat" else {"type": CITATION, **inner}
+
+
+def moment(value: object) -> int:
+    """Seconds since 1970 from what a server says; 0 where it says no number."""
+    try:
+        return int(value) if isinstance(value, int | float) else 0
+    except (OverflowError, ValueError):
+        return 0
 
 
 def _usage(usage: Usage | None, api: Api) -> dict[str, Any] | None:
@@ -118,9 +146,11 @@ def _response(reply: Reply, payload: Data) -> dict[str, Any]:
     output: list[Any] = []
     if reply.text or reply.refusal or not reply.tool_calls:
         logprobs = logprobs_in(reply.raw_logprobs or ())
-        output.append(message_item(response["id"], reply.text, reply.refusal, logprobs, ended))
+        item = message_item(response["id"], reply.text, reply.refusal, logprobs, ended)
+        item["content"][0].get("annotations", []).extend(_notes_on(reply.wire))
+        output.append(item)
     for index, call in enumerate(reply.tool_calls):
-        output.append(call_item(response["id"], index, call))
+        output.append({**call_item(response["id"], index, call), "status": ended})
     response.update(
         status=ended,
         output=output,
@@ -132,13 +162,32 @@ def _response(reply: Reply, payload: Data) -> dict[str, Any]:
     return response
 
 
+def _notes_on(completion: Data) -> list[dict[str, Any]]:
+    """The citations of a Chat reply."""
+    choices = completion.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, Mapping) else None
+    return notes_in(message)
+
+
+def notes_in(message: object) -> list[dict[str, Any]]:
+    """The citations beside a message of Chat's, or a piece of one, as Responses writes them."""
+    notes = message.get("annotations") if isinstance(message, Mapping) else None
+    listed = notes if isinstance(notes, list) else []
+    return [
+        note_for("responses", note)
+        for note in listed
+        if isinstance(note, Mapping) and note.get("type") == CITATION
+    ]
+
+
 def begun_response(head: Data, payload: Data, model: str | None = None) -> dict[str, Any]:
     """A `response` object without output, from the head of a Chat reply or chunk."""
     tail = str(head.get("id") or "").removeprefix(CHAT_ID) or "0"
     return {
         "id": f"resp_{tail}",
         "object": "response",
-        "created_at": head.get("created") or 0,
+        "created_at": moment(head.get("created")),
         "status": "in_progress",
         "error": None,
         "incomplete_details": None,

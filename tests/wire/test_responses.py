@@ -392,6 +392,18 @@ def test_a_refused_parameter_is_given_up(face, responses_api, refusal, more, exp
     assert len(used.complete({**ASKED, **more}).trace.attempts[0].charges) == 1
 
 
+def test_options_of_a_stream_that_a_server_refuses(face, responses_api):
+    """Without them; Chat's way of asking for the usage would be refused as well."""
+    name = "stream_options.include_obfuscation"
+    refusal = fake.refuse(
+        400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter"
+    )
+    responses_api.side_effect = [refusal, fake.response_stream(fake.response_events("Paris"))]
+    stream, _ = face(one()).stream(ASKED)
+    assert stream.completion.text == "Paris"
+    assert "stream_options" not in bodies(responses_api)[1]
+
+
 def test_unknown_keys_are_not_dropped(face, responses_api):
     """A key nobody knows is the caller's mistake, and stays an error."""
     responses_api.return_value = fake.UNKNOWN_KEY

@@ -9,6 +9,7 @@ from fake_openai import chunk, response, token
 from cascade.core.reply import Reply
 from cascade.core.usage import Usage
 from cascade.wire.chunks import chunk_text, logprob_entries, shows
+from cascade.wire.events import events_of
 from cascade.wire.faults import MalformedReply
 from cascade.wire.feed import Feed
 from cascade.wire.replies import api_of_reply, read_reply
@@ -135,6 +136,93 @@ def test_citations_come_over():
     message = reply_in("chat", reply, {}).wire["choices"][0]["message"]
     inner = {key: value for key, value in cited.items() if key != "type"}
     assert message["annotations"] == [{"type": "url_citation", "url_citation": inner}]
+
+
+NOTE = {"type": "url_citation", "url": "https://x", "title": "X", "start_index": 0, "end_index": 1}
+NESTED = {"type": "url_citation", "url_citation": {k: v for k, v in NOTE.items() if k != "type"}}
+
+
+def test_citations_go_back():
+    """What a searching model of Chat cites reaches a caller of Responses, streamed or not."""
+    whole = fake.completion("x")
+    whole["choices"][0]["message"]["annotations"] = [NESTED, {"type": "other"}, 5]
+    made = reply_in("responses", read_reply(whole, "chat"), {"input": "q"})
+    assert made.wire["output"][0]["content"][0]["annotations"] == [NOTE]
+    assert [e for e in events_of(made.wire) if e["type"].endswith("annotation.added")] == [
+        {
+            "type": "response.output_text.annotation.added",
+            "item_id": made.wire["output"][0]["id"],
+            "output_index": 0,
+            "content_index": 0,
+            "annotation_index": 0,
+            "annotation": NOTE,
+            "sequence_number": 5,
+        }
+    ]
+    shown = events_for(
+        chunk({"content": "x"}), chunk({"annotations": [NESTED]}), chunk({}, finish_reason="stop")
+    )
+    assert shown[5]["annotation"] == NOTE
+    assert shown[-1]["item"]["content"][0]["annotations"] == [NOTE]
+
+
+def test_citations_stream_as_chunks():
+    """Each comes in a piece of its own; notes that Chat does not know are left out."""
+    place = {"output_index": 0, "content_index": 0, "annotation_index": 0}
+    kind = "response.output_text.annotation.added"
+    shown = chunks_for(
+        {"type": kind, **place, "annotation": NOTE},
+        {"type": kind, **place, "annotation": {"type": "file_citation"}},
+    )
+    assert shown[-1]["choices"][0]["delta"] == {"annotations": [NESTED]}
+    assert len(shown) == 2
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_items_of_an_answer_that_was_cut_are_incomplete(reason):
+    """Streamed and unstreamed, messages and calls."""
+    calls = [fake.tool_call(arguments='{"ci')]
+    cut = read_reply(fake.completion("x", tool_calls=calls, finish_reason=reason), "chat")
+    whole = reply_in("responses", cut, {"input": "q"}).wire
+    assert [item["status"] for item in whole["output"]] == ["incomplete"] * 2
+    shown = events_for(
+        chunk({"content": "x"}),
+        chunk({"tool_calls": [{"index": 0, **calls[0]}]}),
+        chunk({}, finish_reason=reason),
+    )
+    done = [event["item"] for event in shown if event["type"] == "response.output_item.done"]
+    assert done == whole["output"]
+
+
+def test_a_name_that_comes_late():
+    """A call is whole at its end, whatever its first piece lacked."""
+    shown = events_for(
+        chunk({"tool_calls": [{"index": 0, "type": "function", "function": {"arguments": ""}}]}),
+        chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}),
+        chunk({}, finish_reason="tool_calls"),
+    )
+    assert (shown[-1]["item"]["call_id"], shown[-1]["item"]["name"]) == ("a", "f")
+
+
+@pytest.mark.parametrize("when", ["2026-11-22T00:00:00Z", None, 1e999, [1], 1795300000.7])
+def test_a_moment_that_is_none(when):
+    """An odd server's clock does not cost a paid answer."""
+    moment = 1795300000 if isinstance(when, float) and when < 1e300 else 0
+    body = {**response(fake.message_item(fake.text_part("x"))), "created_at": when}
+    assert reply_in("chat", read_response(body), {}).wire["created"] == moment
+    assert chunks_for({"type": "response.completed", "response": body})[0]["created"] == moment
+    chat = read_reply({**fake.completion(), "created": when}, "chat")
+    assert reply_in("responses", chat, {"input": "q"}).wire["created_at"] == moment
+
+
+def test_a_last_event_without_its_output():
+    """The calls that came before say why it ended."""
+    item = fake.call_item()
+    shown = chunks_for(
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": {**response(), "output": []}},
+    )
+    assert shown[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
 def test_log_probabilities_get_their_bytes():
