@@ -12,6 +12,7 @@ from cascade.core.pricing import Price
 from cascade.core.request import Message, as_json, check_messages
 from cascade.core.scoring import Scorer, needs_of, parts_of
 from cascade.errors import ConfigError, RequestError
+from cascade.forms.answer_schema import BadFormat, with_schema_in_params
 from cascade.forms.api import Api
 from cascade.forms.equivalent import NoEquivalent
 from cascade.forms.params import lay_over
@@ -249,9 +250,10 @@ class Tier:
                 )
         try:
             as_json(dict(self.params), "params")
+            object.__setattr__(self, "params", with_schema_in_params(self.params))
             if self.api is not None:
                 lay_over({}, self.params, self.api)
-        except (RequestError, NoEquivalent) as error:
+        except (RequestError, NoEquivalent, BadFormat) as error:
             raise ConfigError(f"tier {self.name!r}: params: {error}") from error
 
     def _check_preamble(self) -> None:

@@ -14,7 +14,14 @@ from cascade.forms.api import api_of
 from cascade.forms.params import format_for
 from cascade.forms.strict_subset import fits_strict, strict_problems
 
-__all__ = ["BadFormat", "closed", "is_type", "with_schema", "with_schema_of_type"]
+__all__ = [
+    "BadFormat",
+    "closed",
+    "is_type",
+    "with_schema",
+    "with_schema_in_params",
+    "with_schema_of_type",
+]
 
 Schema = dict[str, Any]
 Data = Mapping[str, Any]
@@ -171,6 +178,16 @@ def _check_kind(given: object) -> None:
         f"response_format is {given!r:.100}: expected a pydantic class, a JSON Schema such as "
         "{'type': 'object', ...}, or a form of the wire such as {'type': 'json_object'}"
     )
+
+
+def with_schema_in_params(params: Data) -> Data:
+    """A tier's parameters, a bare schema in the form of the wire; raises as `with_schema`."""
+    given = params.get("response_format") or params.get("text_format")
+    if not isinstance(given, Mapping):
+        return params
+    made = with_schema({**params, "messages": ()})
+    del made["messages"]
+    return made
 
 
 def _is_schema(given: object) -> bool:

@@ -121,6 +121,23 @@ def test_names_of_the_other_api_and_unknown_ones_are_fine(params):
     assert tier(api="responses", params=params).params == params
 
 
+@pytest.mark.parametrize("name", ["response_format", "text_format"])
+def test_a_tiers_own_schema(name):
+    """A bare schema is sent in the form of the wire, as a request's; `None` still takes one out."""
+    schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    made = tier(params={name: schema})
+    inner = {"name": "answer", "schema": schema, "strict": True}
+    chat = payload_for(made, Request.build("x"))
+    assert chat["response_format"] == {"type": "json_schema", "json_schema": inner}
+    responses = payload_for(made, Request.build({"input": "x"}))
+    assert responses["text"] == {"format": {"type": "json_schema", **inner}}
+    asked = Request.build("x", {"response_format": {"type": "json_object"}})
+    assert "response_format" not in payload_for(tier(params={"response_format": None}), asked)
+    with pytest.raises(ConfigError, match="tier 'm': params: .*strict=True needs a schema"):
+        given = {"name": "a", "strict": True, "schema": {"type": "object"}}
+        tier(params={"response_format": {"type": "json_schema", "json_schema": given}})
+
+
 def test_tools_beside_reasoning_on_chat():
     """Models known to refuse the two together on Chat: said at the start, with two ways out."""
     request = Request.build("x", {"tools": [TOOL], "reasoning_effort": "low"})
