@@ -33,6 +33,10 @@ MAX_CONNECTIONS = 1000
 KEEPALIVE_S = 15.0
 """aiohttp's own: how long an unused connection is kept."""
 
+LONGEST_HEADER = 131_072
+"""Bytes of one header; gateways send policies and cookies longer than the 8,190 aiohttp allows, and
+httpx2 takes them."""
+
 QUIET_S = 1.0
 """After this long without a request, look whether the server has closed connections meanwhile: many
 close unused ones after 5 s, and an event loop that was busy or stood still has not read it."""
@@ -196,6 +200,8 @@ async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # httpx2 does it
+        max_line_size=LONGEST_HEADER,
+        max_field_size=LONGEST_HEADER,
         skip_auto_headers=("accept", "accept-encoding", "user-agent"),
     )
     try:

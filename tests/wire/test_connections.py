@@ -120,6 +120,14 @@ def test_a_compressed_answer(face):
         assert face(one(), base_url=server.url).complete().text == "Paris"
 
 
+def test_a_long_header(face):
+    """Gateways send security policies longer than what aiohttp takes by default."""
+    policy = "default-src 'self' " * 1000
+    long = says(f"200 OK\r\ncontent-type: application/json\r\nx-policy: {policy}", BODY)
+    with Server(long) as server:
+        assert face(one(), base_url=server.url).complete().text == "Paris"
+
+
 def test_a_redirect_is_followed(face):
     """As the SDK does it, over the same connections."""
     away = says("307 Temporary Redirect\r\nlocation: /elsewhere")
