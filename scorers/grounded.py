@@ -41,7 +41,8 @@ class Grounded:
     lists in an `enum` (a choice is no copy), and in prose the numbers of a list's items.
 
     Abstains when nothing is left to look up, when the request has no text, and when values are
-    missing that may stand in an image, a file or audio it cannot read. A refusal scores 0.
+    missing that may stand where it cannot read: in an image, a file or audio, in earlier turns that
+    a server keeps, in what a server's tool (`web_search`, `file_search`) found. A refusal scores 0.
 
     Costs nothing; under a millisecond for a record of ten values and a page of text.
 
@@ -143,8 +144,8 @@ class Grounded:
         absent: list[Claim] = []
         if "values" in kinds:
             documents = [decoded(given) for _, given in calls]
-            if text.strip() or not calls:
-                documents.insert(0, read_json(json_body(text), raw_newlines=True))
+            if not calls:  # what is said before a call is no part of the answer
+                documents = [read_json(json_body(text), raw_newlines=True)]
             choices = _choices(draft.payload)
             for document in documents:
                 found = values_of(document, fields=self.fields, leave_out=self.leave_out)

@@ -17,9 +17,18 @@ UNREADABLE = frozenset(
 )
 """Parts that a model can read and a comparison of texts cannot."""
 
+KEPT_ELSEWHERE = ("previous_response_id", "conversation", "prompt")
+"""Where a request says that a server keeps what came before, or a part of what is asked."""
+
+FETCHING = ("file_search", "web_search", "mcp", "code_interpreter")
+"""Beginnings of the kinds of tools that a server runs, whose findings the request does not hold."""
+
 
 class SourceText(str):
-    """The text, with `unread`: the kinds of parts that are not in it (images, files, audio)."""
+    """The text, with `unread`: what the model could read and is not in it.
+
+    Images, files, audio, earlier turns that a server keeps, findings of a server's tools.
+    """
 
     __slots__ = ("unread",)
     unread: tuple[str, ...]
@@ -52,8 +61,20 @@ def source_text(request: Request, roles: Collection[str]) -> SourceText:
             if isinstance(message, Mapping) and _role(message) in roles:
                 pieces.extend(_texts(message, unread))
     text = SourceText("\n\n".join(pieces))
-    text.unread = tuple(unread)
+    text.unread = (*unread, *_elsewhere(payload))
     return text
+
+
+def _elsewhere(payload: Mapping[str, Any]) -> Iterator[str]:
+    """What the model may have read on its server."""
+    yield from (key for key in KEPT_ELSEWHERE if payload.get(key) is not None)
+    tools = payload.get("tools")
+    for tool in tools if isinstance(tools, list | tuple) else ():
+        kind = tool.get("type") if isinstance(tool, Mapping) else None
+        if isinstance(kind, str) and kind.startswith(FETCHING):
+            yield kind
+    if payload.get("web_search_options") is not None:
+        yield "web_search_options"
 
 
 def _role(message: Mapping[str, Any]) -> str:

@@ -335,3 +335,32 @@ def test_a_text_that_takes_too_long_is_no_evidence():
     assert isinstance(judged(values, "a" * 1_000_000), Abstained)
     judged("“" * 200_000 + "„ab " * 100_000, "x", look_for="quotes")
     assert time.perf_counter() - begun < 3
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"previous_response_id": "resp_1"},
+        {"conversation": "conv_1"},
+        {"tools": [{"type": "web_search_preview"}]},
+        {"tools": [{"type": "mcp", "server_label": "crm"}]},
+        {"web_search_options": {}},
+    ],
+)
+def test_what_a_server_keeps_or_finds_may_hold_the_value(more):
+    """Earlier turns and findings that are not in the request make a missing value no evidence."""
+    payload = {"input": "Where does Ann live?", **more}
+    draft = Draft(Request(payload), Reply('{"name": "Ann", "city": "Boston"}'), payload=payload)
+    [word] = more
+    assert isinstance(found := Grounded()(draft), Abstained)
+    assert found.reason.startswith("city 'Boston' may stand in what cannot be read here: ")
+    assert word in found.reason or more[word][0]["type"] in found.reason
+    known = Draft(Request(payload), Reply('{"name": "Ann"}'), payload=payload)
+    assert Grounded()(known).value == 1.0
+
+
+def test_words_before_a_call_are_not_looked_up():
+    """A model may say what it will do; its call is what counts."""
+    call = tool_call("find", {"street": "14 Elm Street", "city": "Boston"})
+    found = judged("Let me look up all 7 of them.", reply={"tool_calls": (call,)})
+    assert found.reason == "1 of 2 values occur in the request; not city 'Boston'"
