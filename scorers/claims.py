@@ -43,9 +43,9 @@ _NUMBER = re.compile(
     r"(?!\d)(\s?(?:%|per\s?cent\b))?"
 )
 """Of a text without capitals. Behind a letter only where it is a currency or shortened: "No.5"."""
-_ROW = re.compile(r"(?<![\w.,-])-?[\d.]++(?:,-?[\d.]++)++(?![\w,])")
+_ROW = re.compile(r"(?<![\w.,-])-?\d++(?:\.\d++)?+(?:,-?\d++(?:\.\d++)?+)++(?!\w|[.,]\d)")
 """Numbers with commas and no spaces between them, as programs write lists: "1,5,7"."""
-_DOTTED = re.compile(r"(?<![\w.,])\d++(?:\.\d++){2,}+(?![\w,])")
+_DOTTED = re.compile(r"(?<![\w.,])\d++(?:\.\d++){2,}+(?!\w|,\d)")
 """Numbers between full stops, as in "03.05.2026"."""
 _LIST_MARK = re.compile(r"^[ \t>*_#]*+\d{1,2}[.)](?=[ \t]+\S)", re.MULTILINE)
 _ONLY_NUMBER = re.compile(r"[-+]?[$€£¥₹]?[-+]?[\d,.]{1,40}(?:\s?%)?")
