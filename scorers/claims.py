@@ -37,15 +37,17 @@ THOUSAND = 3
 """Digits that follow a thousands separator."""
 
 _NUMBER = re.compile(
-    r"(?:(?<![\w.,])|(?<=\b(?:eur|usd|gbp|chf|cad|aud|inr|jpy|cny))|(?<=[^\W\d_]{2}\.))"
-    r"[-+]?[$€£¥₹]?"
+    r"(?<![\w.,])[-+]?[$€£¥₹]?"
     r"(\d{1,3}(?:[,.' ]\d{3}){1,12}(?:[.,]\d{1,9})?|\d{1,40}(?:[.,]\d{1,40})?|\.\d{1,40})"
     r"(?!\d)(\s?(?:%|per\s?cent\b))?"
 )
-"""Of a text without capitals. Behind a letter only where it is a currency or shortened: "No.5"."""
-_ROW = re.compile(r"(?<![\w.,-])-?\d++(?:\.\d++)?+(?:,-?\d++(?:\.\d++)?+)++(?!\w|[.,]\d)")
+_LED = re.compile(r"\d(?:(?<=[^\W\d_]{2}\.\d)|(?<=\b(?:eur|usd|gbp|chf|cad|aud|inr|jpy|cny)\d))")
+"""A number right behind a shortened word or a currency, as in "No.5" and "EUR5"; not "A5"."""
+_RUN = re.compile(r"\d(?<![\w.,]\d)\d*+[.,]-?\d[\d.,-]*+(?!\w)")
+"""Digits with marks between them. Patterns that begin with a digit are three times faster."""
+_ROW = re.compile(r"\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?)+")
 """Numbers with commas and no spaces between them, as programs write lists: "1,5,7"."""
-_DOTTED = re.compile(r"(?<![\w.,])\d++(?:\.\d++){2,}+(?!\w|,\d)")
+_DOTTED = re.compile(r"\d+(?:\.\d+){2,}")
 """Numbers between full stops, as in "03.05.2026"."""
 _LIST_MARK = re.compile(r"^[ \t>*_#]*+\d{1,2}[.)](?=[ \t]+\S)", re.MULTILINE)
 _ONLY_NUMBER = re.compile(r"[-+]?[$€£¥₹]?[-+]?[\d,.]{1,40}(?:\s?%)?")
@@ -145,7 +147,7 @@ def _inside_word(one: str, two: str) -> bool:
 def _numbers_of(text: str) -> Counter[Decimal]:
     """Every number of a text, in each way it can be read; "15 %" is 15 and 0.15, "0815" a code."""
     numbers: Counter[Decimal] = Counter()
-    text = _DOTTED.sub(_spaced, _ROW.sub(_spaced, text))
+    text = _RUN.sub(_spaced, _LED.sub(r" \g<0>", text))
     written = Counter((found[0], found[1], bool(found[2])) for found in _NUMBER.finditer(text))
     for (whole, digits, percent), count in written.items():
         if _CODE.fullmatch(digits):
@@ -165,12 +167,15 @@ def _numbers_of(text: str) -> Counter[Decimal]:
 
 def _spaced(found: re.Match[str]) -> str:
     """Several numbers with spaces between them; one number stays. "[20,30]" may be either."""
-    row = found[0]
-    spaced = row.replace(",", " , ") if "," in row else row.replace(".", " . ")
-    if _NUMBER.fullmatch(row) is None:
-        return spaced
-    listed = found.string.endswith("[", 0, found.start())
-    return f"{row} ; {spaced}" if listed and found.string.startswith("]", found.end()) else row
+    row = found[0].rstrip(".,-")
+    rest = found[0][len(row) :]
+    if _NUMBER.fullmatch(row) is not None:
+        listed = "," in row and found.string.endswith("[", 0, found.start())
+        listed = listed and found.string.startswith("]", found.end())
+        return f"{row} ; {row.replace(',', ' , ')}" if listed else found[0]
+    if _ROW.fullmatch(row) is not None:
+        return row.replace(",", " , ") + rest
+    return row.replace(".", " . ") + rest if _DOTTED.fullmatch(row) is not None else found[0]
 
 
 def _readings(whole: str, digits: str) -> frozenset[Decimal]:
