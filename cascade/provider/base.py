@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
+from weakref import WeakSet
 
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
@@ -20,6 +21,10 @@ __all__ = ["ModelsBase", "StreamedCall"]
 
 PLACEHOLDER_KEY = "no-key-needed"
 """Sent to endpoints without `api_key_env`: the SDK insists on a key, local servers do not."""
+
+
+ALIVE: WeakSet[ModelsBase] = WeakSet()
+"""Whoever may hold connections when the process forks."""
 
 
 class ModelsBase:
@@ -36,6 +41,17 @@ class ModelsBase:
         self._made: dict[Any, dict[Endpoint | None, Any]] = {}
         self._lock = Lock()
         self._ready: tuple[Any, Any] | None = None
+        self._inherited: list[Any] = []
+        ALIVE.add(self)
+
+    def begin_anew(self) -> None:
+        """Leave the clients to the process that this one was forked from.
+
+        Over a shared connection one would read the answers of the other. They are kept and not
+        closed: an event loop that closes connections here lets go of them in the parent as well.
+        """
+        self._inherited.append(self._made)
+        self._made, self._ready, self._lock = {}, None, Lock()
 
     def prepare(self, tiers: Iterable[Tier]) -> None:
         """Make the clients of all tiers, so that a missing key is found before money flows.
@@ -140,3 +156,12 @@ def _key(endpoint: Endpoint) -> str:
             "set; export it, or leave api_key_env out for a server that needs no key"
         )
     return key
+
+
+def _in_child() -> None:
+    for models in tuple(ALIVE):
+        models.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_in_child)
