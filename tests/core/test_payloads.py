@@ -133,8 +133,8 @@ def test_a_tiers_own_schema(name):
     assert responses["text"] == {"format": {"type": "json_schema", **inner}}
     asked = Request.build("x", {"response_format": {"type": "json_object"}})
     assert "response_format" not in payload_for(tier(params={"response_format": None}), asked)
-    with pytest.raises(ConfigError, match="tier 'm': params: .*strict=True needs a schema"):
-        given = {"name": "a", "strict": True, "schema": {"type": "object"}}
+    given = {"name": "a", "strict": True, "schema": {"type": "object"}}
+    with pytest.raises(ConfigError, match=r"tier 'm': params: .*strict=True needs a schema"):
         tier(params={"response_format": {"type": "json_schema", "json_schema": given}})
 
 

@@ -538,3 +538,11 @@ def test_an_error_survives_copies_and_processes():
     sent = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
     for twin in (sent, copy.copy(error)):
         assert (type(twin), str(twin), twin.trace) == (type(error), str(error), error.trace)
+
+
+def test_ids_sort_in_the_order_in_which_requests_began():
+    """Thousands in a few milliseconds: each above the one before, all of one length."""
+    llm = Cascade([Tier("a", price=Price.free())], models=ScriptedModels({"a": "hi"}))
+    ids = [llm.complete("hello").trace.id for _ in range(2000)]
+    assert ids == sorted(set(ids))
+    assert {len(item) for item in ids} == {28}
