@@ -142,9 +142,17 @@ def _change_for(  # noqa: PLR0911  one return per row of the documented errors
         return "max_tokens renamed to max_completion_tokens", _rename_max_tokens
     if param == "include_obfuscation" or (param or "").startswith("stream_options."):
         return "stream_options.include_obfuscation dropped", _plain_stream_options
+    asked = body.get("service_tier")
+    if param == "service_tier" and asked not in (None, "default") and "value" in _about(failure):
+        return f"service_tier {asked!r} given up for 'default'", _default_tier(asked)
     if param in DROPPABLE and _holds(body, param):
         return f"{param} dropped: the model refuses it", _drop(param)
     return None
+
+
+def _about(failure: CallFailure) -> str:
+    """What was refused, by code and words: a value, or the parameter with any."""
+    return f"{failure.code} {failure.message}".lower().replace("argument", "value")
 
 
 def _holds(body: Body, path: str) -> bool:
@@ -193,6 +201,16 @@ def _cap_top_logprobs(limit: int) -> Change:
         asked = body.get("top_logprobs")
         if isinstance(asked, int) and asked > limit:
             body["top_logprobs"] = limit
+
+    return change
+
+
+def _default_tier(refused: object) -> Change:
+    """One tier of service is refused; the others may be offered, and cost less."""
+
+    def change(body: Body) -> None:
+        if body.get("service_tier") == refused:
+            body["service_tier"] = "default"
 
     return change
 

@@ -98,6 +98,20 @@ def test_several_refusals_in_a_row(face, openai_api):
     assert len(result.trace.charges[-1].notes) == 3
 
 
+def test_a_refused_tier_of_service_leaves_the_others(face, openai_api):
+    """What is said of one tier holds for that one: a cheaper one is still asked for."""
+    words = "Unsupported value: 'service_tier' does not support 'priority' with this model."
+    refusal = fake.refuse(400, words, param="service_tier", code="unsupported_value")
+    openai_api.side_effect = [refusal, *[answer(completion())] * 3]
+    used = face([Tier("unheard-of", price=PRICE, retry=Retry(max_tries=1))])
+    note = used.complete(service_tier="priority").trace.charges[-1].notes[-1]
+    assert note == "service_tier 'priority' given up for 'default'"
+    for wanted in ("flex", "priority"):
+        used.complete(service_tier=wanted)
+    sent = [body["service_tier"] for body in bodies(openai_api)]
+    assert sent == ["priority", "default", "flex", "default"]
+
+
 def test_the_same_refusal_again_is_final(face, openai_api):
     """A model that goes on refusing what was already changed ends the request."""
     openai_api.return_value = fake.NO_TEMPERATURE
