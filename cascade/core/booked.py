@@ -5,12 +5,13 @@ Prices each exchange. Knows no budget and asks nobody: see `cascade.core.ledger`
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from cascade.core.chain import Chain
 from cascade.core.failures import BILLED_NEVER, CallFailure
-from cascade.core.pricing import Cost, cost_of
+from cascade.core.pricing import Cost, Price, cost_of
 from cascade.core.reply import Reply
 from cascade.core.scoring import Abstained, Outcome, Score
 from cascade.core.tier import Tier
@@ -54,16 +55,44 @@ def cost_of_try(chain: Chain, booked: Booked, entry: Try) -> Cost:
     failure = entry.failure
     if failure is not None and (_never_billed(failure) or entry.usage == Usage(0, 0)):
         return Cost(Decimal(0), "exact", None, (f"not billed: {failure.kind}",))
-    apart = _billed_apart(booked, entry)
+    doubts = _billed_apart(booked, entry)
+    price, other, is_known = _price_of(chain, booked, entry)
     cost = cost_of(
         entry.usage,
-        chain.price(booked.call.tier, booked.call.api),
+        price,
         service_tier=entry.service_tier,
         batch=entry.batch,
         regional=entry.regional,
-        estimated=entry.estimated or bool(apart),
+        estimated=entry.estimated or bool(doubts) or not is_known,
     )
-    return replace(cost, notes=cost.notes + apart) if apart else cost
+    notes = (*doubts, *other)
+    return replace(cost, notes=cost.notes + notes) if notes else cost
+
+
+def _price_of(
+    chain: Chain, booked: Booked, entry: Try
+) -> tuple[Price | None, tuple[str, ...], bool]:
+    """The price that applies, notes, and whether it is known to: another model may have answered.
+
+    A gateway that falls back to another model says so in the reply, and bills that one.
+    """
+    tier, api = booked.call.tier, booked.call.api
+    price = chain.price(tier, api)
+    named = entry.reply.model if entry.reply is not None else None
+    own = chain.info(tier)
+    if named is None or named == tier.model or tier.price is not None or own is None:
+        return price, (), True
+    other = chain.table.find(named)
+    if other is not None and other.model != own.model:
+        found = other.decisions_price if api == "decisions" else other.price
+        return found, (f"answered by {named}, and priced as that",), True
+    if other is None and _OPENAI_NAME.match(named):
+        return price, (f"answered by {named}, which has no price; priced as {own.model}",), False
+    return price, (), True
+
+
+_OPENAI_NAME = re.compile(r"gpt-|chatgpt-|o\d")
+"""Names that are no deployment or alias of somebody's own."""
 
 
 def _billed_apart(booked: Booked, entry: Try) -> tuple[str, ...]:

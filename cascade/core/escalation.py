@@ -20,11 +20,13 @@ from typing import Any
 
 from cascade.core.booked import OpenAttempt
 from cascade.core.chain import Chain, merged_needs
+from cascade.core.copying import copy_of
 from cascade.core.failures import CallFailure
 from cascade.core.judging import Halt, judge
 from cascade.core.ledger import Ledger
 from cascade.core.payloads import payload_for
 from cascade.core.repair import with_repair
+from cascade.core.reply import Reply
 from cascade.core.request import Request
 from cascade.core.scoring import Draft
 from cascade.core.tier import Tier
@@ -113,9 +115,7 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
                 return _ended(status, tier, result, rejected, ledger)
             continue
         attempt.reply = result
-        draft = Draft(
-            request, result, tier.name, tier.model, payload, tuple(g.draft for g in rejected)
-        )
+        draft = _draft(request, tier, result, payload, rejected)
         try:
             accepted, value = yield from judge(chain, tier, draft, attempt, ledger, final=final)
         except Halt as halt:
@@ -140,6 +140,21 @@ def _payload(chain: Chain, tier: Tier, request: Request, rejected: list[Graded])
     payload = payload_for(tier, request)
     last = _to_repair(rejected) if chain.policy.repair else None
     return payload if last is None else with_repair(payload, last.draft, last.reason)
+
+
+def _draft(
+    request: Request,
+    tier: Tier,
+    reply: Reply,
+    payload: dict[str, Any],
+    rejected: list[Graded],
+) -> Draft:
+    """What a scorer sees: copies, because what anybody's code does to them must stay with it."""
+    if tier.scorer is not None:
+        request = replace(request, payload=copy_of(request.payload))
+        payload = copy_of(payload)
+    earlier = tuple(graded.draft for graded in rejected)
+    return Draft(request, reply, tier.name, tier.model, payload, earlier)
 
 
 def _to_repair(rejected: list[Graded]) -> Graded | None:
@@ -186,8 +201,15 @@ def _nothing_accepted(rejected: list[Graded], last: tuple[Tier, CallFailure] | N
     failure = last[1] if last else None
     if best is not None:
         return Decision("unaccepted", best, "no tier accepted; the best draft is returned", failure)
-    reason = f"no tier answered; the last failure was {_at(*last)}" if last else "no tier answered"
+    reason = f"no tier answered; the last failure was {_at(*last)}" if last else _why_none(rejected)
     return Decision("exhausted", None, reason, failure)
+
+
+def _why_none(rejected: list[Graded]) -> str:
+    """Why there is no answer although no call failed at the end."""
+    if not rejected:
+        return "no tier answered"
+    return f"no tier answered: every answer came back empty; of the last, {rejected[-1].reason}"
 
 
 def _at(tier: Tier, failure: CallFailure) -> str:

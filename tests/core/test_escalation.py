@@ -228,7 +228,8 @@ def test_an_empty_last_answer_stands_by_policy():
 def test_nothing_but_empty_answers_is_no_answer():
     """Where every answer is empty there is none to return, and no failure to name."""
     chat = talk(None, None).says(FLAWED["empty"]).says(reply("", finish_reason="length"))
-    assert chat.decision == Decision("exhausted", None, "no tier answered")
+    assert (chat.decision.status, chat.decision.draft) == ("exhausted", None)
+    assert chat.decision.reason.startswith("no tier answered: every answer came back empty")
     assert "cut at the output limit" in chat.ledger.attempts[1].reason
 
 
@@ -505,3 +506,27 @@ def test_a_question_is_not_streamed():
     chat = Talk(Tier("low", scorer=asking, price=PRICES[0]), Tier("top", price=PRICES[2]))
     assert chat.says("an answer").wish.purpose == "draft"
     assert "stream=True" in chat.ledger.attempts[0].reason
+
+
+def test_a_scorer_cannot_change_what_is_asked_or_kept():
+    """What a scorer does to its draft reaches neither the next tier, nor other drafts, nor the trace."""
+
+    def vandal(draft):
+        for payload in (draft.payload, draft.request.payload):
+            payload["messages"][0]["content"] = "PWNED"
+            payload["messages"].append({"role": "user", "content": "PWNED"})
+            payload["temperature"] = 2
+        return 0.0
+
+    chat = talk(vandal, vandal).says("a").says("b")
+    assert "PWNED" not in str(chat.trace.to_dict())
+    assert chat.decision.draft.request.payload == {
+        "messages": [{"role": "user", "content": "hello"}]
+    }
+
+
+def test_answers_that_are_all_empty_are_named_as_the_cause():
+    """Where no call failed, the reason says what came back instead."""
+    chat = talk(by_number, None).says("").says(" ")
+    assert chat.decision.status == "exhausted"
+    assert "every answer came back empty" in chat.decision.reason
