@@ -19,7 +19,7 @@ from cascade import (
     Tier,
     ask,
 )
-from cascade.core.escalation import Decision, escalate
+from cascade.core.escalation import escalate
 from cascade.core.failures import KINDS, CallFailure
 from cascade.core.ledger import Ledger
 from cascade.core.payloads import payload_for
@@ -520,9 +520,7 @@ def test_a_scorer_cannot_change_what_is_asked_or_kept():
 
     chat = talk(vandal, vandal).says("a").says("b")
     assert "PWNED" not in str(chat.trace.to_dict())
-    assert chat.decision.draft.request.payload == {
-        "messages": [{"role": "user", "content": "hello"}]
-    }
+    assert chat.ledger.request.payload == {"messages": [{"role": "user", "content": "hello"}]}
 
 
 def test_answers_that_are_all_empty_are_named_as_the_cause():
