@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -34,6 +34,7 @@ from cascade.core.request import Asked
 from cascade.core.trace import Trace
 from cascade.core.trace_text import dollars
 from cascade.engine import Cascade, Many, ManyResult
+from cascade.engine.options import OwnOptions
 from cascade.errors import BillingStopped, CascadeError, ConfigError, RequestError, RunError
 
 __all__ = ["FileRun"]
@@ -105,7 +106,8 @@ class FileRun:
             else:
                 self._under_way[begun] = line
                 begun += 1
-                yield line.asked
+                own = OwnOptions(line.asked, line.options) if line.options else line.asked
+                yield cast("Asked", own)  # the engine's own form, which its public types leave out
 
     def _answer(self, result: ManyResult) -> Answer:
         line = self._under_way.pop(result.index)

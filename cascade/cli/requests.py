@@ -6,17 +6,22 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from cascade.cli.output import UsageError
-from cascade.core.request import Asked
-from cascade.errors import RequestError
+from cascade.core.budget import Budget
+from cascade.core.request import Asked, Request
+from cascade.core.tier import is_positive
+from cascade.errors import ConfigError, RequestError
 
 __all__ = ["Line", "check_readable", "count_lines", "read_lines", "with_system"]
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
+
+OPTIONS = ("budget", "deadline_s", "start_at", "stop_at", "tags", "parent")
+"""Keys of a line that are keywords of `complete`; `metadata` goes to the API, which has it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Line:
     Attributes:
         number: from 1, blank lines counted.
         asked: the request; `None` where the line holds none.
+        options: what the line says about its request alone, as keywords of `complete`.
         error: why it holds none.
         custom_id: the caller's own id, as in files for the Batch API.
     """
@@ -34,14 +40,16 @@ class Line:
     asked: Asked | None = None
     error: str | None = None
     custom_id: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_lines(path: Path, system: str | None = None) -> Iterator[Line]:
     """The requests of a file, read as they are needed; "-" is standard input.
 
     A line is a JSON string, `{"prompt": ...}` with further parameters beside it, a payload of Chat
-    Completions (`messages`) or of Responses (`input`), or a line for the Batch API. Blank lines are
-    passed over.
+    Completions (`messages`) or of Responses (`input`), or a line for the Batch API. An object may
+    also hold keywords of `complete` (`budget`, `deadline_s`, `start_at`, `stop_at`, `tags`,
+    `parent`), which apply to it alone. Blank lines are passed over.
 
     Raises:
         UsageError: the file cannot be read.
@@ -103,15 +111,48 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 def _line(number: int, raw: bytes, system: str | None) -> Line:
     try:
-        data = json.loads(raw)
+        data = json.loads(raw, object_pairs_hook=_object)
+    except RequestError as error:
+        return Line(number, error=f"line {number}: {error}")
     except (ValueError, RecursionError) as error:
         return Line(number, error=f"line {number}: this is no JSON: {error}")
     custom_id = data.get("custom_id") if isinstance(data, dict) else None
     name = custom_id if isinstance(custom_id, str) else None
     try:
-        return Line(number, with_system(_asked(data), system), custom_id=name)
+        options = _options(data) if isinstance(data, dict) else {}
+        return Line(number, with_system(_asked(data), system), custom_id=name, options=options)
     except RequestError as error:
         return Line(number, error=f"line {number}: {error}", custom_id=name)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RequestError(f"the key {twice!r} stands twice in one object; keep one of them")
+    return made
+
+
+def _options(data: dict[str, Any]) -> dict[str, Any]:
+    """Take the keywords of `complete` out of a line; raises `RequestError` for a wrong value."""
+    found = {name: data.pop(name) for name in OPTIONS if name in data}
+    options = {name: value for name, value in found.items() if value is not None}
+    budget = options.get("budget")
+    if isinstance(budget, float):  # as it was written: JSON has no other way to say 0.01
+        options["budget"] = str(budget)
+    try:
+        Budget.of(options.get("budget"))
+    except ConfigError as error:
+        raise RequestError(str(error)) from error
+    if not is_positive(options.get("deadline_s", 1)):
+        value = options["deadline_s"]
+        raise RequestError(f"deadline_s is {value!r}; expected a number of seconds above 0")
+    for name in ("start_at", "stop_at"):
+        if not isinstance(options.get(name, ""), str):
+            raise RequestError(f"{name} is {options[name]!r}; expected the name of a tier")
+    Request.build("?").marked(options.get("tags"), options.get("parent"))
+    return options
 
 
 def _asked(data: Any) -> Asked:
@@ -119,9 +160,13 @@ def _asked(data: Any) -> Asked:
         return data
     if not isinstance(data, dict):
         raise RequestError(f"expected a JSON string or object, got {type(data).__name__}")
+    ways = [name for name in ("body", "prompt", "messages", "input") if name in data]
+    stored = "input" in data and isinstance(data.get("prompt"), dict)  # a template of Responses
+    if len(ways) > 1 and not (stored and ways == ["prompt", "input"]):
+        raise RequestError(f"{' and '.join(ways)} are both given; ask with one of them")
     if "body" in data:
         return _batch_body(data)
-    if "prompt" in data:
+    if "prompt" in data and not stored:
         prompt = data["prompt"]
         if not isinstance(prompt, str):
             raise RequestError(f"prompt is {prompt!r}; expected text")

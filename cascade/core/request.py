@@ -37,8 +37,21 @@ NOT_ON_THE_WIRE = {
     "concurrency": "it belongs to complete_many and AsyncCascade.complete_rounds",
     "ordered": "it belongs to complete_many",
     "progress": "it belongs to complete_many",
+    **{
+        name: f"give it beside the request: complete(..., {name}=...)"
+        for name in (
+            "budget",
+            "deadline_s",
+            "start_at",
+            "stop_at",
+            "tags",
+            "parent",
+        )
+    },
 }
-"""Keywords of the SDK and near misses of our own, which would reach the API as unknown keys."""
+"""Keywords of the SDK, keywords of our own inside a payload, and near misses of both: they would
+reach the API as unknown keys. `metadata` and `conversation` are parameters of an API as well.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,7 @@ class Request:
             payload.update(asked)
         else:
             payload["messages"] = _message_list(asked)
+        _check_asked_once(payload, params or {})
         payload.update(params or {})
         payload.update(_extra(payload.pop("extra_body", None)))
         options = {name: value for name in CALL_OPTIONS if (value := payload.pop(name, None))}
@@ -205,6 +219,16 @@ def _message_list(asked: object) -> list[Any]:
             f"not {type(asked).__name__} {asked!r}"
         )
     return list(asked)
+
+
+def _check_asked_once(payload: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+    """Refuse a keyword that would silently take the place of what is asked."""
+    for name in ("messages", "input"):
+        if params.get(name) is not None and payload.get(name) is not None:
+            raise RequestError(
+                f"{name}={params[name]!r:.80} would replace the {name} of the request itself; "
+                "give what is asked once, as the first argument"
+            )
 
 
 def _check_names(payload: Mapping[str, Any]) -> None:

@@ -31,7 +31,7 @@ from cascade.engine.bulk import Bulk, check_several
 from cascade.engine.completion import Completion
 from cascade.engine.flow import Flow
 from cascade.engine.lazy import LazyModels
-from cascade.engine.options import Options
+from cascade.engine.options import Options, OwnOptions
 from cascade.engine.run import Run
 from cascade.engine.sticky import Sticky
 from cascade.errors import ConfigError, RequestError, RunError
@@ -117,7 +117,7 @@ class Engine:
         params: Mapping[str, Any],
         options: Options,
         bulk: Bulk,
-    ) -> tuple[Callable[[Asked | Request], Run], Flow]:
+    ) -> tuple[Callable[[Asked | Request | OwnOptions], Run], Flow]:
         """How each of many requests begins, and what they go through together.
 
         What is said for all of them is checked here, so that it is refused once, before any is
@@ -132,8 +132,13 @@ class Engine:
         flow = bulk.flow(requests, in_order=in_order(self._models))
         return partial(self._begin, params=params, options=common), flow
 
-    def _begin(self, asked: Asked | Request, params: Mapping[str, Any], options: Options) -> Run:
+    def _begin(
+        self, asked: Asked | Request | OwnOptions, params: Mapping[str, Any], options: Options
+    ) -> Run:
         self._check_open()
+        if isinstance(asked, OwnOptions):
+            options = asked.over(options)
+            asked = asked.asked
         request = options.request(asked, params)
         cap, limit = self._limits(options)
         route, answered = self._route(options)

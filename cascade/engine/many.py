@@ -13,6 +13,7 @@ from cascade.drivers import sync
 from cascade.drivers.base import Models
 from cascade.drivers.workers import Workers
 from cascade.engine.flow import Flow
+from cascade.engine.options import OwnOptions
 from cascade.engine.results import ManyResult, Progress
 from cascade.engine.run import Run
 
@@ -23,7 +24,7 @@ ARRIVING_S = 0.3
 
 WHY = "left under way"
 
-Begin = Callable[[Asked | Request], Run]
+Begin = Callable[[Asked | Request | OwnOptions], Run]
 
 
 class Many:
@@ -37,7 +38,7 @@ class Many:
 
     def __init__(
         self,
-        requests: Iterable[Asked | Request],
+        requests: Iterable[Asked | Request | OwnOptions],
         begin: Begin,
         models: Models,
         flow: Flow,
@@ -48,7 +49,7 @@ class Many:
         self._workers: Workers[ManyResult] = Workers()
         self._context = contextvars.copy_context()
         self._leave_at: float | None = None
-        self._requests: Iterator[Asked | Request] | None = None
+        self._requests: Iterator[Asked | Request | OwnOptions] | None = None
         self._requests = iter(requests)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from cascade.core.trace import Trace
 if TYPE_CHECKING:
     from cascade.engine.completion import Completion
 
-__all__ = ["NO_OPTIONS", "Options"]
+__all__ = ["NO_OPTIONS", "Options", "OwnOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,25 @@ class Options:
         """The tags, to be read more than once; what is no list of tags stays as it is."""
         is_list = isinstance(self.tags, Iterable) and not isinstance(self.tags, str)
         return tuple(self.tags) if is_list else self.tags
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOptions:
+    """One of many requests, with what is said for it alone.
+
+    Attributes:
+        asked: the request.
+        keywords: fields of `Options`; they win over what is said for all, tags are added to those
+            of all.
+    """
+
+    asked: Asked | Request
+    keywords: Mapping[str, Any]
+
+    def over(self, common: Options) -> Options:
+        """The options of all requests with this one's own laid over."""
+        own = replace(common, **self.keywords)
+        return replace(own, tags=(*common.tags, *self.keywords.get("tags", ())))
 
 
 NO_OPTIONS = Options()

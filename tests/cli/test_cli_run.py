@@ -229,6 +229,60 @@ class TestFiles:
         assert done.exit_code == 1
         assert "12: 4 answered, 8 failed" in done.stdout
 
+    def test_a_line_has_options_of_its_own(  # noqa: PLR0917  fixtures
+        self, cli, models, asking, read_lines, lines, tmp_path
+    ):
+        """Keywords of `complete` in a line apply to it alone and never reach the API."""
+        source = lines(
+            '{"prompt": "hard one", "budget": 0.0000001, "tags": ["own"], "parent": "p"}',
+            '{"messages": [{"role": "user", "content": "x"}], "start_at": "big", "deadline_s": 60}',
+            '{"prompt": "hard two", "stop_at": "nano", "metadata": {"a": "b"}}',
+            '{"custom_id": "c", "start_at": "big", "body": {"messages": [{"role": "user", '
+            '"content": "y"}]}}',
+        )
+        args, out = asking
+        store = tmp_path / "traces.db"
+        cli("run", "--input", source, *args, "--tag", "all", "--store", store)
+        found = {item["line"]: item for item in read_lines(out)}
+        assert "budget" in found[1]["error"]
+        assert [found[n]["tier"] for n in (2, 3, 4)] == ["big", "nano", "big"]
+        ours = {"budget", "tags", "parent", "start_at", "stop_at", "deadline_s"}
+        assert not any(ours & call.payload.keys() for call in models.calls)
+        assert [c.payload["metadata"] for c in models.calls if "metadata" in c.payload] == [
+            {"a": "b"}
+        ]
+        with TraceStore(store) as kept:
+            own = list(kept.iter_traces(tag="own"))
+            assert [(one.tags, one.parent_id) for one in own] == [(("all", "own"), "p")]
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ('{"prompt": "x", "budget": "lots"}', "no amount in US dollars"),
+            ('{"prompt": "x", "budget": true}', "budget True"),
+            ('{"prompt": "x", "deadline_s": -1}', "deadline_s is -1"),
+            ('{"prompt": "x", "start_at": 5}', "start_at is 5"),
+            ('{"prompt": "x", "start_at": "huge"}', "huge"),
+            ('{"prompt": "x", "tags": "a"}', "tags is 'a'"),
+            ('{"prompt": "x", "parent": 7}', "parent is 7"),
+            ('{"prompt": "x", "messages": []}', "prompt and messages are both given"),
+            ('{"prompt": "x", "input": "y"}', "prompt and input are both given"),
+            ('{"prompt": "x", "prompt": "y"}', "the key 'prompt' stands twice"),
+            ('{"body": {"budget": "1", "messages": [{"role": "user", "content": "x"}]}}', "budget"),
+        ],
+    )
+    @pytest.mark.usefixtures("models")
+    def test_a_wrong_option_is_that_lines_failure(  # noqa: PLR0917  fixtures
+        self, cli, asking, read_lines, lines, line, words
+    ):
+        """A wrong value, or a request asked twice over, fails its line; the others are answered."""
+        args, out = asking
+        done = cli("run", "--input", lines(line, '"fine"'), *args)
+        found = {item["line"]: item for item in read_lines(out)}
+        assert words in found[1]["error"]
+        assert found[2]["tier"] == "nano"
+        assert done.exit_code == 1
+
     @pytest.mark.usefixtures("models")
     def test_the_summary_adds_up(self, cli, asking, read_lines, lines):
         """The summary's cost and saving equal the sums over the lines, to the last digit."""
