@@ -20,7 +20,7 @@ from cascade.cli.output import (
 from cascade.cli.overrides import Overrides
 from cascade.core.request import Request
 from cascade.core.trace import Trace
-from cascade.core.trace_text import dollars, headline
+from cascade.core.trace_text import headline
 from cascade.engine import Cascade
 from cascade.errors import CascadeError, RunError
 from cascade.traces.lines import line as on_one_line
@@ -113,15 +113,9 @@ def _show_costs(answer: Answer, *, as_json: bool, show_trace: bool) -> None:
     if answer.trace is not None and show_trace:
         show(answer.trace, err=True)
     elif answer.trace is not None and not as_json:
-        say(on_one_line(_headline(answer.trace)).plain, style="dim")
+        say(on_one_line(headline(answer.trace)).plain, style="dim")
     if answer.completion is not None and not answer.completion.accepted:
         warn("no tier accepted its answer; this is the best draft")
-
-
-def _headline(trace: Trace) -> str:
-    """The trace's headline, with a lower bound where the cost is unknown."""
-    known = f"unknown, at least {dollars(trace.known_cost_usd)}"
-    return headline(trace).replace("cost unknown (unknown)", f"cost {known}")
 
 
 def _words(answer: Answer) -> str:

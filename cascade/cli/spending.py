@@ -10,7 +10,7 @@ import typer
 from cascade.cli.files import Lines
 from cascade.cli.output import INTERRUPTED, WRONG_RUN, OutputError, add, print_json, say
 from cascade.core.trace import Trace
-from cascade.core.trace_text import dollars
+from cascade.core.trace_text import cost_words
 
 __all__ = ["Keeper", "end_early"]
 
@@ -51,9 +51,7 @@ def end_early(error: KeyboardInterrupt | OutputError, keeper: Keeper, *, as_json
     """Say what was spent until then, and end."""
     interrupted = isinstance(error, KeyboardInterrupt)
     words = "interrupted" if interrupted else f"error: {error}"
-    cost = dollars(keeper.cost_usd)
-    if keeper.cost_usd is None:
-        cost = f"unknown, at least {dollars(keeper.known_cost_usd)}"
+    cost = cost_words(keeper.cost_usd, keeper.known_cost_usd)
     style = "yellow" if interrupted else "red"
     say(f"{words} (after {keeper.asked} requests; cost {cost})", style=style)
     if as_json:

@@ -36,6 +36,9 @@ Status = Literal[
 
 Content = Literal["full", "hashed", "none"]
 
+FORESTALLED = ("budget", "deadline", "cancelled")
+"""How a call ends that is not made; one that was made and cut off has other or no usage."""
+
 
 @dataclass(frozen=True, slots=True)
 class Charge:
@@ -77,6 +80,11 @@ class Charge:
     reply: Mapping[str, Any] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
 
+    @property
+    def made(self) -> bool:
+        """False for a call that the deadline or the caller's leaving forestalled."""
+        return self.outcome not in FORESTALLED or self.usage != Usage(0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreRecord:
@@ -116,9 +124,25 @@ class Attempt:
         return self.score.leaves() if self.score else ()
 
     @property
+    def asked(self) -> bool:
+        """Whether the tier was asked.
+
+        It was not where it was skipped, nor where the budget, the deadline or the caller's leaving
+        came before its first call.
+        """
+        if self.verdict == "failed":
+            return any(charge.made for charge in self.charges)
+        return self.verdict != "skipped"
+
+    @property
     def cost_usd(self) -> Decimal | None:
         """Sum of the attempt's charges; `None` where one of them is unknown."""
         return total_usd(self.charges)
+
+    @property
+    def known_cost_usd(self) -> Decimal:
+        """The charges whose cost is known: a lower bound of `cost_usd`."""
+        return known_usd(self.charges)
 
     @property
     def latency_s(self) -> float:
@@ -189,8 +213,7 @@ class Trace:
     @property
     def escalations(self) -> int:
         """How often the request moved on to a further tier."""
-        asked = sum(attempt.verdict != "skipped" for attempt in self.attempts)
-        return max(0, asked - 1)
+        return max(0, sum(attempt.asked for attempt in self.attempts) - 1)
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -200,8 +223,7 @@ class Trace:
     @property
     def known_cost_usd(self) -> Decimal:
         """The charges whose cost is known: a lower bound of `cost_usd`."""
-        known = total_usd(tuple(charge for charge in self.charges if charge.cost_usd is not None))
-        return known or Decimal(0)
+        return known_usd(self.charges)
 
     @property
     def scoring_cost_usd(self) -> Decimal | None:
@@ -294,4 +316,13 @@ def total_usd(charges: tuple[Charge, ...]) -> Decimal | None:
         if charge.cost_usd is None:
             return None
         total = EXACT.add(total, charge.cost_usd)
+    return total
+
+
+def known_usd(charges: tuple[Charge, ...]) -> Decimal:
+    """Sum of the charges whose cost is known."""
+    total = Decimal(0)
+    for charge in charges:
+        if charge.cost_usd is not None:
+            total = EXACT.add(total, charge.cost_usd)
     return total

@@ -8,6 +8,7 @@ from cascade.core.pricing import plain
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
 
 __all__ = [
+    "cost_words",
     "dollars",
     "headline",
     "made_for",
@@ -26,6 +27,11 @@ def dollars(amount: Decimal | None) -> str:
         return "unknown"
     text = plain(amount)
     return f"-${text[1:]}" if text.startswith("-") else f"${text}"
+
+
+def cost_words(amount: Decimal | None, known: Decimal) -> str:
+    """A cost to read; where it is unknown, with the part that is known as its lower bound."""
+    return dollars(amount) if amount is not None else f"unknown, at least {dollars(known)}"
 
 
 def shorten(text: str | None, width: int = WIDTH) -> str:
@@ -57,7 +63,9 @@ def tokens_text(charge: Charge) -> str:
 def headline(trace: Trace) -> str:
     """One line: how it ended, at what cost, what it saved."""
     answered = f" by {trace.tier}" if trace.tier else ""
-    parts = [f"{trace.status}{answered}", f"cost {dollars(trace.cost_usd)} ({trace.basis})"]
+    basis = "" if trace.cost_usd is None else f" ({trace.basis})"
+    cost = f"cost {cost_words(trace.cost_usd, trace.known_cost_usd)}{basis}"
+    parts = [f"{trace.status}{answered}", cost]
     if trace.saved_usd is not None:
         word = "saved" if trace.saved_usd >= 0 else "lost"
         parts.append(f"{word} {dollars(abs(trace.saved_usd))} against {trace.top_tier}")
@@ -84,7 +92,7 @@ def trace_to_text(trace: Trace) -> str:
 
 def _attempt_lines(number: int, attempt: Attempt) -> list[str]:
     name = attempt.tier if attempt.tier == attempt.model else f"{attempt.tier} ({attempt.model})"
-    cost = dollars(attempt.cost_usd)
+    cost = cost_words(attempt.cost_usd, attempt.known_cost_usd)
     if attempt.verdict == "skipped":
         return [f"{number}. {name}: skipped, not asked", f"   why      {shorten(attempt.reason)}"]
     lines = [f"{number}. {name}: {attempt.verdict} · {cost} · {attempt.latency_s:.2f} s"]

@@ -41,7 +41,7 @@ def event_of(trace: Trace) -> dict[str, Any]:
         "trace_id": trace.id,
         "status": trace.status,
         "tier": trace.tier,
-        "attempts": sum(attempt.verdict != "skipped" for attempt in trace.attempts),
+        "attempts": sum(attempt.asked for attempt in trace.attempts),
         "cost_usd": _amount(trace.cost_usd),
         "basis": trace.basis,
         "scoring_cost_usd": _amount(trace.scoring_cost_usd),

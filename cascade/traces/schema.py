@@ -87,7 +87,7 @@ def trace_row(trace: Trace) -> dict[str, Any]:
         "status": column_text(trace.status),
         "tier": column_text(trace.tier),
         "chain": column_text(trace.chain),
-        "attempts": sum(attempt.verdict != "skipped" for attempt in trace.attempts),
+        "attempts": sum(attempt.asked for attempt in trace.attempts),
         "cost_usd": _amount(trace.cost_usd),
         "scoring_cost_usd": _amount(trace.scoring_cost_usd),
         "saved_usd": _amount(trace.saved_usd),

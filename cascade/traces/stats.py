@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cascade.core.price import EXACT
-from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
+from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace, known_usd
 from cascade.traces.quantiles import Quantiles
 
 __all__ = ["Amount", "Counting", "ScorerStats", "Stats", "TierStats", "Times", "trace_stats"]
@@ -23,8 +23,8 @@ class Amount:
 
     Attributes:
         usd: all of it; `None` where a part is unknown.
-        known_usd: the parts that are known.
-        unknown: how many are not.
+        known_usd: what is known of it: a lower bound of costs.
+        unknown: how many of the requests, turns or calls added up have an unknown part.
     """
 
     usd: Decimal | None
@@ -50,12 +50,17 @@ class TierStats:
 
     Attributes:
         tier: its name.
-        reached: requests in which it was asked.
+        reached: requests in which it was asked: at least one call was made in its turn. These are
+            `accepted`, `escalated`, `failed` and `left` together.
         answered: requests whose answer was its own.
         share: `answered` of all requests, in [0, 1].
         accepted: turns that ended so, as `escalated` and `failed`.
-        acceptance: `accepted` of `reached`, in [0, 1]; `None` where nobody asked it.
+        left: turns cut off because the caller went away.
+        acceptance: `accepted` of the turns that came to an end (`reached` less `left`), in [0, 1];
+            `None` where none did.
         skipped: requests in which it was passed over without being asked.
+        not_asked: requests that came to it and ended before its first call: the budget had no room
+            for it, the deadline had passed, or the caller had left.
         cost: of its turns, scorers' calls included.
         time: of its turns, from the first call's start to the last one's end.
     """
@@ -67,8 +72,10 @@ class TierStats:
     accepted: int
     escalated: int
     failed: int
+    left: int
     acceptance: float | None
     skipped: int
+    not_asked: int
     cost: Amount
     time: Times
 
@@ -163,11 +170,10 @@ class _Sum:
         self._known = Decimal(0)
         self._unknown = 0
 
-    def add(self, amount: Decimal | None) -> None:
-        if amount is None:
-            self._unknown += 1
-        else:
-            self._known = EXACT.add(self._known, amount)
+    def add(self, amount: Decimal | None, known: Decimal = Decimal(0)) -> None:
+        """Add an amount, or what is known of it."""
+        self._unknown += amount is None
+        self._known = EXACT.add(self._known, known if amount is None else amount)
 
     def amount(self) -> Amount:
         return Amount(None if self._unknown else self._known, self._known, self._unknown)
@@ -180,7 +186,7 @@ class _Clock(Quantiles):
 
 @dataclass(slots=True)
 class _Tier:
-    verdicts: dict[str, int] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
     answered: int = 0
     cost: _Sum = field(default_factory=_Sum)
     clock: _Clock = field(default_factory=_Clock)
@@ -225,25 +231,25 @@ class Counting:
         begun = trace.started_at
         self._first = begun if self._first is None else min(self._first, begun)
         self._last = begun if self._last is None else max(self._last, begun)
-        self._cost.add(trace.cost_usd)
-        self._scoring.add(trace.scoring_cost_usd)
+        self._cost.add(trace.cost_usd, trace.known_cost_usd)
+        self._scoring.add(trace.scoring_cost_usd, _known_scoring(trace))
         self._top.add(trace.top_tier_cost_usd)
         self._saved.add(trace.saved_usd)
         self._clock.add(trace.duration_s)
         answered = None
         for attempt in trace.attempts:
             tier = self._tiers.setdefault(attempt.tier, _Tier())
-            self._add_attempt(tier, attempt)
+            self._add_attempt(tier, attempt, _turn(trace, attempt))
             if attempt.tier == trace.tier:
                 answered = tier
         if answered is not None:
             answered.answered += 1
 
-    def _add_attempt(self, tier: _Tier, attempt: Attempt) -> None:
-        tier.verdicts[attempt.verdict] = tier.verdicts.get(attempt.verdict, 0) + 1
-        if attempt.verdict == "skipped":
+    def _add_attempt(self, tier: _Tier, attempt: Attempt, turn: str) -> None:
+        tier.turns[turn] = tier.turns.get(turn, 0) + 1
+        if not attempt.asked:
             return
-        tier.cost.add(attempt.cost_usd)
+        tier.cost.add(attempt.cost_usd, attempt.known_cost_usd)
         if attempt.charges:
             tier.clock.add(attempt.latency_s)
         scorers = self._scorers.setdefault(attempt.tier, {})
@@ -282,22 +288,45 @@ class Counting:
         )
 
     def _tier(self, name: str, tier: _Tier) -> TierStats:
-        verdicts = tier.verdicts
-        reached = sum(verdicts.values()) - verdicts.get("skipped", 0)
-        accepted = verdicts.get("accepted", 0)
+        accepted, escalated, failed, left, skipped, not_asked = (
+            tier.turns.get(turn, 0) for turn in TURNS
+        )
+        ended = accepted + escalated + failed
         return TierStats(
             tier=name,
-            reached=reached,
+            reached=ended + left,
             answered=tier.answered,
             share=tier.answered / self.requests,
             accepted=accepted,
-            escalated=verdicts.get("escalated", 0),
-            failed=verdicts.get("failed", 0),
-            acceptance=accepted / reached if reached else None,
-            skipped=verdicts.get("skipped", 0),
+            escalated=escalated,
+            failed=failed,
+            left=left,
+            acceptance=accepted / ended if ended else None,
+            skipped=skipped,
+            not_asked=not_asked,
             cost=tier.cost.amount(),
             time=tier.clock.times(),
         )
+
+
+TURNS = ("accepted", "escalated", "failed", "left", "skipped", "not asked")
+
+
+def _turn(trace: Trace, attempt: Attempt) -> str:
+    """How a tier's turn ended, one of `TURNS`: a failure is the tier's own."""
+    if attempt.verdict == "failed" and not attempt.asked:
+        return "not asked"
+    if (
+        attempt.verdict == "failed"
+        and trace.status == "cancelled"
+        and attempt is trace.attempts[-1]
+    ):
+        return "left"
+    return attempt.verdict
+
+
+def _known_scoring(trace: Trace) -> Decimal:
+    return known_usd(tuple(charge for charge in trace.charges if charge.purpose == "scorer"))
 
 
 def _records(record: ScoreRecord | None, above: _Path = ()) -> Iterator[tuple[_Path, ScoreRecord]]:

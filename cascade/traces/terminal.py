@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
-from cascade.core.trace_text import dollars, made_for, score_text
+from cascade.core.trace_text import cost_words, dollars, made_for, score_text
 from cascade.core.usage import Usage
 from cascade.forms.reading import messages_of
 from cascade.traces.lines import cost_text, line, seconds
@@ -71,7 +71,7 @@ def _header(trace: Trace) -> Iterator[Text]:
     head.append(trace.status, style=f"bold {STATUSES.get(trace.status, 'red')}")
     if trace.tier:
         head.append(" by ").append_text(line(trace.tier, "bold"))
-    head.append(" · cost ").append(dollars(trace.cost_usd), style="bold")
+    head.append(" · cost ").append(cost_words(trace.cost_usd, trace.known_cost_usd), style="bold")
     if trace.cost_usd is not None:
         head.append(f" ({trace.basis})")
     if trace.saved_usd is not None:
@@ -92,19 +92,19 @@ def _header(trace: Trace) -> Iterator[Text]:
 
 def _footer(trace: Trace) -> Iterator[Text]:
     usage, calls = trace.usage, len(trace.charges)
-    asked = sum(attempt.verdict != "skipped" for attempt in trace.attempts)
-    skipped = len(trace.attempts) - asked
+    asked = sum(attempt.asked for attempt in trace.attempts)
+    skipped = sum(attempt.verdict == "skipped" for attempt in trace.attempts)
+    unasked = len(trace.attempts) - asked - skipped
     yield _labelled(
         "total",
         f"{asked} {'tier' if asked == 1 else 'tiers'} asked · "
         f"{f'{skipped} skipped · ' if skipped else ''}"
+        f"{f'{unasked} not asked · ' if unasked else ''}"
         f"{calls} {'call' if calls == 1 else 'calls'} · "
         f"{usage.input_tokens:,} tokens in, {usage.cached_tokens:,} of them cached · "
         f"{usage.output_tokens:,} out",
     )
-    costs = [f"cost {dollars(trace.cost_usd)}"]
-    if trace.cost_usd is None:
-        costs[0] += f", at least {dollars(trace.known_cost_usd)}"
+    costs = [f"cost {cost_words(trace.cost_usd, trace.known_cost_usd)}"]
     costs.append(f"of it scoring {dollars(trace.scoring_cost_usd)}")
     if trace.top_tier_cost_usd is not None:
         costs.append(f"{trace.top_tier} alone {dollars(trace.top_tier_cost_usd)}")

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cascade.core.price import EXACT
-from cascade.core.trace import Trace, total_usd
+from cascade.core.trace import Trace
 from cascade.errors import StoreError
 
 if TYPE_CHECKING:
@@ -170,9 +170,9 @@ def _source(traces: Iterable[Trace] | TraceStore, root_id: str) -> tuple[Trace |
 def _made(trace: Trace) -> Made:
     by_tier = []
     for attempt in trace.attempts:
-        if attempt.verdict != "skipped":
-            known = total_usd(tuple(c for c in attempt.charges if c.cost_usd is not None))
-            by_tier.append((attempt.tier, Spent(1, attempt.cost_usd, known or Decimal(0))))
+        if attempt.asked:
+            spent = Spent(1, attempt.cost_usd, attempt.known_cost_usd)
+            by_tier.append((attempt.tier, spent))
     return Made(
         id=trace.id,
         parent_id=trace.parent_id,

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from cascade.core.trace_text import dollars
+from cascade.core.trace_text import cost_words
 from cascade.traces.lines import line, short_dollars
 from cascade.traces.summary import STATUSES
 from cascade.traces.tree import CostTree, Spent
@@ -43,9 +43,7 @@ def tree_panel(tree: CostTree) -> RenderableType:
 
 def spent_text(spent: Spent) -> str:
     """What some requests came to; a lower bound where a part is unknown."""
-    if spent.cost_usd is None:
-        return f"unknown, at least {dollars(spent.known_usd)}"
-    return dollars(spent.cost_usd)
+    return cost_words(spent.cost_usd, spent.known_usd)
 
 
 def tree_to_dict(tree: CostTree) -> dict[str, Any]:

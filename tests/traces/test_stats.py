@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cascade import ScoreRecord, trace_stats
+from cascade import Cascade, ScoreRecord, Tier, Usage, trace_stats
+from cascade.errors import RunError
+from cascade.testing import ScriptedModels
 from cascade.traces.quantiles import Quantiles
 from cascade.traces.stats import Amount, Counting, ScorerStats, Times
 from cascade.traces.stats_view import stats_tables
@@ -23,9 +25,17 @@ def by_tier(stats):
 
 
 def shown(stats, width=140):
+    return printed(stats_tables(stats), width)
+
+
+def shown_trace(trace):
+    return printed(trace, 140)
+
+
+def printed(renderable, width):
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
-        console.print(stats_tables(stats))
+        console.print(renderable)
     return capture.get()
 
 
@@ -72,8 +82,38 @@ class TestTiers:
         stats = trace_stats([failed_trace])
         assert (stats.tiers[0].failed, stats.tiers[0].acceptance) == (1, 0.0)
         assert stats.statuses == {failed_trace.status: 1}
-        never = replace(failed_trace.attempts[0], charges=())  # the budget had no room for its call
-        assert trace_stats([replace(failed_trace, attempts=(never,))]).tiers[0].time.p50_s is None
+
+    @pytest.mark.parametrize("limit", [{"budget": "0.00001"}, {"deadline_s": 1e-9}])
+    def test_a_call_that_was_refused_reached_nobody(self, limit):
+        """A tier without room in the budget or time was not asked: it neither failed nor cost."""
+        llm = Cascade([Tier("gpt-5.5")], models=ScriptedModels({"gpt-5.5": "Paris"}))
+        done = llm.complete("capital of France?", max_completion_tokens=100).trace
+        with pytest.raises(RunError) as caught:
+            llm.complete("capital of France?", max_completion_tokens=100, **limit)
+        refused = caught.value.trace
+        assert (refused.attempts[0].asked, refused.escalations) == (False, 0)
+        stats = trace_stats([done, refused])
+        (tier,) = stats.tiers
+        assert (tier.reached, tier.failed, tier.not_asked, tier.acceptance) == (1, 0, 1, 1.0)
+        assert tier.cost.per(tier.reached) == done.cost_usd
+        assert "not asked" in shown(stats)
+        assert "0 tiers asked · 1 not asked" in shown_trace(refused)
+
+    def test_a_turn_that_the_caller_left_did_not_fail(self, trace):
+        """Cut off by the caller, a turn was reached and left: it says nothing about the tier."""
+        lost = replace(
+            trace.attempts[1].charges[0],
+            **{"outcome": "cancelled", "cost_usd": None, "basis": "unknown", "usage": None},
+        )
+        cut = replace(trace.attempts[1], verdict="failed", score=None, charges=(lost,))
+        gone = replace(trace, status="cancelled", tier=None, attempts=(trace.attempts[0], cut))
+        big = by_tier(trace_stats([trace, gone]))["big"]
+        assert (big.reached, big.left, big.failed, big.acceptance) == (2, 1, 0, 1.0)
+        assert by_tier(trace_stats([gone]))["big"].acceptance is None
+        none = replace(lost, usage=Usage(0, 0), cost_usd=Decimal(0), basis="exact")
+        before = replace(gone, attempts=(trace.attempts[0], replace(cut, charges=(none,))))
+        big = by_tier(trace_stats([before]))["big"]
+        assert (big.reached, big.not_asked, big.time.p50_s) == (0, 1, None)
 
     def test_times(self, trace):
         """Times are those of whole turns, right within one per cent."""
@@ -89,13 +129,15 @@ class TestMoney:
         lost = replace(first.charges[1], cost_usd=None, basis="unknown", usage=None)
         broken = replace(trace, attempts=(replace(first, charges=(lost,)), trace.attempts[1]))
         stats = trace_stats([trace, broken])
-        assert stats.cost == Amount(None, NANO + BIG, 1)
+        assert stats.cost == Amount(None, NANO + 2 * BIG, 1)
         assert by_tier(stats)["nano"].cost == Amount(None, NANO, 1)
+        assert stats.cost.known_usd == sum(item.known_cost_usd for item in (trace, broken))
+        assert stats.cost.known_usd == sum(tier.cost.known_usd for tier in stats.tiers)
         assert by_tier(stats)["nano"].cost.per(2) is None
         assert by_tier(stats)["big"].cost.usd == 2 * BIG
         assert stats.saved == Amount(None, trace.saved_usd, 1)
         text = shown(stats)
-        assert ">= $0.00220628 (1 unknown)" in text
+        assert ">= $0.00440628 (1 unknown)" in text
         assert "of 1 requests, unknown for 1" in text
 
     def test_retries_and_scorers(self, trace):

@@ -108,7 +108,10 @@ def test_unknown_and_estimated_costs(trace):
         budget_usd=Decimal("0.5"),
     )
     text = shown(trace_panel(trace))
-    assert "cost unknown, at least $0.0022" in text
+    assert text.count("cost unknown, at least $0.0022 ·") == 2  # above and below
+    assert "cost unknown, at least $0.0022 ·" in str(trace)
+    assert "escalated · unknown, at least $0 ·" in str(trace)
+    assert "(unknown)" not in str(trace).splitlines()[1]
     assert "~$0.0022" in text
     assert "budget $0.5" in text
     assert "2. big (other)" in text

@@ -63,6 +63,7 @@ def trace_html(trace: Trace) -> str:
             question=content.question(trace),
             answer=content.answer(trace),
             chart=waterfall.chart(trace),
+            asked=sum(attempt.asked for attempt in trace.attempts),
             skipped=sum(attempt.verdict == "skipped" for attempt in trace.attempts),
             retries=waterfall.retries(trace.charges),
             opened=_opened(trace),
