@@ -7,18 +7,18 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cascade.core.price import EXACT
 from cascade.core.trace_text import dollars
 from cascade.traces.diff import TIMES, AttemptDiff, Change, TraceDiff
 from cascade.traces.lines import line
+from cascade.traces.tables import Column, fitted
 
 __all__ = ["diff_panel"]
 
-WIDEST = 44
-"""Characters of a value before it takes another line."""
+WIDEST = 20
+"""Characters that a value has on a line at least: no amount is longer."""
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -59,20 +59,17 @@ def _attempt(attempt: AttemptDiff) -> Iterator[RenderableType]:
     yield from map(_diff_line, attempt.text)
 
 
-def _table(changes: Sequence[Change]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("", style="dim", no_wrap=True, overflow="ellipsis", min_width=12)
-    for name in ("before", "after"):
-        table.add_column(name, header_style="dim", overflow="fold", max_width=WIDEST)
-    table.add_column("", no_wrap=True)
-    for change in changes:
-        table.add_row(
-            line(_name(change.name)),
-            _folded(_value(change.name, change.before), "red"),
-            _folded(_value(change.name, change.after), "green"),
-            _delta(change),
-        )
-    return table
+def _table(changes: Sequence[Change]) -> RenderableType:
+    before = [_folded(_value(change.name, change.before), "red") for change in changes]
+    after = [_folded(_value(change.name, change.after), "green") for change in changes]
+    return fitted(
+        [
+            Column("value", [line(_name(change.name)) for change in changes], least=12),
+            Column("before", before, least=WIDEST, folds=True),
+            Column("after", after, least=WIDEST, folds=True),
+            Column("change", [_delta(change) for change in changes]),
+        ]
+    )
 
 
 def _diff_line(text: str) -> Text:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from cascade.core.trace_text import dollars
 from cascade.traces.lines import line, seconds, short_dollars
 from cascade.traces.stats import Amount, ScorerStats, Stats, TierStats
 from cascade.traces.summary import STATUSES
+from cascade.traces.tables import SHORTEST_NAME, Column, fitted
 
 __all__ = ["stats_tables"]
 
@@ -25,9 +25,8 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 Cell = Callable[[Any], Text | str]
 
-
 NARROW = 120
-"""Below this width there are no bars, and no columns that others imply."""
+"""Below this width there are no bars."""
 
 
 def stats_tables(stats: Stats) -> RenderableType:
@@ -96,77 +95,79 @@ def _labelled(label: str, value: str, words: str) -> Text:
     return text.append(f" · {words}", "default not bold not dim")
 
 
-def _tiers(tiers: Sequence[TierStats], *, wide: bool) -> Table:
+class _Said(NamedTuple):
+    """A column: its head, what it says of a row, and its rank; see `Column`."""
+
+    name: str
+    cell: Cell
+    rank: int = 0
+    shown: bool = True
+
+
+def _tiers(tiers: Sequence[TierStats], *, wide: bool) -> RenderableType:
     most = max(tier.share for tier in tiers)
     return _table(
         tiers,
         [
-            ("tier", lambda tier: line(tier.tier, "bold"), True),
-            ("reached", lambda tier: f"{tier.reached:,}", True),
-            ("answered", lambda tier: f"{tier.answered:,}", wide),
-            ("share", lambda tier: _share(tier.share), True),
-            ("", lambda tier: Text(_bar(tier.share, most), "green"), wide),
-            ("accepted", lambda tier: _share(tier.acceptance), True),
-            ("escalated", lambda tier: f"{tier.escalated:,}", any(t.escalated for t in tiers)),
-            ("failed", lambda tier: _alarming(tier.failed), any(t.failed for t in tiers)),
-            ("left", lambda tier: f"{tier.left:,}", any(t.left for t in tiers)),
-            ("skipped", lambda tier: f"{tier.skipped:,}", any(t.skipped for t in tiers)),
-            ("not asked", lambda tier: f"{tier.not_asked:,}", any(t.not_asked for t in tiers)),
-            ("cost", lambda tier: _amount(tier.cost), True),
-            ("each", lambda tier: _mean(tier.cost, tier.reached), wide),
-            ("p50", lambda tier: _time(tier.time.p50_s), True),
-            ("p95", lambda tier: _time(tier.time.p95_s), True),
+            _Said("tier", lambda tier: line(tier.tier, "bold")),
+            _Said("reached", lambda tier: f"{tier.reached:,}"),
+            _Said("answered", lambda tier: f"{tier.answered:,}", 2),
+            _Said("share", lambda tier: _share(tier.share)),
+            _Said("", lambda tier: Text(_bar(tier.share, most), "green"), 3, wide),
+            _Said("accepted", lambda tier: _share(tier.acceptance)),
+            _Said("escalated", lambda tier: f"{tier.escalated:,}", 0, _any(tiers, "escalated")),
+            _Said("failed", lambda tier: _alarming(tier.failed), 0, _any(tiers, "failed")),
+            _Said("left", lambda tier: f"{tier.left:,}", 0, _any(tiers, "left")),
+            _Said("skipped", lambda tier: f"{tier.skipped:,}", 0, _any(tiers, "skipped")),
+            _Said("not asked", lambda tier: f"{tier.not_asked:,}", 0, _any(tiers, "not_asked")),
+            _Said("cost", lambda tier: _amount(tier.cost)),
+            _Said("each", lambda tier: _mean(tier.cost, tier.reached), 1),
+            _Said("p50", lambda tier: _time(tier.time.p50_s)),
+            _Said("p95", lambda tier: _time(tier.time.p95_s)),
         ],
-        wide=wide,
     )
 
 
-def _scorers(scorers: Sequence[ScorerStats], *, wide: bool) -> Table:
-    named: list[tuple[str, ScorerStats]] = []
-    for scorer in scorers:
-        first = not named or named[-1][1].tier != scorer.tier
-        named.append((scorer.tier if first else "", scorer))
-    calls = any(scorer.calls for scorer in scorers)
+def _scorers(scorers: Sequence[ScorerStats], *, wide: bool) -> RenderableType:
+    calls = _any(scorers, "calls")
     return _table(
-        named,
+        scorers,
         [
-            ("tier", lambda row: line(row[0], "bold"), True),
-            (
-                "scorer",
-                lambda row: Text("  " * len(row[1].within)).append_text(line(row[1].scorer)),
-                True,
-            ),
-            ("runs", lambda row: f"{row[1].runs:,}", True),
-            ("mean", lambda row: _score(row[1].mean), True),
-            ("", lambda row: Text(_bar(row[1].mean or 0.0, 1.0), "cyan"), wide),
-            ("below", lambda row: _share(row[1].below), True),
-            ("abstained", lambda row: f"{row[1].abstained:,}", any(s.abstained for s in scorers)),
-            ("failed", lambda row: _alarming(row[1].failed), any(s.failed for s in scorers)),
-            ("calls", lambda row: f"{row[1].calls:,}" if not row[1].within else "", calls and wide),
-            ("cost", lambda row: _amount(row[1].cost) if not row[1].within else "", calls),
-            ("p50", lambda row: _time(row[1].time.p50_s) if not row[1].within else "", calls),
-            ("p95", lambda row: _time(row[1].time.p95_s) if not row[1].within else "", calls),
+            _Said("tier", lambda row: line(row.tier, "bold")),
+            _Said("scorer", lambda row: Text("  " * len(row.within)).append_text(line(row.scorer))),
+            _Said("runs", lambda row: f"{row.runs:,}"),
+            _Said("mean", lambda row: _score(row.mean)),
+            _Said("", lambda row: Text(_bar(row.mean or 0.0, 1.0), "cyan"), 3, wide),
+            _Said("below", lambda row: _share(row.below)),
+            _Said("abstained", lambda row: f"{row.abstained:,}", 0, _any(scorers, "abstained")),
+            _Said("failed", lambda row: _alarming(row.failed), 0, _any(scorers, "failed")),
+            _Said("calls", lambda row: f"{row.calls:,}" if not row.within else "", 2, calls),
+            _Said("cost", lambda row: _amount(row.cost) if not row.within else "", 0, calls),
+            _Said("p50", lambda row: _time(row.time.p50_s) if not row.within else "", 1, calls),
+            _Said("p95", lambda row: _time(row.time.p95_s) if not row.within else "", 1, calls),
         ],
-        wide=wide,
     )
 
 
-def _table(rows: Sequence[Any], columns: Sequence[tuple[str, Cell, bool]], *, wide: bool) -> Table:
-    shown = [(name, cell) for name, cell, is_shown in columns if is_shown]
-    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0))
-    for name, _ in shown:
-        to_the_left = name in ("tier", "scorer", "")
-        table.add_column(
-            name,
-            justify="left" if to_the_left else "right",
-            no_wrap=True,
-            overflow="ellipsis" if to_the_left else "fold",
-            min_width=8 if name in ("tier", "scorer") else None,
-            header_style="dim",
-        )
-    for row in rows:
-        table.add_row(*(cell(row) for _, cell in shown))
-    return table
+def _table(rows: Sequence[Any], columns: Sequence[_Said]) -> RenderableType:
+    return fitted(
+        [
+            Column(
+                column.name,
+                [column.cell(row) for row in rows],
+                rank=column.rank,
+                least=SHORTEST_NAME if column.name in ("tier", "scorer") else None,
+                drawn=not column.name,
+            )
+            for column in columns
+            if column.shown
+        ]
+    )
+
+
+def _any(rows: Sequence[Any], name: str) -> bool:
+    """Whether a count has a story to tell."""
+    return any(getattr(row, name) for row in rows)
 
 
 def _bar(value: float, whole: float) -> str:

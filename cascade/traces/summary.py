@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.table import Table
 from rich.text import Text
 
 from cascade.traces.lines import cost_text, line, seconds, short_dollars
 from cascade.traces.row import TraceRow
+from cascade.traces.tables import SHORTEST_NAME, Column, fitted
 
 __all__ = ["STATUSES", "summary_table"]
 
@@ -19,6 +19,9 @@ STATUSES = {"accepted": "green", "unaccepted": "yellow"}
 
 NARROW = 100
 """Below this width the time of a trace is shown without its year and seconds."""
+
+STATUS = 10
+"""Characters of a status that are always shown."""
 
 SHORTEST_ID = 12
 """Characters of an id: the millisecond. More are shown where two of the list would look alike."""
@@ -37,27 +40,26 @@ class _SummaryTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         del console
-        narrow = options.max_width < NARROW
-        table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
-        table.add_column("id", no_wrap=True)
-        table.add_column("begun, UTC", no_wrap=True)
-        table.add_column("status", no_wrap=True, overflow="ellipsis", min_width=10)
-        table.add_column("answered by", no_wrap=True, overflow="ellipsis", min_width=8)
-        for name in ("asked", "cost", "saved", "time"):
-            table.add_column(name, justify="right", no_wrap=True)
-        length = _id_length([row.id for row in self._rows])
-        for row in self._rows:
-            table.add_row(
-                line(row.id[:length], "cyan"),
-                _when(row.started_at, short=narrow),
-                Text(row.status, style=STATUSES.get(row.status, "red")),
-                line(row.tier or "-"),
-                str(row.attempts),
-                cost_text(row.cost_usd, row.basis),
-                "-" if row.saved_usd is None else short_dollars(row.saved_usd),
-                seconds(row.duration_s),
-            )
-        yield table
+        short, rows = options.max_width < NARROW, self._rows
+        length = _id_length([row.id for row in rows])
+        begun = [_when(row.started_at, short=short) for row in rows]
+        saved = ["-" if row.saved_usd is None else short_dollars(row.saved_usd) for row in rows]
+        yield fitted(
+            [
+                Column("id", [line(row.id[:length], "cyan") for row in rows], left=True),
+                Column("begun, UTC", begun, left=True),
+                Column("status", [_status(row.status) for row in rows], least=STATUS),
+                Column("answered by", [line(row.tier or "-") for row in rows], least=SHORTEST_NAME),
+                Column("asked", [str(row.attempts) for row in rows], rank=1),
+                Column("cost", [cost_text(row.cost_usd, row.basis) for row in rows]),
+                Column("saved", saved),
+                Column("time", [seconds(row.duration_s) for row in rows]),
+            ]
+        )
+
+
+def _status(status: str) -> Text:
+    return line(status, STATUSES.get(status, "red"))
 
 
 def _id_length(ids: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ from cascade.core.usage import Usage
 from cascade.forms.reading import messages_of
 from cascade.traces.lines import cost_text, line, seconds
 from cascade.traces.summary import STATUSES, summary_table
+from cascade.traces.tables import packed
 
 __all__ = ["summary_table", "trace_panel"]
 
@@ -31,6 +32,9 @@ OUTCOMES = {"ok": "dim", "stopped": "yellow"}
 COLUMNS = ("result", "in", "cached", "out", "cost", "time")
 
 GAP = 2
+
+LABEL = 7
+"""Columns of a label above or below the attempts."""
 
 SHORTEST_NAME = 16
 """Characters that the first column keeps however narrow the terminal is."""
@@ -53,7 +57,8 @@ class _TracePanel:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         del console
         trace, width = self._trace, options.max_width
-        body = [*_header(trace), Text(), *_laid_out(trace, width - FRAME), Text(), *_footer(trace)]
+        room = width - FRAME
+        body = [*_header(trace), Text(), *_laid_out(trace, room), Text(), *_footer(trace, room)]
         yield Panel(
             Group(*body),
             title=line(f"Trace {trace.id} · {trace.chain}", "bold"),
@@ -90,31 +95,37 @@ def _header(trace: Trace) -> Iterator[Text]:
         yield _labelled("kept", f"content policy {trace.content!r}: words were not kept")
 
 
-def _footer(trace: Trace) -> Iterator[Text]:
+def _footer(trace: Trace, width: int) -> Iterator[Text]:
     usage, calls = trace.usage, len(trace.charges)
     asked = sum(attempt.asked for attempt in trace.attempts)
     skipped = sum(attempt.verdict == "skipped" for attempt in trace.attempts)
     unasked = len(trace.attempts) - asked - skipped
-    yield _labelled(
-        "total",
-        f"{asked} {'tier' if asked == 1 else 'tiers'} asked · "
-        f"{f'{skipped} skipped · ' if skipped else ''}"
-        f"{f'{unasked} not asked · ' if unasked else ''}"
-        f"{calls} {'call' if calls == 1 else 'calls'} · "
-        f"{usage.input_tokens:,} tokens in, {usage.cached_tokens:,} of them cached · "
+    counts = [
+        f"{asked} {'tier' if asked == 1 else 'tiers'} asked",
+        *([f"{skipped} skipped"] if skipped else []),
+        *([f"{unasked} not asked"] if unasked else []),
+        f"{calls} {'call' if calls == 1 else 'calls'}",
+        f"{usage.input_tokens:,} tokens in, {usage.cached_tokens:,} of them cached",
         f"{usage.output_tokens:,} out",
-    )
+    ]
     costs = [f"cost {cost_words(trace.cost_usd, trace.known_cost_usd)}"]
     costs.append(f"of it scoring {dollars(trace.scoring_cost_usd)}")
     if trace.top_tier_cost_usd is not None:
-        costs.append(f"{trace.top_tier} alone {dollars(trace.top_tier_cost_usd)}")
+        costs.append(f"{line(trace.top_tier)} alone {dollars(trace.top_tier_cost_usd)}")
     if trace.budget_usd is not None:
         costs.append(f"budget {dollars(trace.budget_usd)}")
-    yield _labelled("", " · ".join(costs))
+    lines = [*_items(counts, width), *_items(costs, width)]
+    lines[0] = Text("total", style="dim").append_text(lines[0][len("total") :])
+    yield from lines
+
+
+def _items(words: list[str], width: int) -> Iterator[Text]:
+    """Numbers with their words: on further lines rather than cut."""
+    return packed([Text(item, "default") for item in words], width, LABEL)
 
 
 def _labelled(label: str, text: str) -> Text:
-    head = Text(f"{label:<7}", style="dim", no_wrap=True, overflow="ellipsis")
+    head = Text(f"{label:<{LABEL}}", style="dim", no_wrap=True, overflow="ellipsis")
     return head.append_text(line(text, "default"))
 
 
@@ -155,7 +166,10 @@ def _laid_out(trace: Trace, width: int) -> Iterator[Text]:
     ]
     longest = max(row.name.cell_len for row in rows if row.cells)
     room = width - sum(widths) - GAP * len(widths)
-    first = max(SHORTEST_NAME, min(longest, room))
+    if room < min(longest, SHORTEST_NAME):
+        yield from _below_each_other(rows, width)
+        return
+    first = min(longest, room)
     head = _joined(heads, first, widths, width)
     head.stylize("dim")
     yield head
@@ -165,12 +179,27 @@ def _laid_out(trace: Trace, width: int) -> Iterator[Text]:
         yield _joined(row, first, widths, width)
 
 
+def _below_each_other(rows: list[_Row], width: int) -> Iterator[Text]:
+    """Each row as its name and, below it, what its cells say: there is no room for columns."""
+    for place, row in enumerate(rows):
+        if row.opens and place:
+            yield Text()
+        yield _fitted(row.name, width, pad=False)
+        labels = (f"{name} " if name != "result" else "" for name in COLUMNS)
+        said = [
+            Text(label, "dim").append_text(cell)
+            for label, cell in zip(labels, row.cells, strict=False)
+        ]
+        depth = row.name.cell_len - len(row.name.plain.lstrip()) + GAP
+        yield from packed(said, width, depth)
+        if row.rest is not None:
+            yield _fitted(Text(" " * depth).append_text(row.rest), width, pad=False)
+
+
 def _joined(row: _Row, first: int, widths: list[int], width: int) -> Text:
     """A row as one line: names and results to the left, numbers to the right."""
     if not row.cells:
-        whole = row.name.copy()
-        whole.truncate(width, overflow="ellipsis")
-        return whole
+        return _fitted(row.name, width, pad=False)
     joined = _fitted(row.name, first)
     for place, cell in enumerate(row.cells):
         joined.append(" " * GAP)
@@ -185,9 +214,9 @@ def _joined(row: _Row, first: int, widths: list[int], width: int) -> Text:
     return joined
 
 
-def _fitted(text: Text, width: int) -> Text:
+def _fitted(text: Text, width: int, *, pad: bool = True) -> Text:
     fitted = text.copy()
-    fitted.truncate(width, overflow="ellipsis", pad=True)
+    fitted.truncate(width, overflow="ellipsis", pad=pad)
     return fitted
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from cascade.core.trace_text import cost_words
 from cascade.traces.lines import line, short_dollars
 from cascade.traces.summary import STATUSES
+from cascade.traces.tables import Column, fitted
 from cascade.traces.tree import CostTree, Spent
 
 __all__ = ["spent_text", "tree_panel", "tree_to_dict"]
@@ -112,17 +112,20 @@ def _label(node: CostTree) -> Text:
     return label
 
 
-def _table(name: str, parts: Mapping[str, Spent]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(f"by {name}", no_wrap=True, overflow="ellipsis", min_width=16)
-    table.add_column("requests", justify="right")
-    table.add_column("cost", justify="right", no_wrap=True)
-    for part, spent in parts.items():
-        cost = short_dollars(spent.cost_usd)
-        if spent.cost_usd is None:
-            cost = f"unknown, at least {short_dollars(spent.known_usd)}"
-        table.add_row(line(part or f"no {name}"), str(spent.requests), cost)
-    return table
+def _table(name: str, parts: Mapping[str, Spent]) -> RenderableType:
+    return fitted(
+        [
+            Column(f"by {name}", [line(part or f"no {name}") for part in parts], least=16),
+            Column("requests", [f"{spent.requests:,}" for spent in parts.values()]),
+            Column("cost", [_in_short(spent) for spent in parts.values()]),
+        ]
+    )
+
+
+def _in_short(spent: Spent) -> str:
+    if spent.cost_usd is None:
+        return f"unknown, at least {short_dollars(spent.known_usd)}"
+    return short_dollars(spent.cost_usd)
 
 
 def _requests(count: int) -> str:

@@ -103,7 +103,10 @@ class TestTiers:
         """Cut off by the caller, a turn was reached and left: it says nothing about the tier."""
         lost = replace(
             trace.attempts[1].charges[0],
-            **{"outcome": "cancelled", "cost_usd": None, "basis": "unknown", "usage": None},
+            outcome="cancelled",
+            cost_usd=None,
+            basis="unknown",
+            usage=None,
         )
         cut = replace(trace.attempts[1], verdict="failed", score=None, charges=(lost,))
         gone = replace(trace, status="cancelled", tier=None, attempts=(trace.attempts[0], cut))
