@@ -44,14 +44,14 @@ def traces(trace):
     dear = replace(last.charges[0], cost_usd=Decimal("1234.567891"))
     lost = replace(
         trace,
-        id=f"{trace.id[:-1]}z",
+        id="the-second-of-two-requests",
         attempts=(
             replace(first, tier="a-tier-with-a-rather-long-name", charges=(tiny, asks)),
             replace(last, charges=(dear, replace(dear, call=3, outcome="rate_limit"))),
         ),
-        parent_id=trace.id,
+        parent_id="the-first-of-two-requests",
     )
-    return [trace, lost]
+    return [replace(trace, id="the-first-of-two-requests"), lost]
 
 
 def rows(traces):
