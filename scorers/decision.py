@@ -19,7 +19,7 @@ from cascade import (
     Tier,
     decide,
 )
-from scorers.verdicts import UNTRUSTED, case_of, judges_itself, statements
+from scorers.verdicts import UNTRUSTED, case_of, judges_itself, statements, undecided
 
 __all__ = ["Decision"]
 
@@ -86,8 +86,9 @@ class Decision:
         object.__setattr__(self, "params", dict(self.params))
 
     def fits(self, chain: Chain, tier: Tier) -> str | None:
-        """Refuses to judge the model's own answers, unless that is allowed."""
-        return None if self.allow_self else judges_itself(chain, tier, self.model)
+        """Refuses a model that decides nothing, and to judge itself unless that is allowed."""
+        itself = None if self.allow_self else judges_itself(chain, tier, self.model)
+        return itself or undecided(chain, self.model)
 
     def __call__(self, draft: Draft) -> Scoring:
         """Ask for the probabilities, and combine them."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from cascade import Abstained, ConfigError, Draft, Reply, Score
+from cascade import Abstained, Chain, ConfigError, Draft, Reply, Score, Tier
 from scorers.answers import (
     answer_text,
     field_names,
@@ -69,6 +69,12 @@ class AgreesWithEarlier:
             )
         if self.fields is not None:
             object.__setattr__(self, "fields", field_names("AgreesWithEarlier", self.fields))
+
+    def fits(self, chain: Chain, tier: Tier) -> str | None:
+        """Refuses to be all that judges the first tier, which has no earlier answers."""
+        if tier is not chain.tiers[0] or tier is chain.top or tier.scorer is not self:
+            return None
+        return "the first tier has no earlier answers to agree with; put it on a later one"
 
     def __call__(self, draft: Draft) -> Score | Abstained:
         """Compare the draft with each earlier one."""

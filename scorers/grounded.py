@@ -85,6 +85,10 @@ class Grounded:
         for name in ("fields", "leave_out"):
             given = getattr(self, name)
             object.__setattr__(self, name, _names(name, given) if given else ())
+        for name in ("distinct", "all_values"):
+            given = getattr(self, name)
+            if not isinstance(given, bool):
+                raise ConfigError(f"Grounded: {name} is {given!r}; expected True or False")
         if not isinstance(self.also, str):
             raise ConfigError(f"Grounded: also is {type(self.also).__name__}; pass one text")
 

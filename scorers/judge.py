@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from cascade import Chain, ConfigError, Draft, Failed, Reply, Score, Scoring, Tier, ask
 from scorers.strict_json import JsonTextError, json_body, read_json
 from scorers.token_mass import normal_label
-from scorers.verdicts import UNTRUSTED, case_of, judges_itself, statements
+from scorers.verdicts import UNTRUSTED, case_of, judges_itself, statements, unpriced
 
 __all__ = ["Judge"]
 
@@ -107,8 +107,9 @@ class Judge:
         object.__setattr__(self, "params", dict(self.params))
 
     def fits(self, chain: Chain, tier: Tier) -> str | None:
-        """Refuses to judge the model's own answers, unless that is allowed."""
-        return None if self.allow_self else judges_itself(chain, tier, self.model)
+        """Refuses a model without a price, and to judge its own answers unless that is allowed."""
+        itself = None if self.allow_self else judges_itself(chain, tier, self.model)
+        return itself or unpriced(chain, self.model)
 
     def __call__(self, draft: Draft) -> Scoring:
         """Ask the judge, and read its verdicts."""

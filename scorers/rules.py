@@ -51,6 +51,10 @@ class Matches:
     def __post_init__(self) -> None:
         if self.mode not in ("search", "full"):
             raise ConfigError(f"Matches: mode {self.mode!r} is unknown; use 'search' or 'full'")
+        if self.pattern == "" and self.mode == "search":
+            raise ConfigError(
+                "Matches: pattern '' is found in every answer; write what to look for"
+            )
         wanted = (
             (self.ignore_case, regex.IGNORECASE),
             (self.multiline, regex.MULTILINE),

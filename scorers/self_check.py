@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from cascade import Abstained, ConfigError, Draft, Reply, Score, Scoring, ask
+from cascade import Abstained, Chain, ConfigError, Draft, Reply, Score, Scoring, Tier, ask
 from scorers.answers import shown_answer
 from scorers.token_mass import normal_label, true_share
+from scorers.verdicts import unpriced
 
 __all__ = ["SelfCheck"]
 
@@ -165,6 +166,10 @@ class SelfCheck:
                 "write params={'reasoning_effort': 'none'}"
             )
         object.__setattr__(self, "params", dict(self.params))
+
+    def fits(self, chain: Chain, tier: Tier) -> str | None:  # noqa: ARG002  the protocol's form
+        """Refuses a model whose calls nobody could price."""
+        return None if self.model is None else unpriced(chain, self.model)
 
     def __call__(self, draft: Draft) -> Scoring:
         """Ask, and read the verdict."""

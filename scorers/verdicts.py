@@ -15,7 +15,7 @@ from typing import Any
 from cascade import Chain, ConfigError, Draft, Tier
 from scorers.answers import shown_answer
 
-__all__ = ["UNTRUSTED", "case_of", "judges_itself", "statements"]
+__all__ = ["UNTRUSTED", "case_of", "judges_itself", "statements", "undecided", "unpriced"]
 
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
 
@@ -64,6 +64,33 @@ def judges_itself(chain: Chain, tier: Tier, model: str) -> str | None:
     return (
         f"{model!r} would judge its own answers, and models approve of their own mistakes; name "
         "another model, or pass allow_self=True"
+    )
+
+
+def unpriced(chain: Chain, model: str) -> str | None:
+    """Why a model may not be asked: no tier uses it, and nobody knows its price."""
+    if chain.allow_unknown_prices or chain.find(model) is not None or chain.price(Tier(model)):
+        return None
+    nearest = chain.table.nearest(model)
+    hint = f" (did you mean {nearest!r}?)" if nearest and nearest != model else ""
+    return (
+        f"{model!r} is no tier of this chain, and the table of {chain.table.as_of} has no price "
+        f"for it{hint}; name another model, or build the chain with allow_unknown_prices=True"
+    )
+
+
+def undecided(chain: Chain, model: str) -> str | None:
+    """Why a model may not be asked for decisions: the table has no price of its decisions."""
+    tier = chain.find(model) or Tier(model)
+    info = chain.info(tier)
+    elsewhere = tier.client is not None or tier.price is not None
+    if chain.allow_unknown_prices or elsewhere or (info is not None and info.decisions_price):
+        return None
+    able = [known.model for known in chain.table.models.values() if known.decisions_price]
+    return (
+        f"the table of {chain.table.as_of} has no price of {model!r} for the Decisions API, which "
+        f"{', '.join(able) or 'none of its models'} serves; name another model, or build the chain "
+        "with allow_unknown_prices=True"
     )
 
 

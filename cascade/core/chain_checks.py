@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cascade.core.policy import Policy
 from cascade.core.scoring import needs_of, parts_of, scorer_name
-from cascade.core.tier import Tier
+from cascade.core.tier import DEFAULT_THRESHOLD, Tier
 from cascade.errors import ConfigError, UnknownPriceError
 from cascade.forms.reading import effort_of
 
@@ -63,6 +63,7 @@ def check_chain(chain: Chain) -> Iterator[str]:
     _check_names(chain.tiers)
     for tier in chain.tiers:
         _check_price(chain, tier)
+        _check_threshold(chain, tier)
         _check_logprobs(chain, tier)
         _check_fit(chain, tier, tier.scorer)
         yield from _check_shutdown(chain, tier)
@@ -82,14 +83,26 @@ def _check_names(tiers: tuple[Tier, ...]) -> None:
 def _check_price(chain: Chain, tier: Tier) -> None:
     if chain.allow_unknown_prices or chain.price(tier) is not None:
         return
-    nearest = chain.table.nearest(tier.base_model or tier.model)
+    model = tier.base_model or tier.model
+    nearest = chain.table.nearest(model)
     hint = f"; did you mean {nearest!r}?" if nearest else "."
+    if chain.info(tier) is not None:
+        hint = ": the table knows the model, its price is not published."
     raise UnknownPriceError(
-        f"tier {tier.name!r}: model {tier.base_model or tier.model!r} has no price in the table of "
+        f"tier {tier.name!r}: model {model!r} has no price in the table of "
         f"{chain.table.as_of}{hint} Give one with price=Price.of('0.20', '1.25') "
         "(USD per million tokens), price=Price.free(), or build the chain with "
         "allow_unknown_prices=True (its cost is then None)"
     )
+
+
+def _check_threshold(chain: Chain, tier: Tier) -> None:
+    """Refuse a threshold that nothing is held against; on the last tier it never decides."""
+    if tier.scorer is None and tier is not chain.top and tier.threshold != DEFAULT_THRESHOLD:
+        raise ConfigError(
+            f"tier {tier.name!r}: threshold {tier.threshold!r} without a scorer: every usable "
+            "answer would be accepted; give the tier a scorer=..., or leave the threshold out"
+        )
 
 
 def _check_logprobs(chain: Chain, tier: Tier) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from copy import deepcopy
@@ -10,7 +11,7 @@ from typing import Any
 
 from cascade.core.pricing import Price
 from cascade.core.request import Message, as_json, check_messages
-from cascade.core.scoring import Scorer, needs_of, parts_of
+from cascade.core.scoring import Scorer, needs_of, parts_of, scorer_name
 from cascade.errors import ConfigError, RequestError
 from cascade.forms.answer_schema import BadFormat, with_schema_in_params
 from cascade.forms.api import Api
@@ -221,11 +222,26 @@ class Tier:
                 )
             for part in (self.scorer, *parts_of(self.scorer)):
                 needs_of(part)  # raises where it is declared wrongly
+                self._check_signature(part)
             return
         raise ConfigError(
             f"tier {self.name!r}: scorer {self.scorer!r} is not callable; "
             "expected a function of a draft or an object like LogprobConfidence()"
         )
+
+    def _check_signature(self, scorer: Any) -> None:
+        """Refuse a scorer that cannot be called with a draft alone: it would fail every time."""
+        try:
+            signature = inspect.signature(scorer)
+        except (TypeError, ValueError):  # some built-in functions do not tell
+            return
+        try:
+            signature.bind(None)
+        except TypeError as error:
+            raise ConfigError(
+                f"tier {self.name!r}: scorer {scorer_name(scorer)!r} takes {signature}; it is "
+                "called with one argument, the draft"
+            ) from error
 
     def _check_params(self) -> None:
         if not isinstance(self.params, Mapping):

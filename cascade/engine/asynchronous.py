@@ -20,7 +20,7 @@ from cascade.engine.completion import Completion
 from cascade.engine.flow import ProgressCallback
 from cascade.engine.lazy import LazyAsyncModels
 from cascade.engine.options import Options
-from cascade.errors import RunError
+from cascade.errors import RequestError, RunError
 
 __all__ = ["AsyncCascade"]
 
@@ -120,7 +120,7 @@ class AsyncCascade(Engine):
         parent: str | Trace | Completion | None = None,
         concurrency: int = CONCURRENCY,
         **params: Any,
-    ) -> list[Completion | RunError]:
+    ) -> list[Completion | RunError | RequestError]:
         """Answer many requests in lock-step; the calls of a round run at once.
 
         Raises:

@@ -106,10 +106,28 @@ class Engine:
         requests: Sequence[Asked | Request],
         params: Mapping[str, Any],
         options: Options,
-    ) -> list[Run]:
+    ) -> list[Run | RequestError]:
+        """The runs of many requests; what concerns all of them is raised, one's own is data."""
+        self._check_open()
         check_several("complete_rounds", requests)
+        common = self._common(params, options)
+        return [self._begun(item, params, common) for item in requests]
+
+    def _begun(
+        self, asked: Asked | Request, params: Mapping[str, Any], options: Options
+    ) -> Run | RequestError:
+        try:
+            return self._begin(asked, params, options)
+        except RequestError as error:
+            return error
+
+    def _common(self, params: Mapping[str, Any], options: Options) -> Options:
+        """What is said for many requests, checked before the first of them is begun."""
         common = replace(options, tags=options.tag_list())
-        return [self._begin(item, params, common) for item in requests]
+        common.request("a request", params)
+        self._limits(common)
+        self._route(common)
+        return common
 
     def _many(
         self,
@@ -125,10 +143,7 @@ class Engine:
         """
         self._check_open()
         check_several("complete_many", requests, may_be_async=self.is_async)
-        common = replace(options, tags=options.tag_list())
-        common.request("a request", params)
-        self._limits(common)
-        self._route(common)
+        common = self._common(params, options)
         flow = bulk.flow(requests, in_order=in_order(self._models))
         return partial(self._begin, params=params, options=common), flow
 
@@ -207,24 +222,33 @@ class Rounds:
     """Many requests in lock-step: their runs, and what became of each.
 
     A context manager: runs without a trace get one, whatever ended the block.
+
+    Args:
+        begun: a run per request, or why it could not be sent.
     """
 
-    def __init__(self, runs: list[Run]) -> None:
-        self._runs = runs
-        self._ends: dict[int, Completion | RunError] = {}
-        self.lanes = [lockstep.Lane(run.decisions, run.timing) for run in runs]
+    def __init__(self, begun: list[Run | RequestError]) -> None:
+        self._ends: list[Completion | RunError | RequestError | None] = [
+            item if isinstance(item, RequestError) else None for item in begun
+        ]
+        self._runs = {
+            lockstep.Lane(item.decisions, item.timing): (index, item)
+            for index, item in enumerate(begun)
+            if not isinstance(item, RequestError)
+        }
+        self.lanes = list(self._runs)
 
     def done(self, lane: lockstep.Lane) -> None:
         """Close the books of a lane that has finished."""
-        index = self.lanes.index(lane)
+        index, run = self._runs[lane]
         try:
-            self._ends[index] = self._runs[index].finish(cast("Decision", lane.decision))
+            self._ends[index] = run.finish(cast("Decision", lane.decision))
         except RunError as error:
             self._ends[index] = error
 
-    def results(self) -> list[Completion | RunError]:
+    def results(self) -> list[Completion | RunError | RequestError]:
         """One completion or error per request, in order."""
-        return [self._ends[index] for index in range(len(self._runs))]
+        return [end for end in self._ends if end is not None]
 
     def __enter__(self) -> Self:
         return self
@@ -235,7 +259,7 @@ class Rounds:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for run in self._runs:
+        for _, run in self._runs.values():
             run.__exit__(kind, error, trace)
 
 

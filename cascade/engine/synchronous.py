@@ -19,7 +19,7 @@ from cascade.engine.lazy import LazyModels
 from cascade.engine.many import Many
 from cascade.engine.options import Options
 from cascade.engine.streams import CompletionStream
-from cascade.errors import RunError
+from cascade.errors import RequestError, RunError
 
 __all__ = ["Cascade"]
 
@@ -190,13 +190,17 @@ class Cascade(Engine):
         metadata: Mapping[str, Any] | None = None,
         parent: str | Trace | Completion | None = None,
         **params: Any,
-    ) -> list[Completion | RunError]:
+    ) -> list[Completion | RunError | RequestError]:
         """Answer many requests in lock-step: all on the first tier, then the rest on the next.
 
         The keywords are those of `complete` and apply to each request.
 
         Returns:
-            One completion or error per request, in order.
+            One completion or error per request, in order: a `RunError` with what was spent, or a
+            `RequestError` where it could not be sent.
+
+        Raises:
+            RequestError: a single request, or a keyword that no request could be sent with.
         """
         options = Options(
             budget, deadline_s, start_at, stop_at, conversation, tags, metadata, parent

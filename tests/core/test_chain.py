@@ -195,6 +195,24 @@ def test_other_models_do_not_warn(made, today):
         assert Chain([made], today=today).top is made
 
 
+def test_a_known_model_without_a_price_is_not_its_own_suggestion():
+    """What the table knows and has no price for is said so, not called a mistyped name."""
+    with pytest.raises(UnknownPriceError, match="knows the model, its price is not") as caught:
+        Chain([Tier("gpt-4o-2024-05-13")])
+    assert "did you mean" not in str(caught.value)
+
+
+def test_a_threshold_needs_a_scorer():
+    """A stated threshold that nothing is held against is refused, except on the last tier."""
+    refused(
+        ["tier 'a': threshold 0.9 without a scorer", "give the tier a scorer"],
+        [tier("a", threshold=0.9), tier("b")],
+    )
+    assert Chain([tier("a"), tier("b", threshold=0.9)]).tier("b").threshold == 0.9
+    with pytest.raises(ConfigError, match="without a scorer"):
+        Chain([tier("a"), tier("b")]).with_thresholds({"a": 0.3})
+
+
 def test_notes_tell_what_is_allowed_but_odd():
     """A scorer on the last tier and a missing one before it are allowed, and noted."""
     odd = Chain([tier("a"), tier("b", scorer=plain)])
@@ -218,7 +236,7 @@ def test_tiers_are_found_by_name_then_by_model():
 
 def test_thresholds_are_changed_by_name():
     """Other thresholds make another chain; the first one stays as it was."""
-    chain = Chain([tier("a", threshold=0.2), tier("b")])
+    chain = Chain([tier("a", scorer=plain, threshold=0.2), tier("b")])
     other = chain.with_thresholds({"a": 0.9})
     assert [t.threshold for t in other] == [0.9, 0.5]
     assert [t.threshold for t in chain] == [0.2, 0.5]

@@ -116,3 +116,24 @@ def test_capabilities_have_generous_defaults():
     """A model outside the table is taken to give log-probabilities; its lengths stay unknown."""
     assert Capabilities().logprobs is True
     assert Capabilities().max_output_tokens is None
+
+
+@pytest.mark.parametrize(
+    ("scorer", "shown"),
+    [
+        (lambda: 1.0, "()"),
+        (lambda draft, other: 1.0, "(draft, other)"),
+        (lambda *, draft: 1.0, "(*, draft)"),
+    ],
+)
+def test_a_scorer_takes_a_draft(scorer, shown):
+    """A scorer that cannot be called with one argument would fail on every answer."""
+    with pytest.raises(ConfigError, match="called with one argument, the draft") as caught:
+        Tier("m", scorer=scorer)
+    assert f"takes {shown}" in str(caught.value)
+
+
+@pytest.mark.parametrize("scorer", [lambda draft, more=1: 1.0, lambda *all_: 1.0, max])
+def test_a_scorer_that_may_work_is_taken(scorer):
+    """Further arguments with a value, and functions that do not tell their own, are no reason."""
+    assert Tier("m", scorer=scorer).scorer is scorer

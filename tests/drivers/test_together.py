@@ -261,11 +261,22 @@ def test_rounds_of_requests_that_ask_nobody(asynchronous):
     assert [type(result) for result in results] == [BudgetExceeded, BudgetExceeded]
 
 
-def test_a_bad_request_among_many_is_refused_before_any_is_asked():
-    """One request that cannot be sent refuses the rounds before money flows."""
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_bad_request_among_many_is_data_in_its_place(asynchronous):
+    """A request that cannot be sent is its own failure: the others are answered, in order."""
+    llm = (AsyncCascade if asynchronous else Cascade)(tiers(), models=ScriptedModels({"low": echo}))
+    rounds = llm.complete_rounds(["2", 5, "2", ""])
+    first, odd, third, empty = asyncio.run(rounds) if asynchronous else rounds
+    assert [first.tier, third.tier] == ["low", "low"]
+    assert [type(odd), type(empty)] == [RequestError, RequestError]
+    assert "prompt is empty" in str(empty)
+
+
+def test_what_is_said_for_all_is_refused_before_any_is_asked():
+    """A keyword that no request could be sent with is raised, and nothing is asked."""
     models = ScriptedModels({"low": echo})
-    with pytest.raises(RequestError, match="prompt is empty"):
-        Cascade(tiers(), models=models).complete_rounds(["0", ""])
+    with pytest.raises(RequestError, match="nowhere"):
+        Cascade(tiers(), models=models).complete_rounds(["2"], start_at="nowhere")
     assert models.calls == []
 
 

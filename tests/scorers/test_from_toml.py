@@ -32,6 +32,9 @@ SETTINGS = {
 }
 CHAIN = """
 [[tier]]
+model = "gpt-5.4-mini"
+
+[[tier]]
 model = "gpt-5.4-nano"
 scorer = {{ use = "{name}", {settings} }}
 
@@ -43,7 +46,7 @@ model = "gpt-5.4"
 
 def built(name, settings):
     chain = chain_from_dict(tomllib.loads(CHAIN.format(name=name, settings=settings)))
-    return chain.tiers[0].scorer
+    return chain.tiers[1].scorer
 
 
 def shipped():

@@ -32,6 +32,7 @@ from cascade import (
     Progress,
     Reply,
     Request,
+    RequestError,
     Retry,
     RunError,
     Score,
@@ -150,7 +151,9 @@ def blocking() -> None:
                 assert_type(chunk, Chunk)
         assert_type(stream.completion, Completion | None)
         assert_type(stream.trace, Trace | None)
-        assert_type(llm.complete_rounds(["a", {"messages": []}]), list[Completion | RunError])
+        assert_type(
+            llm.complete_rounds(["a", {"messages": []}]), list[Completion | RunError | RequestError]
+        )
         with llm.complete_many(iter(["a"]), concurrency=4, progress=print, seed=1) as many:
             assert_type(many, Many)
             for result in many:
@@ -174,7 +177,7 @@ async def awaiting() -> None:
             async for chunk in stream:
                 assert_type(chunk.text, str)
         rounds = await llm.complete_rounds(["a", "b"], concurrency=4)
-        assert_type(rounds, list[Completion | RunError])
+        assert_type(rounds, list[Completion | RunError | RequestError])
         async with llm.complete_many(["a"], ordered=False, tags=["night"]) as many:
             assert_type(many, AsyncMany)
             async for result in many:
