@@ -24,9 +24,9 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 from typer.core import TyperGroup
 
+from cascade.core.clean import harmless
 from cascade.core.price import EXACT
 from cascade.errors import CascadeError, ConfigError, RequestError
-from cascade.traces.lines import harmless
 
 __all__ = [
     "INTERRUPTED",

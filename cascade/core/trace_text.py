@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from cascade.core.clean import harmless, on_one_line
 from cascade.core.pricing import plain
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
 
@@ -35,8 +36,8 @@ def cost_words(amount: Decimal | None, known: Decimal) -> str:
 
 
 def shorten(text: str | None, width: int = WIDTH) -> str:
-    """Text on one line, cut to `width` characters."""
-    line = " ".join((text or "").split())
+    """Foreign text on one line, cut to `width` characters."""
+    line = on_one_line(text)
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
@@ -80,14 +81,14 @@ def made_for(trace: Trace) -> list[tuple[str, str]]:
 
 
 def trace_to_text(trace: Trace) -> str:
-    """The whole trace as text."""
+    """The whole trace as text, which can be printed and written whatever a model answered."""
     lines = [f"Trace {trace.id} · {trace.chain}", headline(trace)]
     if trace.reason:
         lines.append(trace.reason)
     lines += [f"{label} {words}" for label, words in made_for(trace)]
     for number, attempt in enumerate(trace.attempts, 1):
         lines += ["", *_attempt_lines(number, attempt)]
-    return "\n".join(lines)
+    return "\n".join(harmless(line).replace("\n", " ") for line in lines)
 
 
 def _attempt_lines(number: int, attempt: Attempt) -> list[str]:
