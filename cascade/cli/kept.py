@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from cascade.cli.output import WRONG_RUN, UsageError, existing, moment, nearest_of, say
+from cascade.cli.output import WRONG_RUN, UsageError, existing, say
 from cascade.core.trace import Status, Trace
 from cascade.errors import TraceError
+from cascade.traces.filters import Wanted, checked
 
 if TYPE_CHECKING:
-    from cascade.traces.queries import Wanted
     from cascade.traces.store import TraceStore
 
 __all__ = [
@@ -75,21 +75,18 @@ def filters(
     """What a command was told to look at.
 
     Raises:
-        UsageError: a status that there is not, or a moment that is none.
+        ConfigError: a status that there is not, or a moment that is none.
     """
-    if status is not None and status not in STATUSES:
-        near = nearest_of(status, STATUSES)
-        hint = f"did you mean {near!r}?" if near else f"expected one of {', '.join(STATUSES)}"
-        raise UsageError(f"--status {status!r} is no status; {hint}")
-    return {
+    wanted: Wanted = {
         "status": status,
         "tier": tier,
-        "since": moment(since),
-        "until": moment(until, "--until"),
+        "since": since,
+        "until": until,
         "chain": chain,
         "tag": tag,
         "parent": parent,
     }
+    return checked(wanted, before="--")
 
 
 class Damaged:

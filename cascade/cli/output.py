@@ -10,11 +10,9 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,7 +38,6 @@ __all__ = [
     "add",
     "existing",
     "exit_code",
-    "moment",
     "nearest_of",
     "plain",
     "print_json",
@@ -71,10 +68,6 @@ JsonOption = Annotated[
 StoreOption = Annotated[
     str, typer.Option("--store", help="Trace store: an SQLite file or an SQLAlchemy URL.")
 ]
-
-
-AGO = re.compile(r"(\d{1,6})([mhdw])")
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class UsageError(ConfigError):
@@ -188,25 +181,6 @@ def nearest_of(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to a mistyped one, for error messages."""
     close = difflib.get_close_matches(name.lower(), list(known), n=1)
     return close[0] if close else None
-
-
-def moment(text: str | None, option: str = "--since") -> datetime | None:
-    """A moment as people write it: ISO 8601, or so long ago ("30m", "12h", "7d", "2w").
-
-    Raises:
-        UsageError: it is neither.
-    """
-    if text is None:
-        return None
-    ago = AGO.fullmatch(text)
-    if ago is not None:
-        return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{option} {text!r} is no moment; expected e.g. 2026-11-22, 2026-11-22T09:30, 12h or 7d"
-        ) from None
 
 
 def existing(where: str) -> str:

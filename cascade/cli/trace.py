@@ -30,6 +30,7 @@ from cascade.cli.kept import (
 from cascade.cli.output import JsonOption, StoreOption, print_json, say, show, write
 from cascade.cli.trace_diff import trace_diff
 from cascade.cli.trace_page import trace_page
+from cascade.traces.filters import Sort
 
 __all__ = ["trace"]
 
@@ -48,9 +49,16 @@ def list_traces(
     parent: ParentOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    sort: Annotated[
+        Sort,
+        typer.Option(help="What comes first: the newest (time), the dearest, or the longest."),
+    ] = "time",
     as_json: JsonOption = False,
 ) -> None:
-    """List traces, newest first: how each request ended, at what cost, and what it saved."""
+    """List traces: how each request ended, at what cost, and what it saved.
+
+    The newest come first unless --sort says otherwise; an unknown cost counts with its known part.
+    """
     from cascade.traces.terminal import summary_table  # noqa: PLC0415  rich only where it is shown
 
     wanted = filters(
@@ -58,7 +66,7 @@ def list_traces(
     )
     damaged = Damaged()
     with opened(store) as kept:
-        rows = kept.list(limit, on_damaged=damaged, **wanted)
+        rows = kept.list(limit, sort=sort, on_damaged=damaged, **wanted)
         found, total = kept.count(**wanted), kept.count()
         if not rows:
             say_nothing_found(kept, wanted)

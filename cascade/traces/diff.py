@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cascade.core.trace import Attempt, ScoreRecord, Trace
+from cascade.traces.given import a_trace
 
 __all__ = ["AttemptDiff", "Change", "TraceDiff", "diff_traces"]
 
@@ -94,7 +95,12 @@ def diff_traces(before: Trace, after: Trace) -> TraceDiff:
     Args:
         before: the one to start from.
         after: the other one, e.g. `replay(before, another_chain)`.
+
+    Raises:
+        TypeError: one of them is no trace.
     """
+    a_trace(before, "diff_traces")
+    a_trace(after, "diff_traces")
     words = before.content == after.content
     changes = [*_differing(FACTS, before, after)]
     if before.cost_usd is None or after.cost_usd is None:  # else it is the same as the cost

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Numeric, cast, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cascade.core.trace import Trace
 from cascade.errors import TraceError
+from cascade.traces.filters import Sort, Wanted, checked
 from cascade.traces.row import TraceRow
 from cascade.traces.schema import (
     charge_rows,
@@ -28,10 +29,8 @@ from cascade.traces.schema import (
 __all__ = [
     "Conditions",
     "Kept",
-    "Moment",
     "OnDamaged",
     "Place",
-    "Wanted",
     "conditions",
     "count",
     "find",
@@ -41,8 +40,6 @@ __all__ = [
     "replace_rows",
     "rows_of",
 ]
-
-Moment = str | datetime
 
 Place = tuple[str, str]
 """Where a page ended: the time and id of its last trace."""
@@ -68,28 +65,6 @@ KINDS: dict[str, Any] = {
 
 CHUNK = 500
 """Ids named in one question: databases take some thousands at most."""
-
-
-class Wanted(TypedDict, total=False):
-    """What narrows a list of traces; all that is given must hold.
-
-    Attributes:
-        status: only those that ended so.
-        tier: only those that this tier answered.
-        since: only those begun at this moment or later; without a zone it counts as UTC.
-        until: only those begun before this moment.
-        chain: only those of the chain of that name.
-        tag: only those with this tag.
-        parent: only those made for this trace or run, or for one of several.
-    """
-
-    status: str | None
-    tier: str | None
-    since: Moment | None
-    until: Moment | None
-    chain: str | None
-    tag: str | None
-    parent: str | Collection[str] | None
 
 
 class Kept(NamedTuple):
@@ -154,22 +129,18 @@ def conditions(wanted: Wanted) -> Conditions:
 
     Raises:
         TypeError: there is no such filter.
+        ConfigError: what a filter is given cannot be meant.
     """
-    unknown = wanted.keys() - Wanted.__annotations__.keys()
-    if unknown:
-        raise TypeError(
-            f"{min(unknown)!r} filters no traces; "
-            f"expected one of {', '.join(Wanted.__annotations__)}"
-        )
+    wanted = checked(wanted)
     found: Conditions = []
     for name in ("status", "tier", "chain"):
         value = wanted.get(name)
-        if value is not None:
-            found.append(traces.c[name] == column_text(str(value)))
+        if isinstance(value, str):
+            found.append(traces.c[name] == column_text(value))
     since, until, tag = wanted.get("since"), wanted.get("until"), wanted.get("tag")
-    if since is not None:
+    if isinstance(since, datetime):  # which a checked moment is
         found.append(traces.c.started_at >= column_text(utc(since)))
-    if until is not None:
+    if isinstance(until, datetime):
         found.append(traces.c.started_at < column_text(utc(until)))
     if tag is not None:
         marked = select(tags.c.trace_id).where(tags.c.tag == column_text(tag))
@@ -186,12 +157,13 @@ def listed(
     wanted: Conditions,
     limit: int | None,
     on_damaged: OnDamaged | None = None,
+    sort: Sort = "time",
 ) -> list[TraceRow]:
-    """Traces in short, newest first; a damaged row goes to `on_damaged` where there is one."""
+    """Traces in short; a damaged row goes to `on_damaged` where there is one."""
     query = (
         select(*(traces.c[name] for name in TraceRow.__slots__ if name != "tags"))
         .where(*wanted)
-        .order_by(traces.c.started_at.desc(), traces.c.id.desc())
+        .order_by(*_order(sort), traces.c.started_at.desc(), traces.c.id.desc())
         .limit(limit)
     )
     rows = []
@@ -204,6 +176,20 @@ def listed(
             on_damaged(str(found["id"]), error)
     marks = _tags(connection, [row.id for row in rows])
     return [replace(row, tags=marks[row.id]) if row.id in marks else row for row in rows]
+
+
+def _order(sort: Sort) -> list[Any]:
+    """What stands first, before the newest; an unknown cost counts with what is known of it."""
+    if sort == "duration":
+        return [traces.c.duration_s.desc()]
+    if sort == "time":
+        return []
+    known = (
+        select(func.sum(cast(charges.c.cost_usd, Numeric)))
+        .where(charges.c.trace_id == traces.c.id)
+        .scalar_subquery()
+    )
+    return [func.coalesce(cast(traces.c.cost_usd, Numeric), known, 0).desc()]
 
 
 def page(

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from cascade.core.price import EXACT
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace, known_usd
+from cascade.traces.given import a_trace, some_traces
 from cascade.traces.quantiles import Quantiles
 
 __all__ = ["Amount", "Counting", "ScorerStats", "Stats", "TierStats", "Times", "trace_stats"]
@@ -155,10 +156,13 @@ def trace_stats(traces: Iterable[Trace]) -> Stats:
     Args:
         traces: any traces, such as `store.iter_traces(since="2026-11-01")`; each is looked at once
             and not kept. Replays are passed over: nothing of them happened.
+
+    Raises:
+        TypeError: these are no traces, but e.g. the path of a store.
     """
     counting = Counting()
-    for trace in traces:
-        counting.add(trace)
+    for trace in some_traces(traces, "trace_stats"):
+        counting.add(a_trace(trace, "trace_stats"))
     return counting.stats()
 
 

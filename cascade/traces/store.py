@@ -19,10 +19,11 @@ from cascade.core.trace import Content, Trace
 from cascade.errors import ConfigError, StoreError, TraceError
 from cascade.traces import queries
 from cascade.traces.content import check_content, redact
+from cascade.traces.filters import Sort, Wanted, check_limit, check_sort
 from cascade.traces.forks import ForkGate, watch_forks
 from cascade.traces.migrations import migrate
 from cascade.traces.place import engine_of, shown, url_of
-from cascade.traces.queries import Kept, OnDamaged, Wanted
+from cascade.traces.queries import Kept, OnDamaged
 from cascade.traces.row import TraceRow
 from cascade.traces.trouble import explained, is_about_a_row, words_of
 from cascade.traces.writer import Writer
@@ -194,31 +195,40 @@ class TraceStore:
         self,
         limit: int | None = 20,
         *,
+        sort: Sort = "time",
         on_damaged: OnDamaged | None = None,
         **wanted: Unpack[Wanted],
     ) -> Sequence[TraceRow]:
-        """Traces in short, newest first.
+        """Traces in short, newest first unless `sort` says otherwise.
 
         Args:
             limit: how many at most; `None` for all.
+            sort: "time" for the newest first, "cost" for the dearest (an unknown cost counts with
+                what is known of it), "duration" for the longest.
             on_damaged: told of each damaged row, which is then passed over.
             **wanted: what narrows the list; all that is given must hold. `status`: how they ended;
                 `tier`: which one answered; `chain`: its name; `tag`: one of their tags; `parent`:
                 the trace or run they were made for, or several; `since` and `until`: begun then or
-                later, and before then; a moment without a zone counts as UTC.
+                later, and before then: a date or datetime, one in ISO 8601, or so long ago as
+                "12h" or "7d"; a moment without a zone counts as UTC.
 
         Raises:
+            ConfigError: what a filter is given cannot be meant: no such status, no moment.
             TraceError: a row is damaged, and there is no `on_damaged`.
         """
+        check_limit(limit)
+        check_sort(sort)
         where = queries.conditions(wanted)
         with self._reading() as connection:
-            return queries.listed(connection, where, limit, on_damaged)
+            return queries.listed(connection, where, limit, on_damaged, sort)
 
     def iter_traces(
         self, *, on_damaged: OnDamaged | None = None, **wanted: Unpack[Wanted]
     ) -> Iterator[Trace]:
         """Whole traces, oldest first, read page by page; arguments and errors as in `list`."""
-        where = queries.conditions(wanted)
+        return self._pages(queries.conditions(wanted), on_damaged)
+
+    def _pages(self, where: queries.Conditions, on_damaged: OnDamaged | None) -> Iterator[Trace]:
         after: queries.Place | None = None
         while True:
             with self._reading() as connection:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cascade.core.price import EXACT
 from cascade.core.trace import Trace
 from cascade.errors import StoreError
+from cascade.traces.given import a_trace, some_traces
 
 if TYPE_CHECKING:
     from cascade.traces.store import TraceStore
@@ -127,6 +128,7 @@ def cost_tree(traces: Iterable[Trace] | TraceStore, root_id: str) -> CostTree:
     Raises:
         StoreError: no trace has this id, and none was made for it.
         TraceError: a trace in the store is damaged.
+        TypeError: `traces` is neither, but e.g. the path of a store.
     """
     root, children = _source(traces, root_id)
     found: dict[str, Made] = {} if root is None else {root_id: _made(root)}
@@ -155,9 +157,10 @@ def cost_tree(traces: Iterable[Trace] | TraceStore, root_id: str) -> CostTree:
 
 def _source(traces: Iterable[Trace] | TraceStore, root_id: str) -> tuple[Trace | None, Children]:
     """The root's trace, and a way to find what was made for some ids, oldest first."""
-    if not isinstance(traces, Iterable):
+    if not isinstance(traces, Iterable) and hasattr(traces, "iter_traces"):
         return traces.find(root_id), lambda parents: traces.iter_traces(parent=parents)
-    paid = {trace.id: trace for trace in traces if not trace.replayed}
+    given = (a_trace(trace, "cost_tree") for trace in some_traces(traces, "cost_tree"))
+    paid = {trace.id: trace for trace in given if not trace.replayed}
     by_parent: dict[str, list[Trace]] = {}
     for trace in sorted(paid.values(), key=lambda trace: (trace.started_at, trace.id)):
         if trace.parent_id is not None:

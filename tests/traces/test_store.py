@@ -154,6 +154,28 @@ class TestReading:
         with pytest.raises(TypeError, match=r"'teir' filters no traces; expected one of status"):
             store.list(teir="big")
 
+    def test_orders(self, store, trace):
+        """The dearest come first by cost, an unknown one with its known part; the newest by id."""
+        first, last = trace.attempts
+
+        def costing(cost, **values):
+            known = replace(last.charges[0], cost_usd=cost and Decimal(cost))
+            return replace(trace, attempts=(replace(first, charges=()), known), **values)
+
+        lost = replace(last.charges[0], cost_usd=None, call=7)
+        unknown = costing("0.5", id="u", duration_s=9.0)
+        paid = unknown.attempts[1].charges[0]
+        unknown = replace(unknown, attempts=(first, replace(last, charges=(paid, lost))))
+        store.save(costing("10", id="a"))
+        store.save(costing("9", id="b", duration_s=3.0))
+        store.save(unknown)
+        store.save(costing("0.00000001", id="c"))
+        store.save(costing(None, id="n", duration_s=0.0))
+        assert [row.id for row in store.list(sort="cost")] == ["a", "b", "u", "c", "n"]
+        assert [row.id for row in store.list(2, sort="duration")] == ["u", "b"]
+        assert [row.id for row in store.list()] == ["u", "n", "c", "b", "a"]  # of one millisecond
+        assert store.resolve("last") == "u"
+
     def test_a_moment_that_is_none_stays(self, store, trace):
         """A trace whose time is no ISO 8601 moment is kept with it."""
         store.save(replace(trace, started_at="long ago"))

@@ -20,6 +20,7 @@ from markupsafe import Markup
 import cascade
 from cascade.core.trace import Trace
 from cascade.core.trace_text import dollars, score_text
+from cascade.traces.given import a_trace
 from cascade.traces.page import content, waterfall
 
 __all__ = ["trace_html"]
@@ -48,7 +49,11 @@ def trace_html(trace: Trace) -> str:
 
     Returns:
         The page; write it as UTF-8.
+
+    Raises:
+        TypeError: it is no trace.
     """
+    a_trace(trace, "trace_html")
     style = _part("trace.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (

@@ -1,0 +1,139 @@
+"""What narrows a list of traces, checked before a database is asked: a mistake would find nothing.
+
+Knows no database and no command line; both read the same words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, TypedDict, get_args
+
+from cascade.core.trace import Status
+from cascade.errors import ConfigError
+
+__all__ = ["SORTS", "Moment", "Sort", "Wanted", "check_limit", "check_sort", "checked"]
+
+Moment = str | date
+"""A date or datetime, ISO 8601 text of one, or so long ago: "30m", "12h", "7d", "2w"."""
+
+Sort = Literal["time", "cost", "duration"]
+"""What a list begins with: the newest, the dearest, or the longest."""
+
+SORTS: tuple[Sort, ...] = get_args(Sort)
+
+STATUSES: tuple[str, ...] = get_args(Status)
+
+AGO = re.compile(r"(\d{1,6})([mhdw])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Wanted(TypedDict, total=False):
+    """What narrows a list of traces; all that is given must hold.
+
+    Attributes:
+        status: only those that ended so.
+        tier: only those that this tier answered.
+        since: only those begun at this moment or later; without a zone it counts as UTC.
+        until: only those begun before this moment.
+        chain: only those of the chain of that name.
+        tag: only those with this tag.
+        parent: only those made for this trace or run, or for one of several.
+    """
+
+    status: str | None
+    tier: str | None
+    since: Moment | None
+    until: Moment | None
+    chain: str | None
+    tag: str | None
+    parent: str | Collection[str] | None
+
+
+def checked(wanted: Wanted, *, before: str = "") -> Wanted:
+    """The same filters, with moments as datetimes.
+
+    Args:
+        wanted: as a caller gave them.
+        before: stands before a filter's name in messages: "--" for a command's options.
+
+    Raises:
+        TypeError: there is no such filter.
+        ConfigError: a status that there is not, a moment that is none, or no text for a name.
+    """
+    unknown = wanted.keys() - Wanted.__annotations__.keys()
+    if unknown:
+        raise TypeError(
+            f"{min(unknown)!r} filters no traces; "
+            f"expected one of {', '.join(Wanted.__annotations__)}"
+        )
+    found: Wanted = {**wanted}
+    for name in ("status", "tier", "chain", "tag"):
+        value = wanted.get(name)
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"{before}{name} {value!r} is no text; expected one {name}")
+    _check_status(wanted.get("status"), f"{before}status")
+    parent = wanted.get("parent")
+    if not _are_ids(parent):
+        raise ConfigError(
+            f"{before}parent {parent!r} is no id; expected that of a trace or run, or several"
+        )
+    found["since"] = _moment(wanted.get("since"), f"{before}since")
+    found["until"] = _moment(wanted.get("until"), f"{before}until")
+    return found
+
+
+def check_limit(limit: int | None) -> int | None:
+    """How many traces at most; `None` for all.
+
+    Raises:
+        ConfigError: it is negative or no whole number.
+    """
+    if limit is not None and (not isinstance(limit, int) or limit < 0):
+        raise ConfigError(f"limit {limit!r}: expected a number of traces, or None for all")
+    return limit
+
+
+def check_sort(sort: str) -> str:
+    """What a list begins with.
+
+    Raises:
+        ConfigError: there is no such order.
+    """
+    if sort not in SORTS:
+        raise ConfigError(f"sort {sort!r} is no order; expected one of {', '.join(SORTS)}")
+    return sort
+
+
+def _are_ids(parent: str | Collection[str] | None) -> bool:
+    if parent is None or isinstance(parent, str):
+        return True
+    return isinstance(parent, Collection) and all(isinstance(each, str) for each in parent)
+
+
+def _check_status(status: str | None, name: str) -> None:
+    if status is None or status in STATUSES:
+        return
+    near = difflib.get_close_matches(status.lower(), STATUSES, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(STATUSES)}"
+    raise ConfigError(f"{name} {status!r} is no status; {hint}")
+
+
+def _moment(value: Moment | None, name: str) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if isinstance(value, str):
+        ago = AGO.fullmatch(value)
+        try:
+            if ago is not None:
+                return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+            return datetime.fromisoformat(value)
+        except (ValueError, OverflowError):
+            pass
+    raise ConfigError(
+        f"{name} {value!r} is no moment; expected e.g. 2026-11-22, 2026-11-22T09:30, 12h or 7d"
+    )
