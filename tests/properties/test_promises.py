@@ -91,16 +91,17 @@ def worlds(draw, most=5, prices=PRICES, lines=LINES):
     count = draw(st.integers(1, most))
     names = [f"t{number}" for number in range(count)]
     asks = st.lists(st.tuples(st.sampled_from([None, "judge", *names]), st.booleans()), max_size=2)
+    scorers = [draw(st.none() | st.builds(Scripted, SAYS, asks)) for _ in names]
     tiers = tuple(
         Tier(
             name,
-            scorer=draw(st.none() | st.builds(Scripted, SAYS, asks)),
-            threshold=draw(VALUES),
+            scorer=scorer,
+            **({} if scorer is None else {"threshold": draw(VALUES)}),
             price=draw(prices),
             retry=Retry(max_tries=draw(st.integers(1, 3))),
             params={"max_completion_tokens": 20},
         )
-        for name in names
+        for name, scorer in zip(names, scorers, strict=True)
     )
     choice = st.sampled_from(["escalate", "accept"])
     policy = Policy(
@@ -202,7 +203,8 @@ def test_accepted_means_score_at_threshold(world):
 def test_a_lower_threshold_never_adds_attempts(world, data):
     """Lowering thresholds can only end a request earlier."""
     chain, script = world
-    lower = {tier.name: data.draw(st.floats(0, tier.threshold)) for tier in chain.tiers}
+    judged = [tier for tier in chain.tiers if tier.scorer is not None]
+    lower = {tier.name: data.draw(st.floats(0, tier.threshold)) for tier in judged}
     strict, lenient = trace_of(chain, script), trace_of(chain.with_thresholds(lower), script)
     assert len(lenient.attempts) <= len(strict.attempts)
 
