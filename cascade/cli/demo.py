@@ -223,9 +223,10 @@ def _verdict(summary: Summary) -> Group:
     ]
     if summary.saved is not None:
         what = "saved" if summary.saved >= 0 else "paid more"
-        fewer = summary.right - summary.top_right
+        more = summary.right - summary.top_right
+        right = f"{abs(more)} {'fewer' if more < 0 else 'more'}" if more else "as many"
         lines.append(
-            f"{abs(summary.saved):.0%} {what} and {fewer:+d} right answers against "
+            f"{abs(summary.saved):.0%} {what} and {right} right answers against "
             f"{summary.top_tier} alone: a demonstration on {summary.requests} tickets, no proof."
         )
     return Group(*(Text(line) for line in lines))

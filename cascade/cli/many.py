@@ -175,6 +175,8 @@ class FileRun:
         except OutputError as error:
             self._unwritten = self._unwritten or error
             show(self._tally, err=True)
+        if not self._tally.requests and self._misconfigured is None and not stop.asked:
+            say("the input holds no request: every line is blank, or there is none", style="yellow")
         if self._misconfigured is not None:
             say(f"error: {words_of(self._misconfigured)}", style="red")
         if self._unwritten is not None:

@@ -315,6 +315,9 @@ def as_json(value: object, where: str) -> bytes:
         culprit = _find_culprit(value, where)
         raise RequestError(f"{culprit} is not valid Unicode text; repair or drop it") from error
     except (TypeError, ValueError, RecursionError) as error:
+        cycle = _find_cycle(value, where, {})
+        if cycle is not None:
+            raise RequestError(f"{cycle} holds itself; pass plain data without cycles") from error
         culprit = _find_culprit(value, where)
         raise RequestError(
             f"{culprit} cannot be sent as JSON; pass plain dicts, lists, strings, finite numbers, "
@@ -332,14 +335,25 @@ def _dumped(value: object) -> object:
 _write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_dumped).encode
 
 
+def _find_cycle(value: object, where: str, above: Mapping[int, str]) -> str | None:
+    """Path of the first part that holds itself; `None` where there is none near the surface."""
+    if id(value) in above or len(above) > DEEPEST:
+        return above.get(id(value))
+    below = {**above, id(value): where}
+    found = (_find_cycle(part, f"{where}[{key!r}]", below) for key, part in _entries(value))
+    return next((path for path in found if path is not None), None)
+
+
+def _entries(value: object) -> Iterable[tuple[object, object]]:
+    """The parts of a container with their keys; nothing of anything else."""
+    if isinstance(value, Mapping):
+        return value.items()
+    return enumerate(value) if isinstance(value, list | tuple) else ()
+
+
 def _find_culprit(value: object, where: str, depth: int = 0) -> str:
     """Path and value of the first part that JSON cannot hold."""
-    entries: Iterable[tuple[object, object]] = ()
-    if isinstance(value, Mapping):
-        entries = value.items()
-    elif isinstance(value, list | tuple):
-        entries = enumerate(value)
-    for key, part in entries if depth < DEEPEST else ():
+    for key, part in _entries(value) if depth < DEEPEST else ():
         if not _fits_json(part):
             return _find_culprit(part, f"{where}[{key!r}]", depth + 1)
     try:

@@ -82,6 +82,9 @@ class AsyncMany:
         finally:
             self._close_books()
 
+    close = aclose
+    """The name that the cascade itself uses."""
+
     def __aiter__(self) -> Self:
         return self
 

@@ -150,6 +150,9 @@ class AsyncCascade(Engine):
             await self._models.close()
         await asyncio.to_thread(self._close_store)
 
+    aclose = close
+    """The name that asynchronous clients and `contextlib.aclosing` use."""
+
     async def __aenter__(self) -> Self:
         return self
 

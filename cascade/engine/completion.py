@@ -8,13 +8,18 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from cascade.core.pricing import plain
 from cascade.core.reply import Reply
 from cascade.core.trace import Trace
 
 __all__ = ["Chunk", "Completion"]
 
 
-@dataclass(frozen=True)
+SHOWN_CHARS = 60
+"""How much of an answer its `repr` shows."""
+
+
+@dataclass(frozen=True, repr=False)
 class Completion:
     """The answer to a request, with everything it cost.
 
@@ -32,6 +37,12 @@ class Completion:
     answer_type: Any = field(default=None, repr=False)
     answer_schema: Mapping[str, Any] | None = field(default=None, repr=False)
     answer_is_json: bool = field(default=False, repr=False)
+
+    def __repr__(self) -> str:
+        text = self.text if len(self.text) <= SHOWN_CHARS else f"{self.text[:SHOWN_CHARS]}..."
+        cost = f"${plain(self.cost_usd)}" if self.cost_usd is not None else "an unknown amount"
+        judged = "" if self.accepted else ", not accepted"
+        return f"<Completion {text!r} from {self.tier!r}{judged} for {cost}>"
 
     @property
     def text(self) -> str:

@@ -57,6 +57,17 @@ order they must be tried: a timeout while connecting is a timeout, too."""
 
 LONGEST_MESSAGE = 500
 
+LONGEST_PAGE = 200
+"""Of an HTML page, which a proxy sends for an error of its own: its words, on one line."""
+
+MOST_OF_A_PAGE = 20_000
+"""Characters of a page that are looked at."""
+
+_MARKUP = re.compile(
+    r"<(?:script|style)\b.*?</(?:script|style)\s*>|<!--.*?-->|<[^<>]*>", re.DOTALL | re.IGNORECASE
+)
+_PAGE = re.compile(r"\s*<(?:!doctype|html|head|body)\b", re.IGNORECASE)
+
 SECRET = re.compile(r"\b(sk|sess|key)-[A-Za-z0-9_*.-]{6,}|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{6,}")
 
 HTTP_KINDS: dict[int, FailureKind] = {
@@ -241,10 +252,16 @@ def _code(body: Mapping[str, Any]) -> str | None:
     return str(code) if code else None
 
 
+def _one_line(page: str) -> str:
+    """The words of an HTML page."""
+    words = " ".join(_MARKUP.sub(" ", page[:MOST_OF_A_PAGE]).split())
+    return f"an HTML page: {words[:LONGEST_PAGE]}"
+
+
 def _message(error: Any, body: Mapping[str, Any]) -> str:
     """The API's own words; what else the body holds, where it has none."""
     for name in ("message", "error", "detail"):
         words = body.get(name)
         if isinstance(words, str) and words.strip():
-            return words.strip()
+            return _one_line(words) if _PAGE.match(words) else words.strip()
     return f"{error.message}: {json.dumps(body, default=str)}" if body else str(error.message)

@@ -229,6 +229,13 @@ class TestFiles:
         assert done.exit_code == 1
         assert "12: 4 answered, 8 failed" in done.stdout
 
+    @pytest.mark.usefixtures("models")
+    def test_an_empty_file_is_said_so(self, cli, asking, lines):
+        """A file without a request is no failure, and not passed over in silence."""
+        args, _ = asking
+        done = cli("run", "--input", lines("", "  "), *args)
+        assert (done.exit_code, "holds no request" in done.stderr) == (0, True)
+
     def test_a_line_has_options_of_its_own(  # noqa: PLR0917  fixtures
         self, cli, models, asking, read_lines, lines, tmp_path
     ):

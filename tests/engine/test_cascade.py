@@ -546,3 +546,31 @@ def test_ids_sort_in_the_order_in_which_requests_began():
     ids = [llm.complete("hello").trace.id for _ in range(2000)]
     assert ids == sorted(set(ids))
     assert {len(item) for item in ids} == {28}
+
+
+def test_a_completion_is_shown_in_short():
+    """Printed, it is its text, its tier and its cost, not everything that it holds."""
+    price = Price.of("1", "1")
+    llm = Cascade([Tier("m", price=price)], models=ScriptedModels({"m": "word " * 100}))
+    shown = repr(llm.complete("x"))
+    assert shown.startswith("<Completion 'word word")
+    assert shown.endswith(" from 'm' for $0.00011>")
+    assert len(shown) < 120
+    other = Cascade(
+        [Tier("m")],
+        models=ScriptedModels({"m": reply("hi", input_tokens=None)}),
+        allow_unknown_prices=True,
+    )
+    assert repr(other.complete("x")) == "<Completion 'hi' from 'm' for an unknown amount>"
+
+
+def test_an_async_cascade_closes_by_either_name():
+    """`aclose` is `close`, for those who expect the one or the other."""
+
+    async def use():
+        llm = AsyncCascade([Tier("m", price=Price.free())], models=ScriptedModels({"m": "x"}))
+        await llm.aclose()
+        with pytest.raises(ConfigError, match="was closed"):
+            await llm.complete("x")
+
+    asyncio.run(use())

@@ -86,3 +86,14 @@ def test_obfuscation_can_be_given_up(param):
     plain = {"messages": []}
     assert memory.apply(place, plain) == ()
     assert not memory.learn(place, CallFailure("server", "x"), body)
+
+
+def test_a_page_of_html_becomes_one_line():
+    """A proxy's error page is told by its words, short enough for a terminal."""
+    page = "<!DOCTYPE html>\n<html><head><style>p {color: red}</style><title>502</title></head>"
+    page += "<body><h1>Bad gateway</h1>\n" + "<p>more</p>" * 200 + "</body></html>"
+    answer = httpx2.Response(502, text=page, request=REQUEST)
+    words = classify(openai.APIStatusError(page, response=answer, body=page)).message
+    assert words.startswith("an HTML page: 502 Bad gateway more")
+    assert "\n" not in words
+    assert len(words) < 220
