@@ -159,13 +159,14 @@ class TestReading:
         first, last = trace.attempts
 
         def costing(cost, **values):
-            known = replace(last.charges[0], cost_usd=cost and Decimal(cost))
-            return replace(trace, attempts=(replace(first, charges=()), known), **values)
+            paid = replace(last.charges[0], cost_usd=cost and Decimal(cost))
+            turns = (replace(first, charges=()), replace(last, charges=(paid,)))
+            return replace(trace, attempts=turns, **values)
 
         lost = replace(last.charges[0], cost_usd=None, call=7)
         unknown = costing("0.5", id="u", duration_s=9.0)
         paid = unknown.attempts[1].charges[0]
-        unknown = replace(unknown, attempts=(first, replace(last, charges=(paid, lost))))
+        unknown = replace(unknown, attempts=(replace(last, charges=(paid, lost)),))
         store.save(costing("10", id="a"))
         store.save(costing("9", id="b", duration_s=3.0))
         store.save(unknown)
