@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -150,7 +151,7 @@ def found_trace(which: str, store: str, line: int | None = None) -> Trace:
     """One trace of a store or a file.
 
     Raises:
-        UsageError: the file cannot be read, or has fewer lines.
+        UsageError: the file cannot be read, has fewer lines, or holds answers.
         StoreError: the store holds none, or several, of that id.
         TraceError: what is there is no trace.
     """
@@ -176,7 +177,8 @@ def _from_file(path: Path, line: int | None) -> Trace:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"trace file {str(path)!r} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UsageError(f"trace file {str(path)!r} cannot be read: {why}") from error
     where = str(path)
     if path.suffix == ".jsonl":
         lines = [item for item in text.split("\n") if item.strip()]
@@ -192,4 +194,26 @@ def _from_file(path: Path, line: int | None) -> Trace:
     try:
         return Trace.from_json(text)
     except TraceError as error:
+        _refuse_answers(text, where)
         raise type(error)(f"{where}: {error}") from error
+
+
+def _refuse_answers(text: str, where: str) -> None:
+    """What `cascade run --output` writes holds the ids of traces.
+
+    Raises:
+        UsageError: it is an answer.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return
+    if not isinstance(data, dict) or "trace_id" not in data or "format" in data:
+        return
+    way = "it has no trace, as nobody was asked"
+    if data["trace_id"] is not None:
+        way = (
+            f"if the run had --store, `cascade trace show {data['trace_id']} --store ...` shows "
+            "its trace"
+        )
+    raise UsageError(f"{where} is an answer that `cascade run` wrote, not a trace; {way}")

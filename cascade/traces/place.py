@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 from cascade.errors import StoreError
 from cascade.traces.trouble import explained
 
-__all__ = ["engine_of", "shown", "url_of"]
+__all__ = ["engine_of", "file_of", "shown", "url_of"]
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a database waits for another process that is writing."""
@@ -70,6 +70,12 @@ def shown(url: URL) -> str:
         return str(url.database)
     secret = {key: "hidden" for key in url.query if "passw" in key.lower()}
     return url.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+def file_of(url: URL) -> Path | None:
+    """The file that an SQLite database is kept in, wherever the process goes; else `None`."""
+    is_path = url.get_backend_name() == "sqlite" and not str(url.database).startswith("file:")
+    return Path(str(url.database)).absolute() if is_path else None
 
 
 def engine_of(url: URL) -> Engine:

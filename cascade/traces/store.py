@@ -6,9 +6,12 @@ microseconds, because a background thread writes; `cascade.traces.writer` says w
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -22,7 +25,7 @@ from cascade.traces.content import check_content, redact
 from cascade.traces.filters import Sort, Wanted, check_limit, check_sort
 from cascade.traces.forks import ForkGate, watch_forks
 from cascade.traces.migrations import migrate
-from cascade.traces.place import engine_of, shown, url_of
+from cascade.traces.place import engine_of, file_of, shown, url_of
 from cascade.traces.queries import Kept, OnDamaged
 from cascade.traces.row import TraceRow
 from cascade.traces.trouble import explained, is_about_a_row, words_of
@@ -44,6 +47,11 @@ PAGE = 200
 Batch = list[Trace]
 Rows = list[Kept]
 Errors = list[Exception]
+
+Identity = tuple[int, int] | None
+"""Device and number of a file; `None` where there is none, or a server."""
+
+log = logging.getLogger("cascade")
 
 
 class TraceStore:
@@ -83,10 +91,14 @@ class TraceStore:
         self._key = key
         url = url_of(where)
         self.where = shown(url)
-        self._engine = engine_of(url)
+        self._file = file_of(url)
+        self._engine = engine_of(url if self._file is None else url.set(database=str(self._file)))
         self._reader = self._engine.execution_options(cascade_read=True)
         self._connection: Connection | None = None  # the writer's, while there is work
+        self._connected_to: Identity = None
         self._gate = ForkGate()
+        self._identity: Identity = None  # of the file that has the tables
+        self._renewing = threading.Lock()
         watch_forks(self)
         self._open()
         self._writer: Writer[Trace] = Writer(
@@ -257,20 +269,44 @@ class TraceStore:
     def _open(self) -> None:
         """Bring the tables up to date; beginning to write shows whether that is possible."""
         try:
-            with self._gate, self._engine.begin() as connection:
-                migrate(connection)
+            with self._gate:
+                self._migrate()
         except StoreError as error:
             raise StoreError(f"{self.where}: {error}") from None
         except (SQLAlchemyError, ImportError) as error:
             raise self._explained(error) from error
+
+    def _migrate(self) -> None:
+        with self._engine.begin() as connection:
+            migrate(connection)
+        self._identity = _identity(self._file)
+
+    def _stay_with_file(self) -> None:
+        """Begin a new file, loudly, where the one in use was deleted or replaced.
+
+        A deleted file takes writes as before, and all of them are lost when it is closed.
+        """
+        with self._renewing:
+            now = _identity(self._file)
+            if now == self._identity:
+                return
+            log.warning(
+                "trace store %s was %s while in use: the traces written to it before are not there "
+                "any more, new ones go to the file now in its place",
+                self.where,
+                "deleted" if now is None else "replaced",
+            )
+            self._migrate()
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         """A connection that sees what this process saved before."""
         self._writer.wait(READ_WAIT_S)
         try:
-            with self._gate, self._reader.connect() as connection:
-                yield connection
+            with self._gate:
+                self._stay_with_file()
+                with self._reader.connect() as connection:
+                    yield connection
         except SQLAlchemyError as error:
             raise self._explained(error) from error
 
@@ -292,8 +328,12 @@ class TraceStore:
 
     def _insert(self, rows: Rows) -> Errors:
         try:
+            if self._connected_to != _identity(self._file):  # lets the old file go first
+                self._close_connection()
+            self._stay_with_file()
             if self._connection is None:
                 self._connection = self._engine.connect()
+                self._connected_to = self._identity
             with self._connection.begin():
                 queries.replace_rows(self._connection, rows)
         except (SQLAlchemyError, ValueError, OverflowError) as error:
@@ -334,7 +374,16 @@ class TraceStore:
     def after_fork_in_child(self) -> None:
         """Begin with connections of its own."""
         self._gate.renew()
+        self._renewing = threading.Lock()
         self._engine.dispose(close=False)
+
+
+def _identity(file: Path | None) -> Identity:
+    try:
+        found = file.stat() if file is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
 
 
 def _read(trace_id: str, text: Any) -> Trace:

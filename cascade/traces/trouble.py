@@ -89,6 +89,9 @@ def _of_a_file(where: str, words: str) -> StoreError:
         )
     if "locked" in lower:
         return StoreError(f"{where}: {words}; another program is writing to it, try again")
+    if Path(where).is_dir():
+        name = str(Path(where) / "traces.sqlite3")
+        return StoreError(f"{where} is a folder; name a file in it, e.g. {name!r}")
     folder = Path(where).parent
     if "unable to open" in lower and not folder.is_dir():
         return StoreError(f"{where} cannot be opened: there is no folder {str(folder)!r}; make it")

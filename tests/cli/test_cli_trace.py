@@ -354,3 +354,21 @@ def test_a_reader_that_has_enough(process, place):
     run.stdout.close()
     assert (run.wait(timeout=30), run.stderr.read()) == (1, "")
     run.stderr.close()
+
+
+def test_answers_are_no_traces(cli, models, chain, tmp_path):
+    """A file of answers is called so, with the way to the traces; a missing file is named once."""
+    out = tmp_path / "out.jsonl"
+    cli("run", "hello", "--chain", chain, "--output", out, "--store", tmp_path / "t.db")
+    told = cli("trace", "show", out)
+    trace_id = json.loads(out.read_text())["trace_id"]
+    assert told.exit_code == 2
+    assert "is an answer that `cascade run` wrote, not a trace" in told.stderr
+    assert f"cascade trace show {trace_id} --store" in told.stderr
+    out.write_text('{"trace_id": null, "error": "x"}')
+    assert "nobody was asked" in cli("trace", "show", out).stderr
+    out.write_text("not json")
+    assert "is an answer" not in cli("trace", "show", out).stderr
+    missing = cli("trace", "show", tmp_path / "none.json").stderr
+    assert missing.count("none.json") == 1
+    assert "[Errno" not in missing

@@ -325,6 +325,40 @@ class TestOpening:
             TraceStore(path)
         assert path.read_bytes() == before
 
+    def test_a_deleted_file_is_noticed(self, path, trace, caplog):
+        """A file deleted or replaced in use is reported, and what follows is kept in a new one."""
+        with TraceStore(path) as store:
+            store.save(trace)
+            store.flush()
+            path.unlink()  # while the writer still has it open
+            store.save(replace(trace, id="second"))
+            store.flush()
+            assert [row.id for row in store.list()] == ["second"]
+            assert "was deleted while in use" in caplog.text
+            path.unlink()
+            assert store.count() == 0  # noticed by whoever comes first
+            other = path.with_name("other.sqlite3")
+            TraceStore(other).close()
+            other.replace(path)
+            store.save(replace(trace, id="third"))
+            store.flush()
+            assert "was replaced while in use" in caplog.text
+            assert (store.count(), store.dropped) == (1, 0)
+        with TraceStore(path) as store:
+            assert [row.id for row in store.list()] == ["third"]
+
+    def test_a_relative_path_stays_where_it_was(self, tmp_path, trace, monkeypatch):
+        """A process that changes its folder keeps its file."""
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path)
+        with TraceStore("t.sqlite3") as store:
+            monkeypatch.chdir(tmp_path / "elsewhere")
+            store.save(trace)
+        assert store.where == "t.sqlite3"
+        assert list((tmp_path / "elsewhere").iterdir()) == []
+        with TraceStore(tmp_path / "t.sqlite3") as store:
+            assert store.count() == 1
+
     def test_a_missing_folder_is_named(self, tmp_path):
         """A path in a folder that does not exist says which folder to make."""
         with pytest.raises(StoreError, match=r"there is no folder '.*nowhere'; make it"):
@@ -332,7 +366,7 @@ class TestOpening:
 
     def test_a_place_that_cannot_be_written_is_refused(self, tmp_path, path):
         """A folder in place of a file and a read-only database are refused when opened."""
-        with pytest.raises(StoreError, match="choose another place"):
+        with pytest.raises(StoreError, match=r"is a folder; name a file in it, e.g. '.*sqlite3'"):
             TraceStore(tmp_path)
         TraceStore(path).close()
         with pytest.raises(StoreError, match=r"readonly|read-only"):
