@@ -53,6 +53,12 @@ WRONG_CALL = 2
 INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 
+NO_KEY = (
+    "there is no key: set OPENAI_API_KEY, or give the tier an endpoint in the chain's file, e.g. "
+    "endpoint = { base_url = 'https://api.example.com/v1', api_key_env = 'EXAMPLE_KEY' }"
+)
+"""For the message of the library, which names arguments that a command line does not have."""
+
 AS_JSON = "cascade.as_json"
 
 MISREAD: Any = typer.BadParameter.__bases__[0]
@@ -114,6 +120,8 @@ def exit_code(error: Exception) -> int:
 
 def words_of(error: BaseException) -> str:
     """An error in words for a command line, where there is no attribute `.trace` to see."""
+    if "OPENAI_API_KEY, pass client=" in str(error):
+        return NO_KEY
     return str(error).replace("; see .trace)", ")")
 
 

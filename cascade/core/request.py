@@ -14,6 +14,8 @@ from typing import Any
 from cascade.errors import RequestError
 from cascade.forms.answer_schema import BadFormat, with_schema, with_schema_of_type
 from cascade.forms.api import Api, api_of
+from cascade.forms.equivalent import NoEquivalent
+from cascade.forms.params import OTHER_NAMES, params_for
 from cascade.forms.reading import format_of, messages_of
 
 __all__ = ["Asked", "Message", "Request", "as_json", "check_messages"]
@@ -108,7 +110,7 @@ class Request:
         else:
             payload["messages"] = _message_list(asked)
         _check_asked_once(payload, params or {})
-        payload.update(params or {})
+        payload = _with_keywords(payload, params or {})
         payload.update(_extra(payload.pop("extra_body", None)))
         options = {name: value for name in CALL_OPTIONS if (value := payload.pop(name, None))}
         for name, value in options.items():
@@ -231,6 +233,39 @@ def _check_asked_once(payload: Mapping[str, Any], params: Mapping[str, Any]) -> 
             )
 
 
+def _with_keywords(payload: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload with keywords laid over it; they may have the names of either API.
+
+    Raises:
+        RequestError: one of the other API's that this one cannot say.
+    """
+    api = api_of({**payload, **params})
+    foreign = {
+        name: value
+        for name, value in params.items()
+        if name in OTHER_NAMES[api] and name not in READ_IN_EITHER
+    }
+    laid = {**payload, **{name: value for name, value in params.items() if name not in foreign}}
+    try:
+        made = params_for(foreign, api) if foreign else {}
+    except NoEquivalent as error:
+        system = "write a system message, or " if error.param == "instructions" else ""
+        raise RequestError(
+            f"{error}; {system}put it into extra_body={{...}} to send it as it stands"
+        ) from error
+    for name, value in made.items():
+        before = laid.get(name)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            laid[name] = {**before, **value}
+        else:
+            laid[name] = value
+    return laid
+
+
+READ_IN_EITHER = frozenset({"background", "n", "response_format", "stream_options", "text"})
+"""Keywords of one API that are read, or refused in words of their own, in requests of both."""
+
+
 def _check_names(payload: Mapping[str, Any]) -> None:
     """Refuse what is no parameter of the API, or cannot be judged."""
     for name, instead in NOT_ON_THE_WIRE.items():
@@ -243,6 +278,9 @@ def _check_names(payload: Mapping[str, Any]) -> None:
             "background=True: an answer that comes later cannot be judged; leave it out, and raise "
             "timeout_s on the tier for answers that take long"
         )
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        if isinstance(payload.get(name), str | bool):
+            raise RequestError(f"{name}={payload[name]!r}: expected a whole number of tokens")
     n = payload.get("n")
     if n is not None and n != 1:
         raise RequestError(

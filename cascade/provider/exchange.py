@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from cascade.core.budget import estimate_usage
 from cascade.core.failures import CallFailure
 from cascade.core.pricing import is_regional
 from cascade.core.reply import Reply
+from cascade.core.tier import Endpoint
 from cascade.core.usage import Usage
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import CascadeError
@@ -36,6 +38,8 @@ PATHS: Mapping[Api, str] = {
 }
 
 PLAIN_CLIENTS = ("OpenAI", "AsyncOpenAI")
+
+UNAUTHORIZED = 401
 
 MAX_DOWNGRADES = 4
 """Different parameters that one call may have to give up before it goes through."""
@@ -221,7 +225,21 @@ class Exchange:
             return CallFailure("interrupted", f"after text had been shown: {failure}")
         if failure.kind == "timeout" and (self._is_late() or self.timeout_s < self.call.timeout_s):
             return CallFailure("deadline", "the request's deadline has passed")
+        if failure.status == UNAUTHORIZED:
+            return replace(failure, message=f"{failure.message} {self._which_key}")
         return failure
+
+    @property
+    def _which_key(self) -> str:
+        """Where a key was refused, and where it comes from."""
+        place = self.call.tier.client
+        name = place.api_key_env if isinstance(place, Endpoint) else "OPENAI_API_KEY"
+        host = urlsplit(self._server).netloc.rpartition("@")[2]
+        if place is not None and not isinstance(place, Endpoint):
+            return f"({host} was asked with the tier's own client: check its api_key)"
+        if name is None:
+            return f"({host} was asked without a key: name its variable with api_key_env)"
+        return f"({host} was asked with the key in {name}, or that of your own client: check it)"
 
     def _write(self, result: Reply | CallFailure | None) -> None:
         reply = result if isinstance(result, Reply) else None

@@ -38,6 +38,10 @@ CYCLE.append(CYCLE)
         ({"input": "x"}, {"input": "y"}, ["input='y' would replace the input"]),
         ({"messages": [USER], "budget": "1"}, {}, ["budget='1'", "complete(..., budget=...)"]),
         ({"messages": [USER], "tags": ["a"]}, {}, ["tags=['a']", "complete(..., tags=...)"]),
+        ("x", {"max_completion_tokens": "5"}, ["max_completion_tokens='5'", "whole number"]),
+        ("x", {"instructions": "Be brief."}, ["instructions", "extra_body"]),
+        ("x", {"previous_response_id": "r"}, ["previous_response_id", "extra_body"]),
+        ({"input": "x"}, {"seed": 5}, ["seed", "extra_body"]),
         ({"input": ""}, {}, ["the input is empty"]),
         ({"input": []}, {}, ["the input is empty"]),
         ({"input": 5}, {}, ["input is 5: expected text or a list of items"]),
@@ -190,3 +194,17 @@ def test_nesting_too_deep_to_be_shown_is_refused_all_the_same():
         Request.build("x", metadata={"tree": nested})
     with pytest.raises(RequestError, match=r"payload.*cannot be sent as JSON"):
         Request.build([{"role": "user", "content": nested}])
+
+
+def test_keywords_may_have_the_names_of_the_other_api():
+    """What both APIs can say is said in the names of the one that the request is written for."""
+    chat = Request.build("x", {"max_output_tokens": 50, "reasoning": {"effort": "low"}}).payload
+    assert (chat["max_completion_tokens"], chat["reasoning_effort"]) == (50, "low")
+    assert not {"max_output_tokens", "reasoning"} & chat.keys()
+    asked = {"input": "x", "reasoning": {"summary": "auto"}}
+    other = Request.build(asked, {"max_completion_tokens": 50, "reasoning_effort": "low"}).payload
+    assert other["max_output_tokens"] == 50
+    assert other["reasoning"] == {"summary": "auto", "effort": "low"}
+    assert Request.build("x", {"extra_body": {"reasoning": {"max_tokens": 5}}}).payload[
+        "reasoning"
+    ] == {"max_tokens": 5}

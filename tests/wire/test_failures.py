@@ -267,3 +267,10 @@ def test_a_request_that_cannot_be_built_is_not_repeated(face, value):
         used.complete(extra_headers={"X": value})
     assert caught.value.trace.cost_usd == 0
     assert len(caught.value.trace.charges) == 1
+
+
+def test_a_refused_key_is_named_by_its_place(face, openai_api):
+    """The host that refused it and the variable it came from are in the message."""
+    openai_api.side_effect = [fake.WRONG_KEY]
+    with pytest.raises(CallRefused, match=r"\(api\.openai\.com was asked with .*check"):
+        face(pair()).complete()
