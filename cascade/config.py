@@ -41,6 +41,7 @@ from cascade.core.policy import Policy
 from cascade.core.pricing import Price
 from cascade.core.tier import Capabilities, Endpoint, Retry, Tier
 from cascade.errors import ConfigError
+from cascade.forms.answer_schema import is_type, schema_of_type
 
 __all__ = ["chain_from_dict", "load_chain", "openai_chain", "registered_scorers"]
 
@@ -77,7 +78,7 @@ def load_chain(path: str | Path) -> Chain:
         raise ConfigError(f"load_chain takes the path of a TOML file, not {path!r}")
     file = Path(path)
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"chain file {str(file)!r} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -109,27 +110,37 @@ def chain_from_dict(
     tiers = tuple(
         reader.tier(table, f"{where}: tier {number}") for number, table in enumerate(tables, 1)
     )
-    return Chain(
-        tiers,
-        policy=_build(Policy, data.get("policy", {}), f"{where}: policy"),
-        name=name,
-        allow_unknown_prices=unpriced,
-        today=clock.today(),
-    )
+    policy = _build(Policy, data.get("policy", {}), f"{where}: policy")
+    try:
+        return Chain(
+            tiers, policy=policy, name=name, allow_unknown_prices=unpriced, today=clock.today()
+        )
+    except ConfigError as error:
+        raise type(error)(f"{where}: {error}") from error
 
 
-def openai_chain(schema: Mapping[str, Any] | None = None) -> Chain:
+def openai_chain(schema: Mapping[str, Any] | type | None = None) -> Chain:
     """The four-tier default: gpt-5.4-nano, gpt-5.4-mini, gpt-5.4, gpt-5.5.
 
     A starting point, not a recommendation: thresholds are unmeasured on your data, and a shorter
     chain is often cheaper.
 
     Args:
-        schema: a JSON schema that answers must satisfy; it is checked first, for free.
+        schema: a JSON schema that answers must satisfy, or a pydantic class; it is checked first,
+            for free.
+
+    Raises:
+        ConfigError: the schema is neither.
     """
     sure: dict[str, Any] = {"use": "logprob_confidence", "aggregate": "mean"}
     if schema is not None:
-        valid = {"use": "json_schema", "schema": dict(schema)}
+        made = schema_of_type(schema) if is_type(schema) else schema
+        if not isinstance(made, Mapping):
+            raise ConfigError(
+                f"openai_chain: schema is {schema!r}: expected a JSON Schema such as "
+                "{'type': 'object', ...}, or a pydantic class"
+            )
+        valid = {"use": "json_schema", "schema": dict(made)}
         sure["over"] = "json_values"
         sure = {"use": "first_reject", "scorers": [valid, sure]}
     reader = _Reader(Path())
@@ -178,11 +189,15 @@ class _Reader:
 
     def scorer(self, table: object, where: str) -> Any:
         settings = dict(_mapping(table, where))
-        name = settings.pop("use", None)
+        if "use" not in settings:
+            raise ConfigError(f"{where}: no use; expected e.g. use = 'logprob_confidence'")
+        name = settings.pop("use")
         build = _scorer_of(name, where)
         tables = settings.pop("scorers", [])
         if not isinstance(tables, list):
             raise ConfigError(f"{where}: scorers is {tables!r}: expected a list of scorer tables")
+        if isinstance(settings.get("scorer"), Mapping | list):
+            raise ConfigError(f"{where}: scorer {name!r} holds others in scorers = [{{ ... }}]")
         parts = [self.scorer(part, f"{where}.{name}[{index}]") for index, part in enumerate(tables)]
         settings = {
             key.removesuffix("_file"): self._json(value, where) if key.endswith("_file") else value
@@ -192,10 +207,16 @@ class _Reader:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             allowed = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
             _check_keys(settings, allowed, f"{where}: scorer {name!r}")
+        takes = [p.kind is p.VAR_POSITIONAL or "scorer" in p.name for p in parameters]
+        if parts and not any(takes):
+            raise ConfigError(f"{where}: scorer {name!r} holds no other scorers; leave scorers out")
+        given = {"scorer", "scorers"} & {p.name for p in parameters} if parts else set()
         missing = [
-            p.name
+            "scorers" if p.name == "scorer" else p.name
             for p in parameters
-            if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in settings
+            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+            and p.default is p.empty
+            and p.name not in {*settings, *given}
         ]
         if missing:
             raise ConfigError(f"{where}: scorer {name!r} needs {', '.join(missing)} as well")

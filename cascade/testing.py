@@ -180,6 +180,8 @@ class ScriptedModels:
         clock: ManualClock | None = None,
         latency_s: float = 0.0,
     ) -> None:
+        for name, lines in {**script, **(scorers or {})}.items():
+            _check_lines(name, lines)
         self._script = {"draft": dict(script), "scorer": dict(scorers or {})}
         self._used: dict[tuple[str, str], int] = defaultdict(int)
         self._lock = Lock()
@@ -273,6 +275,17 @@ class ScriptedStream:
         self._call.tries.append(
             replace(entry, outcome=kind, failure=why, reply=None, usage=usage, estimated=True)
         )
+
+
+def _check_lines(name: str, lines: object) -> None:
+    """Raise `TypeError` unless this is a line, or a sequence of lines."""
+    listed = lines if isinstance(lines, Sequence) and not isinstance(lines, str) else [lines]
+    for line in listed:
+        if not isinstance(line, str | Reply | CallFailure) and not callable(line):
+            raise TypeError(
+                f"ScriptedModels: the script of {name!r} holds {line!r}: expected a text, a "
+                "reply(...), a failure(...), a function of the call, or a list of these"
+            )
 
 
 def _words(text: str) -> list[str]:

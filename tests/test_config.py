@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
 import pytest
+from pydantic import BaseModel
 
 from cascade import (
     Capabilities,
@@ -134,7 +135,7 @@ TIER = '[[tier]]\nmodel = "gpt-5.5"\n'
         (TIER + "capabilities = {log_probs = true}", ["did you mean 'logprobs'?"]),
         (TIER + "scorer = 'self_check'", ["(gpt-5.5): scorer: expected a table of settings, got 'self_check'"]),
         (TIER + "scorer = {use = 'self_chek'}", ["use='self_chek' is no registered scorer, did you mean 'self_check'?", "there are "]),
-        (TIER + "scorer = {}", ["use=None is no registered scorer"]),
+        (TIER + "scorer = {}", ["no use; expected e.g. use ="]),
         (TIER + "scorer = {use = ['x']}", ["use=['x'] is no registered scorer"]),
         (TIER + "scorer = {use = 'logprob_confidence', agregate = 'min'}", ["scorer 'logprob_confidence': unknown key 'agregate', did you mean 'aggregate'?"]),
         (TIER + "scorer = {use = 'logprob_confidence', aggregate = 'most'}", ["scorer 'logprob_confidence':", "most"]),
@@ -143,7 +144,7 @@ TIER = '[[tier]]\nmodel = "gpt-5.5"\n'
         (TIER + "scorer = {use = 'json_schema', schema_file = 'gone.json'}", ["gone.json", "No such file"]),
         (TIER + "scorer = {use = 'json_schema', schema_file = 'broken.json'}", ["broken.json", "is no JSON"]),
         (TIER + "scorer = {use = 'json_schema', schema_file = 5}", ["5 is no file name"]),
-        (TIER + "scorer = {use = 'json_schema'}", ["scorer 'json_schema':", "schema"]),
+        (TIER + "scorer = {use = 'json_schema'}", ["scorer 'json_schema' needs schema", "schema"]),
         ("= 5", ["chain.toml", "is no TOML"]),
     ],
     ids=lambda value: value.splitlines()[-1] if isinstance(value, str) and value else None,
@@ -265,3 +266,47 @@ def test_the_default_chain(schema):
     assert len(names) == 1
     assert chain.top.scorer is None
     assert bool(getattr(chain.tiers[0].scorer, "scorers", ())) == (schema is not None)
+
+
+def test_a_byte_order_mark_is_passed_over(folder):
+    """Editors on Windows write one in front of UTF-8."""
+    file = folder / "chain.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + TIER.encode())
+    assert load_chain(file).top.model == "gpt-5.5"
+
+
+@pytest.mark.parametrize(
+    ("scorer", "words"),
+    [
+        ("{ use = 'json_schema' }", "'json_schema' needs schema as well"),
+        ("{ use = 'matches' }", "'matches' needs pattern as well"),
+        ("{ use = 'calibrated' }", "'calibrated' needs scorers"),
+        ("{ aggregate = 'min' }", "no use; expected e.g. use = 'logprob_confidence'"),
+        ("{ use = 'all_of', scorer = { use = 'no_refusal' } }", "scorers = [{ ... }]"),
+        ("{ use = 'no_refusal', scorers = [{ use = 'no_refusal' }] }", "holds no other scorers"),
+    ],
+)
+def test_a_scorer_in_toml_is_refused_in_plain_words(folder, scorer, words):
+    """What is missing or too much is named as it is written in the file."""
+    text = f"[[tier]]\nmodel = 'gpt-5.4'\nscorer = {scorer}\n{TIER}"
+    with pytest.raises(ConfigError) as caught:
+        load_chain(write(folder, text))
+    assert words in str(caught.value)
+
+
+def test_the_file_is_named_where_tiers_contradict_each_other(folder):
+    """Two tiers of one name are found by the chain; the message still says which file."""
+    with pytest.raises(ConfigError, match=r"chain\.toml: two tiers are named"):
+        load_chain(write(folder, TIER + TIER))
+
+
+def test_the_default_chain_takes_a_class():
+    """A pydantic class stands for its schema; what is neither is refused."""
+
+    class Order(BaseModel):
+        id: int
+
+    first = openai_chain(Order).tiers[0].scorer.scorers[0]
+    assert first.schema["required"] == ["id"]
+    with pytest.raises(ConfigError, match="schema is 'x': expected a JSON Schema"):
+        openai_chain("x")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 from cascade.forms.api import api_of
 from cascade.forms.params import format_for
@@ -18,6 +18,7 @@ __all__ = [
     "BadFormat",
     "closed",
     "is_type",
+    "schema_of_type",
     "with_schema",
     "with_schema_in_params",
     "with_schema_of_type",
@@ -67,10 +68,22 @@ def with_schema_of_type(payload: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     name = "text_format" if "text_format" in payload else "response_format"
     given = payload.get(name)
     if not is_type(given):
+        if isinstance(given, type) or get_origin(given) is not None:
+            shown = given.__name__ if isinstance(given, type) else given
+            raise BadFormat(
+                f"{name} is {shown}: expected a pydantic class; for other types pass "
+                f"pydantic.TypeAdapter({shown}), or a class with a field for it, since the API "
+                "answers with an object"
+            )
         return payload, None
-    schema = closed(_schema_of(given))
+    schema = schema_of_type(given)
     title = getattr(given, "__name__", None) or schema.get("title")
     return {**payload, name: _wire_format(schema, title)}, given
+
+
+def schema_of_type(given: Any) -> Schema:
+    """The schema of a pydantic class or a `TypeAdapter`, as it is sent."""
+    return closed(_schema_of(given))
 
 
 def _schema_of(given: Any) -> Schema:

@@ -42,6 +42,8 @@ CYCLE.append(CYCLE)
         ("x", {"instructions": "Be brief."}, ["instructions", "extra_body"]),
         ("x", {"previous_response_id": "r"}, ["previous_response_id", "extra_body"]),
         ({"input": "x"}, {"seed": 5}, ["seed", "extra_body"]),
+        ("x", {"response_format": list[int]}, ["TypeAdapter(list[int])"]),
+        ("x", {"response_format": int}, ["response_format is int", "pydantic class"]),
         ({"input": ""}, {}, ["the input is empty"]),
         ({"input": []}, {}, ["the input is empty"]),
         ({"input": 5}, {}, ["input is 5: expected text or a list of items"]),
