@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cascade.core.request import Request, as_json, check_messages
+from cascade.core.plain_json import as_json
+from cascade.core.request import Request, check_messages
 from cascade.core.route import WHOLE, Route
 from cascade.core.scoring import Ask
 from cascade.core.tier import Tier

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cascade.core.labels import parent_id_of, tags_of
+from cascade.core.plain_json import as_json
 from cascade.errors import RequestError
 from cascade.forms.answer_schema import BadFormat, with_schema, with_schema_of_type
 from cascade.forms.api import Api, api_of
@@ -18,7 +20,7 @@ from cascade.forms.equivalent import NoEquivalent
 from cascade.forms.params import OTHER_NAMES, params_for
 from cascade.forms.reading import format_of, messages_of
 
-__all__ = ["Asked", "Message", "Request", "as_json", "check_messages"]
+__all__ = ["Asked", "Message", "Request", "check_messages"]
 
 Message = Mapping[str, Any]
 Asked = str | Sequence[Message] | Mapping[str, Any]
@@ -26,10 +28,6 @@ Asked = str | Sequence[Message] | Mapping[str, Any]
 
 CALL_OPTIONS = ("extra_headers", "extra_query")
 """Keywords of the SDK that are not part of the body. They may hold secrets: sent, never stored."""
-
-DEEPEST = 50
-"""Levels that a message about a culprit goes down; deeper is a cycle, or hostile."""
-
 
 NOT_ON_THE_WIRE = {
     "timeout": "use deadline_s= here, or timeout_s= on the tier",
@@ -168,8 +166,8 @@ class Request:
             return self
         return replace(
             self,
-            tags=tuple(dict.fromkeys((*self.tags, *_tags(tags)))),
-            parent_id=self.parent_id if parent is None else _parent_id(parent),
+            tags=tuple(dict.fromkeys((*self.tags, *tags_of(tags)))),
+            parent_id=self.parent_id if parent is None else parent_id_of(parent),
         )
 
     @property
@@ -184,34 +182,6 @@ class Request:
         A view for reading: items of a Responses payload that Chat cannot say are left out.
         """
         return messages_of(self.payload)
-
-
-MAX_TAG = 200
-"""Characters of a tag or a parent's id: they are looked up, not read."""
-
-
-def _tags(tags: object) -> tuple[str, ...]:
-    if tags is None:
-        return ()
-    if isinstance(tags, str) or not isinstance(tags, Iterable):
-        raise RequestError(f"tags is {tags!r}: expected a list of short texts, e.g. ['billing']")
-    found = tuple(tags)
-    for tag in found:
-        if not isinstance(tag, str) or not tag.strip() or len(tag) > MAX_TAG:
-            raise RequestError(f"tag {tag!r} is no text of 1 to {MAX_TAG} characters")
-    return found
-
-
-def _parent_id(parent: object) -> str:
-    """The id of a parent: itself, or that of a trace, of a completion's trace."""
-    trace = getattr(parent, "trace", parent)
-    found = parent if isinstance(parent, str) else getattr(trace, "id", None)
-    if not isinstance(found, str) or not found.strip() or len(found) > MAX_TAG:
-        raise RequestError(
-            f"parent is {parent!r}: expected the id of a trace or a run (1 to {MAX_TAG} "
-            "characters), a Trace, or a Completion"
-        )
-    return found
 
 
 def _message_list(asked: object) -> list[Any]:
@@ -339,71 +309,3 @@ def _extra(body: object) -> Mapping[str, Any]:
     if body is not None and not isinstance(body, Mapping):
         raise RequestError(f"extra_body is {body!r}: expected a mapping of wire parameters")
     return body or {}
-
-
-def as_json(value: object, where: str) -> bytes:
-    """A value as JSON bytes; raises `RequestError` with the path of what JSON cannot hold.
-
-    The SDK's own objects, such as a message or an output item handed back, are written as the SDK
-    writes them.
-    """
-    try:
-        return _write(value).encode()
-    except UnicodeEncodeError as error:  # half of a surrogate pair
-        culprit = _find_culprit(value, where)
-        raise RequestError(f"{culprit} is not valid Unicode text; repair or drop it") from error
-    except (TypeError, ValueError, RecursionError) as error:
-        cycle = _find_cycle(value, where, {})
-        if cycle is not None:
-            raise RequestError(f"{cycle} holds itself; pass plain data without cycles") from error
-        culprit = _find_culprit(value, where)
-        raise RequestError(
-            f"{culprit} cannot be sent as JSON; pass plain dicts, lists, strings, finite numbers, "
-            "booleans or None"
-        ) from error
-
-
-def _dumped(value: object) -> object:
-    dump = getattr(value, "model_dump", None)
-    if dump is None or isinstance(value, type):
-        raise TypeError(f"{type(value).__name__} is no JSON")
-    return dump(mode="json", by_alias=True, exclude_unset=True)
-
-
-_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_dumped).encode
-
-
-def _find_cycle(value: object, where: str, above: Mapping[int, str]) -> str | None:
-    """Path of the first part that holds itself; `None` where there is none near the surface."""
-    if id(value) in above or len(above) > DEEPEST:
-        return above.get(id(value))
-    below = {**above, id(value): where}
-    found = (_find_cycle(part, f"{where}[{key!r}]", below) for key, part in _entries(value))
-    return next((path for path in found if path is not None), None)
-
-
-def _entries(value: object) -> Iterable[tuple[object, object]]:
-    """The parts of a container with their keys; nothing of anything else."""
-    if isinstance(value, Mapping):
-        return value.items()
-    return enumerate(value) if isinstance(value, list | tuple) else ()
-
-
-def _find_culprit(value: object, where: str, depth: int = 0) -> str:
-    """Path and value of the first part that JSON cannot hold."""
-    for key, part in _entries(value) if depth < DEEPEST else ():
-        if not _fits_json(part):
-            return _find_culprit(part, f"{where}[{key!r}]", depth + 1)
-    try:
-        shown = repr(value)[:80]
-    except Exception:  # noqa: BLE001  nested too deeply, or a class of the caller's that raises
-        shown = "that cannot be shown"
-    return f"{where}: {type(value).__name__} {shown}"
-
-
-def _fits_json(value: object) -> bool:
-    try:
-        _write(value).encode()
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True

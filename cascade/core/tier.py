@@ -9,8 +9,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from cascade.core.plain_json import as_json
 from cascade.core.pricing import Price
-from cascade.core.request import Message, as_json, check_messages
+from cascade.core.request import Message, check_messages
 from cascade.core.scoring import Scorer, needs_of, parts_of, scorer_name
 from cascade.errors import ConfigError, RequestError
 from cascade.forms.answer_schema import BadFormat, with_schema_in_params

@@ -10,7 +10,8 @@ from cascade.core.chain import Chain
 from cascade.core.chain_checks import tier_tuple
 from cascade.core.escalation import escalate
 from cascade.core.ledger import Ledger
-from cascade.core.request import Request, as_json
+from cascade.core.plain_json import as_json
+from cascade.core.request import Request
 from cascade.core.route import Route
 from cascade.core.tier import Tier
 from cascade.core.trace import Trace
