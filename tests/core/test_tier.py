@@ -34,7 +34,7 @@ LOOP["again"] = LOOP
         ({"params": ["seed"]}, ["params is ['seed']", "expected a mapping"]),
         ({"params": {"stop": [{1}]}}, ["tier 'small'", "params['stop'][0]: set {1}", "JSON"]),
         ({"params": {"seed": float("nan")}}, ["params['seed']: float nan", "finite numbers"]),
-        ({"params": {"again": LOOP}}, ["params", "cannot be sent as JSON"]),
+        ({"params": {"again": LOOP}}, ["params['again'] holds itself"]),
         ({"preamble": ["hello"]}, ["preamble[0] is 'hello'", "mapping with a 'role'"]),
         ({"preamble": [{"role": "user", "content": "\ud83d"}]}, ["preamble[0]", "valid Unicode"]),
         ({"preamble": 5}, ["tier 'small'", "not iterable"]),
