@@ -157,6 +157,9 @@ def align(tokens: Sequence[TokenLogprob], text: str) -> AnswerTokens | None:
     some strip white space or the code fence from the text. `None` when the tokens do not spell the
     text even so.
     """
+    words = [token.token for token in tokens]
+    if text.isascii() and "".join(words) == text:  # as nearly always: nothing to search or decode
+        return AnswerTokens(tokens, list(accumulate(map(len, words))), 0) if text.strip() else None
     pieces = _pieces(tokens)
     ends = list(accumulate(map(len, pieces)))
     joined, whole = b"".join(pieces), text.encode("utf-8", "replace")

@@ -135,15 +135,22 @@ def read_tokens(entries: Sequence[Any]) -> tuple[TokenLogprob, ...]:
 
 
 def _token(entry: Any) -> TokenLogprob | None:
-    pair = _pair(entry)
-    if pair is None:
-        return None
-    token, value = pair
-    if not FLOOR_LOGPROB <= value <= 0.0:
-        value = min(0.0, max(value, FLOOR_LOGPROB))
-    read = TokenLogprob(token, value)
+    """A token; the usual entry is read at once, because thousands of them are."""
+    token = value = None
+    if type(entry) is dict:
+        token, value = entry.get("token"), entry.get("logprob")
+    if type(token) is not str or type(value) is not float or not FLOOR_LOGPROB <= value <= 0.0:
+        pair = _pair(entry)
+        if pair is None:
+            return None
+        token, value = pair[0], min(0.0, max(pair[1], FLOOR_LOGPROB))
+    read = _made(TokenLogprob)
+    read.token, read.logprob = token, value
     read._top, read._raw = entry.get("top_logprobs"), entry.get("bytes")  # noqa: SLF001  to be read
     return read
+
+
+_made = TokenLogprob.__new__
 
 
 def _top(listed: object) -> tuple[tuple[str, float], ...]:
