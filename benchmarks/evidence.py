@@ -18,7 +18,7 @@ import argparse
 import json
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,6 @@ from scorers import (
     logprob_features,
     surface_features,
 )
-
-Judged = Callable[[Draft], Any]
 
 FIELDS = ("customer", "product", "quantity", "city", "price")
 SCHEMA = {

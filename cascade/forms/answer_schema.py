@@ -27,8 +27,6 @@ __all__ = [
 Schema = dict[str, Any]
 Data = Mapping[str, Any]
 
-WIRE_TYPES = frozenset({"text", "json_object", "json_schema"})
-
 SCHEMA_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
 
 SCHEMA_KEYS = ("properties", "$ref", "anyOf", "$defs", "enum")

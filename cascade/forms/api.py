@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-__all__ = ["APIS", "Api", "api_of"]
+__all__ = ["Api", "api_of"]
 
 Api = Literal[
     "chat",  # POST /v1/chat/completions
     "responses",  # POST /v1/responses
     "decisions",  # POST /v1/decisions: asked by scorers only
 ]
-
-APIS = frozenset(get_args(Api))
 
 
 def api_of(payload: Mapping[str, Any]) -> Api:
