@@ -52,7 +52,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml
 	@echo "Installing Cascade ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[local]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[local,calibrate]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed

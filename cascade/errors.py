@@ -15,6 +15,9 @@ CascadeError
 │   └── StreamInterrupted              a stream broke after text had been shown
 ├── InvalidAnswer                      `Completion.parsed`: the answer does not fit its schema
 ├── ReplayError                        a recording does not hold a call that the replay asks for
+├── RecordingError (also ValueError)   recorded data that cannot be read, or cannot tell
+├── NotCertifiable                     the labels do not carry the promise; says what they do carry
+├── CertificateVoid                    the chain is not the one that was certified any more
 ├── TraceError (also ValueError)       a trace that cannot be read
 │   └── TraceVersionError              written by a newer version
 └── StoreError                         a trace store that cannot be opened, read or written
@@ -34,10 +37,13 @@ __all__ = [
     "BudgetExceeded",
     "CallRefused",
     "CascadeError",
+    "CertificateVoid",
     "ChainExhausted",
     "ConfigError",
     "DeadlineExceeded",
     "InvalidAnswer",
+    "NotCertifiable",
+    "RecordingError",
     "ReplayError",
     "RequestError",
     "RunError",
@@ -133,6 +139,34 @@ class InvalidAnswer(CascadeError):  # noqa: N818
 
 class ReplayError(CascadeError):
     """A recording does not hold a call that the replay asks for."""
+
+
+class RecordingError(CascadeError, ValueError):
+    """Recorded data that cannot be read, or that cannot answer what is asked of it."""
+
+
+class NotCertifiable(CascadeError):  # noqa: N818
+    """The labels do not carry the promise that was asked for.
+
+    Attributes:
+        certifiable: the smallest epsilon that they do carry now, as a share; `None` for none.
+        labels_needed: about how many labels the promise needs in all; `None` where no number would
+            do.
+    """
+
+    def __init__(
+        self, message: str, *, certifiable: float | None = None, labels_needed: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.certifiable = certifiable
+        self.labels_needed = labels_needed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.args, self.__dict__
+
+
+class CertificateVoid(CascadeError):  # noqa: N818
+    """A certificate does not speak of this chain any more: a model, prompt or plan has changed."""
 
 
 class TraceError(CascadeError, ValueError):

@@ -24,7 +24,7 @@ from cascade.errors import ConfigError
 from cascade.forms.api import Api
 from cascade.forms.reading import effort_of
 
-__all__ = ["MAX_TIERS", "Chain", "RetiringModelWarning"]
+__all__ = ["MAX_TIERS", "Chain", "RetiringModelWarning", "settings_of_scorer"]
 
 
 class RetiringModelWarning(UserWarning):
@@ -168,7 +168,7 @@ class Chain:
             [
                 tier.name,
                 tier.model,
-                _settings(tier.scorer),
+                settings_of_scorer(tier.scorer),
                 tier.threshold,
                 dict(tier.params),
                 tier.preamble,
@@ -181,7 +181,7 @@ class Chain:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _settings(scorer: object) -> object:
+def settings_of_scorer(scorer: object) -> object:
     """A scorer as data that is the same in every process: its name, its settings, its parts."""
     if scorer is None:
         return None
@@ -191,7 +191,7 @@ def _settings(scorer: object) -> object:
     }
     settings.pop("scorers", None)
     plain = json.dumps(settings, sort_keys=True, default=lambda part: type(part).__name__)
-    return [scorer_name(scorer), plain, [_settings(part) for part in parts_of(scorer)]]
+    return [scorer_name(scorer), plain, [settings_of_scorer(part) for part in parts_of(scorer)]]
 
 
 def merged_needs(scorer: object, merge: Callable[[Needs, Needs], Needs] = Needs.__or__) -> Needs:

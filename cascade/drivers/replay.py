@@ -15,13 +15,13 @@ from cascade.errors import ReplayError
 from cascade.wire.feed import stream_of
 from cascade.wire.replies import read_reply
 
-__all__ = ["Recording"]
+__all__ = ["RecordedModels"]
 
 Key = tuple[str, str, str, str]
 """Tier whose turn it is, purpose, scorer, tier that is asked."""
 
 
-class Recording:
+class RecordedModels:
     """Answers calls with what a trace recorded, call by call.
 
     A call is found by whose turn it is, its purpose, its scorer and the tier it goes to, in the
@@ -114,7 +114,7 @@ class Recording:
 class RecordedStream:
     """A recorded answer as chunks."""
 
-    def __init__(self, recording: Recording, call: ModelCall) -> None:
+    def __init__(self, recording: RecordedModels, call: ModelCall) -> None:
         self._recording = recording
         self._call = call
         self.outcome: Reply | CallFailure | None = None

@@ -17,7 +17,7 @@ from cascade.core.tier import Tier
 from cascade.core.trace import Trace
 from cascade.drivers import sync
 from cascade.drivers.base import Timing
-from cascade.drivers.replay import Recording
+from cascade.drivers.replay import RecordedModels
 from cascade.errors import ReplayError, RequestError
 
 __all__ = ["replay"]
@@ -44,7 +44,7 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
     chain = (
         tiers if isinstance(tiers, Chain) else Chain(tier_tuple(tiers), allow_unknown_prices=True)
     )
-    recording = Recording(trace)
+    recording = RecordedModels(trace)
     request = Request(
         payload=trace.request or {},
         requested_model=trace.requested_model,

@@ -22,7 +22,7 @@ from cascade import (
     replay,
 )
 from cascade.core.wishes import ModelCall
-from cascade.drivers.replay import Recording
+from cascade.drivers.replay import RecordedModels
 from cascade.testing import ScriptedModels, failure, reply
 
 CHEAP, DEAR = Price.of("1", "2"), Price.of("4", "8")
@@ -133,7 +133,7 @@ def test_a_recording_streams(answer):
     trace = recorded(chain(), {"top": answer})
     tier = Tier("top", price=DEAR)
     call = ModelCall(0, tier, "top", {}, attempt="top")
-    stream = Recording(trace, origin=5.0).stream(call)
+    stream = RecordedModels(trace, origin=5.0).stream(call)
     text = "".join(c["choices"][0]["delta"].get("content", "") for c in stream)
     assert text == ("the answer" if stream.outcome.__class__.__name__ == "Reply" else "")
     assert call.tries[0].started >= 5.0

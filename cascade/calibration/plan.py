@@ -1,0 +1,279 @@
+"""A plan: which tiers are asked in which order, and when an answer is accepted.
+
+A plan is a chain cut to what pays: it may skip tiers, buy a witness where an answer is in doubt,
+and begin higher up where the request alone says that the first tier will fail. `simulate` decides
+recorded requests by a plan, all at once and exactly as `escalate()` would decide them one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.calibration.fingerprint import fingerprint
+from cascade.calibration.money import UNKNOWN, Pico
+from cascade.calibration.recording import Recording
+from cascade.errors import ConfigError, RecordingError
+
+__all__ = ["Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"]
+
+Floats = NDArray[np.float64]
+Asked = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One paid step of a plan.
+
+    Attributes:
+        asks: the tier or witness that is asked.
+        returns: the tier whose answer is returned where the step accepts: `asks` itself, or one
+            asked before, whose answer is judged again now that a witness has spoken. "" is `asks`.
+        threshold: accept where score >= threshold. Not read on the last step, which stands.
+    """
+
+    asks: str
+    returns: str = ""
+    threshold: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.returns:
+            object.__setattr__(self, "returns", self.asks)
+
+    @property
+    def is_witness(self) -> bool:
+        """Whether it buys evidence on an earlier answer."""
+        return self.returns != self.asks
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Where a request may begin higher up, judged by the request alone.
+
+    Attributes:
+        start_at: the tier of the step to begin with where the gate is shut.
+        threshold: the gate is open where P(the first step's tier is right | request) >= threshold.
+    """
+
+    start_at: str
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in order; the last one's answer stands.
+
+    Raises:
+        ConfigError: no step, a tier asked twice, a witness without an earlier answer, or a gate to
+            a step that is not there.
+    """
+
+    steps: tuple[Step, ...]
+    gate: Gate | None = None
+
+    def __post_init__(self) -> None:
+        asked = [step.asks for step in self.steps]
+        if not asked or len(set(asked)) != len(asked):
+            raise ConfigError(f"plan {asked!r}: expected one or more steps, each tier asked once")
+        for place, step in enumerate(self.steps):
+            if step.returns not in asked[: place + 1]:
+                raise ConfigError(
+                    f"plan {asked!r}: {step.returns!r} is returned before it is asked"
+                )
+        if self.steps[-1].is_witness:
+            raise ConfigError(f"plan {asked!r}: the last step must be a tier that answers")
+        if self.gate is not None and self.gate.start_at not in asked[1:]:
+            raise ConfigError(f"plan {asked!r}: its gate begins at {self.gate.start_at!r}")
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """Names of the tiers and witnesses it asks, in order."""
+        return tuple(step.asks for step in self.steps)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it always asks one model and nothing else."""
+        return len(self.steps) == 1
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the whole plan."""
+        return fingerprint(self.to_dict())
+
+    def __str__(self) -> str:
+        words = []
+        for place, step in enumerate(self.steps):
+            asks = f"{step.asks} on {step.returns}" if step.is_witness else step.asks
+            last = place == len(self.steps) - 1
+            words.append(asks if last else f"{asks} >= {step.threshold:.4g}")
+        shown = " → ".join(words)
+        if self.gate is None:
+            return shown
+        return f"[{self.gate.start_at} where P < {self.gate.threshold:.4g}] {shown}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON-ready data."""
+        steps = [
+            {"asks": step.asks, "returns": step.returns, "threshold": step.threshold}
+            for step in self.steps
+        ]
+        data: dict[str, Any] = {"steps": steps}
+        if self.gate is not None:
+            data["gate"] = {"start_at": self.gate.start_at, "threshold": self.gate.threshold}
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Plan:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ConfigError: the data is no plan.
+        """
+        try:
+            steps = tuple(Step(**step) for step in data["steps"])
+            gate = Gate(**data["gate"]) if data.get("gate") is not None else None
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ConfigError(f"{str(data)[:80]!r} is no plan: {error}") from error
+        return cls(steps, gate)
+
+
+class ScoreSource(Protocol):
+    """Where the scores of a plan's steps come from: a recorded scorer, or a learned one.
+
+    A score may use only what the plan has bought: `asked` holds it all, the current step last.
+    """
+
+    def scores(self, asked: Asked, returns: int) -> Floats:
+        """The score of `returns`'s answer once `asked` have answered, shape (n,).
+
+        In [0, 1]; NaN where there is no signal, which never accepts.
+
+        Raises:
+            RecordingError: the recording cannot tell.
+        """
+        ...
+
+    def cost_pusd(self, asked: Asked, returns: int) -> Pico:
+        """What that score costs beside the answers, in picodollars, shape (n,)."""
+        ...
+
+    def gate(self, tier: int) -> Floats:
+        """P(the tier's answer is right), from the request alone, shape (n,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """What became of each request under a plan; all of shape (n,).
+
+    Attributes:
+        stop: index of the step after which the request ended.
+        returned: index of the recorded tier whose answer was returned; -1 where none answered.
+        quality: of that answer; NaN where unknown.
+        cost_pusd: of all calls made on the way; `UNKNOWN` where one is.
+        score: that the returned answer was accepted with; NaN where it stands without one.
+        calls: tiers and witnesses asked.
+    """
+
+    stop: NDArray[np.int64]
+    returned: NDArray[np.int64]
+    quality: Floats
+    cost_pusd: Pico
+    score: Floats
+    calls: NDArray[np.int64]
+
+
+def simulate(plan: Plan, recording: Recording, source: ScoreSource) -> Outcomes:
+    """Decide every request of a recording by a plan.
+
+    Args:
+        plan: whose tiers are in the recording.
+        recording: what the tiers answered.
+        source: where scores come from.
+
+    Raises:
+        RecordingError: a tier is not in the recording, or a score cannot be told from it.
+    """
+    n = len(recording)
+    found = Outcomes(
+        np.zeros(n, np.int64),
+        np.full(n, -1),
+        np.zeros(n),
+        np.zeros(n, np.int64),
+        np.full(n, np.nan),
+        np.zeros(n, np.int64),
+    )
+    rows = np.arange(n)
+    if plan.gate is None:
+        _climb(plan, rows, recording, source, found)
+        return found
+    chance = source.gate(recording.index(plan.steps[0].asks))
+    is_open = chance >= plan.gate.threshold  # NaN: nothing speaks against the first step
+    is_open |= np.isnan(chance)
+    start = plan.tiers.index(plan.gate.start_at)
+    _climb(plan, rows[is_open], recording, source, found)
+    _climb(plan, rows[~is_open], recording, source, found, start=start)
+    return found
+
+
+def _climb(
+    plan: Plan,
+    rows: NDArray[np.int64],
+    recording: Recording,
+    source: ScoreSource,
+    found: Outcomes,
+    *,
+    start: int = 0,
+) -> None:
+    """Decide some requests, beginning with a step; writes what it finds."""
+    asked: Asked = ()
+    best = np.full(len(recording), -np.inf)  # of rejected drafts: the best stands if the top fails
+    for place in range(start, len(plan.steps)):
+        step = plan.steps[place]
+        tier, returns = recording.index(step.asks), recording.index(step.returns)
+        asked = (*asked, tier)
+        found.stop[rows] = place
+        found.calls[rows] += 1
+        _pay(found.cost_pusd, rows, recording.cost_pusd[:, tier])
+        if place == len(plan.steps) - 1:
+            stands = rows[recording.answered[rows, tier]]
+            _return(found, stands, tier, recording, np.nan)
+            return
+        can = recording.usable[:, returns] & recording.answered[:, tier]
+        score = np.where(can, source.scores(asked, returns), np.nan)
+        judged = rows[can[rows]]
+        _pay(found.cost_pusd, judged, source.cost_pusd(asked, returns))
+        accepted = rows[score[rows] >= step.threshold]
+        _return(found, accepted, returns, recording, score[accepted])
+        rows = rows[~(score[rows] >= step.threshold)]
+        worth = np.where(np.isnan(score), -1.0, score)
+        better = rows[recording.answered[rows, returns] & (worth[rows] >= best[rows])]
+        best[better] = worth[better]
+        _return(found, better, returns, recording, np.nan)
+
+
+def _return(
+    found: Outcomes, rows: NDArray[np.int64], tier: int, recording: Recording, score: Any
+) -> None:
+    found.returned[rows] = tier
+    found.quality[rows] = recording.quality[rows, tier]
+    found.score[rows] = score
+
+
+def _pay(total: Pico, rows: NDArray[np.int64], cost: Pico) -> None:
+    part = cost[rows]
+    unknown = (total[rows] == UNKNOWN) | (part == UNKNOWN)
+    total[rows] = np.where(unknown, UNKNOWN, total[rows] + part)
+
+
+def check_tiers(plan: Plan, recording: Recording) -> None:
+    """Raise `RecordingError` unless the recording holds every tier of the plan."""
+    missing = [name for name in plan.tiers if name not in recording.names]
+    if missing:
+        raise RecordingError(
+            f"the recording holds no {', '.join(map(repr, missing))}; it has "
+            f"{', '.join(map(repr, recording.names))}: record those tiers first"
+        )
