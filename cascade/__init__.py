@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cascade.core.pricing import Price
     from cascade.core.reply import Reply, TokenLogprob
     from cascade.core.request import Request
+    from cascade.core.route import Start
     from cascade.core.scoring import (
         Abstained,
         Ask,
@@ -103,6 +104,7 @@ _HOMES = {
     "cascade.core.pricing": ("Price",),
     "cascade.core.reply": ("Reply", "TokenLogprob"),
     "cascade.core.request": ("Request",),
+    "cascade.core.route": ("Start",),
     "cascade.core.scoring": (
         "Abstained",
         "Ask",
@@ -214,6 +216,7 @@ __all__ = [
     "ScorerError",
     "Scoring",
     "Spent",
+    "Start",
     "Stats",
     "Sticky",
     "StoreError",

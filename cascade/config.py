@@ -17,9 +17,10 @@ endpoint = { base_url = "http://127.0.0.1:8080/v1" }
 price = { input = "0", output = "0" }
 ```
 
-Scorers are found by name in the entry-point group `cascade.scorers`; a key `scorers` holds the
-parts of a combinator, and a key ending in `_file` is replaced by the JSON in that file. The values
-themselves are checked where they are checked for Python chains: in `Tier` and `Chain`.
+Scorers are found by name in the entry-point group `cascade.scorers`, a chain's `entry` in
+`cascade.entries`; a key `scorers` holds the parts of a combinator, and a key ending in `_file` is
+replaced by the JSON in that file. The values themselves are checked where they are checked for
+Python chains: in `Tier` and `Chain`.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ from cascade.forms.answer_schema import is_type, schema_of_type
 __all__ = ["chain_from_dict", "load_chain", "openai_chain", "registered_scorers"]
 
 SCORER_GROUP = "cascade.scorers"
+ENTRY_GROUP = "cascade.entries"
 
-CHAIN_KEYS = ("name", "policy", "tier", "allow_unknown_prices")
+CHAIN_KEYS = ("name", "policy", "tier", "allow_unknown_prices", "entry")
 
 TIER_KEYS = (
     "model",
@@ -111,9 +113,17 @@ def chain_from_dict(
         reader.tier(table, f"{where}: tier {number}") for number, table in enumerate(tables, 1)
     )
     policy = _build(Policy, data.get("policy", {}), f"{where}: policy")
+    entry = (
+        reader.plugin(data["entry"], f"{where}: entry", ENTRY_GROUP) if "entry" in data else None
+    )
     try:
         return Chain(
-            tiers, policy=policy, name=name, allow_unknown_prices=unpriced, today=clock.today()
+            tiers,
+            policy=policy,
+            name=name,
+            allow_unknown_prices=unpriced,
+            today=clock.today(),
+            entry=entry,
         )
     except ConfigError as error:
         raise type(error)(f"{where}: {error}") from error
@@ -152,10 +162,15 @@ def openai_chain(schema: Mapping[str, Any] | type | None = None) -> Chain:
     return Chain((*tiers, Tier("gpt-5.5")), name="openai", today=clock.today())
 
 
-@cache
 def registered_scorers() -> dict[str, EntryPoint]:
     """Scorers that installed packages have registered, by name."""
-    return {point.name: point for point in entry_points(group=SCORER_GROUP)}
+    return registered(SCORER_GROUP)
+
+
+@cache
+def registered(group: str) -> dict[str, EntryPoint]:
+    """What installed packages have registered in a group of entry points, by name."""
+    return {point.name: point for point in entry_points(group=group)}
 
 
 class _Reader:
@@ -188,11 +203,15 @@ class _Reader:
             raise type(error)(f"{where}: {error}") from error
 
     def scorer(self, table: object, where: str) -> Any:
+        return self.plugin(table, where, SCORER_GROUP)
+
+    def plugin(self, table: object, where: str, group: str) -> Any:
+        """A scorer, or an entry, from its table."""
         settings = dict(_mapping(table, where))
         if "use" not in settings:
-            raise ConfigError(f"{where}: no use; expected e.g. use = 'logprob_confidence'")
+            raise ConfigError(f"{where}: no use; expected e.g. use = {_example(group)!r}")
         name = settings.pop("use")
-        build = _scorer_of(name, where)
+        build, kind = _registered(name, where, group), _kind(group)
         tables = settings.pop("scorers", [])
         if not isinstance(tables, list):
             raise ConfigError(f"{where}: scorers is {tables!r}: expected a list of scorer tables")
@@ -206,7 +225,7 @@ class _Reader:
         parameters = inspect.signature(build).parameters.values()
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             allowed = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
-            _check_keys(settings, allowed, f"{where}: scorer {name!r}")
+            _check_keys(settings, allowed, f"{where}: {kind} {name!r}")
         takes = [p.kind is p.VAR_POSITIONAL or "scorer" in p.name for p in parameters]
         if parts and not any(takes):
             raise ConfigError(f"{where}: scorer {name!r} holds no other scorers; leave scorers out")
@@ -219,11 +238,11 @@ class _Reader:
             and p.name not in {*settings, *given}
         ]
         if missing:
-            raise ConfigError(f"{where}: scorer {name!r} needs {', '.join(missing)} as well")
+            raise ConfigError(f"{where}: {kind} {name!r} needs {', '.join(missing)} as well")
         try:
             return build(*parts, **settings)
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"{where}: scorer {name!r}: {error}") from error
+            raise ConfigError(f"{where}: {kind} {name!r}: {error}") from error
 
     def _json(self, name: object, where: str) -> Any:
         if not isinstance(name, str):
@@ -237,17 +256,25 @@ class _Reader:
             raise ConfigError(f"{where}: file {str(file)!r} is no JSON: {error}") from error
 
 
-def _scorer_of(name: object, where: str) -> Any:
-    known = registered_scorers()
+def _registered(name: object, where: str, group: str) -> Any:
+    known, kind = registered(group), _kind(group)
     if not isinstance(name, str) or name not in known:
         raise ConfigError(
-            f"{where}: use={name!r} is no registered scorer{_nearest(str(name), known)}; "
+            f"{where}: use={name!r} is no registered {kind}{_nearest(str(name), known)}; "
             f"there are {', '.join(sorted(known)) or 'none: is the package installed?'}"
         )
     try:
         return known[name].load()
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{where}: scorer {name!r} cannot be loaded: {error}") from error
+        raise ConfigError(f"{where}: {kind} {name!r} cannot be loaded: {error}") from error
+
+
+def _kind(group: str) -> str:
+    return "scorer" if group == SCORER_GROUP else "entry"
+
+
+def _example(group: str) -> str:
+    return "logprob_confidence" if group == SCORER_GROUP else "learned_entry"
 
 
 def _price(table: object, where: str) -> Price:

@@ -209,7 +209,7 @@ THIRD_PARTY = {
 
 @pytest.fixture
 def third_party(monkeypatch):
-    monkeypatch.setattr(room, "registered_scorers", lambda: THIRD_PARTY)
+    monkeypatch.setattr(room, "registered", lambda _group: THIRD_PARTY)
 
 
 def built(**scorer):
@@ -244,7 +244,7 @@ def test_registered_scorers_that_do_not_work(scorer, words):
 
 def test_without_any_registered_scorer_the_message_asks(monkeypatch):
     """Where nothing is registered, the package itself is probably not installed."""
-    monkeypatch.setattr(room, "registered_scorers", dict)
+    monkeypatch.setattr(room, "registered", lambda _group: {})
     with pytest.raises(ConfigError, match="none: is the package installed"):
         built(use="length")
 

@@ -18,6 +18,7 @@ from typing import Any
 from cascade.core.chain_checks import MAX_TIERS, check_chain, tier_tuple
 from cascade.core.policy import Policy
 from cascade.core.pricing import ModelInfo, ModelTable, Price, model_table
+from cascade.core.route import Entry
 from cascade.core.scoring import Needs, needs_of, parts_of, scorer_name
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError
@@ -41,6 +42,9 @@ class Chain:
         name: for traces and logs.
         allow_unknown_prices: build even where a model has no price; its cost is then `None`.
         table: prices and limits of known models.
+        entry: chooses the tier that a request begins with, from the request alone; `None` for the
+            first. A request that was told where to begin, or whose conversation is with a tier,
+            is not put to it.
         today: the date that shutdown dates are compared with; `None` skips the check.
 
     Raises:
@@ -54,6 +58,7 @@ class Chain:
     allow_unknown_prices: bool = False
     table: ModelTable = field(default_factory=model_table, repr=False)
     today: date | None = None
+    entry: Entry | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tiers", tier_tuple(self.tiers))
@@ -177,7 +182,10 @@ class Chain:
             ]
             for tier in self.tiers
         ]
-        text = json.dumps([decisive, repr(self.policy)], sort_keys=True, default=repr)
+        whole: list[object] = [decisive, repr(self.policy)]
+        if self.entry is not None:
+            whole.append(settings_of_scorer(self.entry))
+        text = json.dumps(whole, sort_keys=True, default=repr)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -60,6 +60,11 @@ def check_chain(chain: Chain) -> Iterator[str]:
     policy: object = chain.policy
     if not isinstance(policy, Policy):
         raise ConfigError(f"the chain's policy is {policy!r}: expected e.g. Policy()")
+    entry: object = chain.entry
+    if entry is not None and (isinstance(entry, type) or not callable(entry)):
+        raise ConfigError(
+            f"the chain's entry is {entry!r}: expected a function of a request that names a tier"
+        )
     _check_names(chain.tiers)
     for tier in chain.tiers:
         _check_price(chain, tier)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cascade.core.tier import Tier
@@ -12,8 +12,28 @@ from cascade.errors import ConfigError, RequestError
 
 if TYPE_CHECKING:
     from cascade.core.chain import Chain
+    from cascade.core.request import Request
 
-__all__ = ["WHOLE", "Leg", "Route"]
+__all__ = ["WHOLE", "Entry", "Leg", "Route", "Start", "entered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a request begins, and why, as an entry says.
+
+    Attributes:
+        at: name of the first tier to ask.
+        reason: why, in words, for the trace.
+    """
+
+    at: str
+    reason: str = ""
+
+
+Entry = Callable[["Request"], "Start | str | None"]
+"""Chooses the first tier from the request alone: a `Start`, the tier's name, or `None` for the
+chain's first. One that raises, or names a tier that is not there, begins with the chain's first:
+that costs a cheap call and never skips the scorer of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +113,23 @@ class Route:
 
 WHOLE = Route()
 """The whole chain."""
+
+
+def entered(chain: Chain, request: Request, route: Route) -> Route:
+    """A route with the start that the chain's entry chooses, where nobody else has chosen one."""
+    if chain.entry is None or route.start_at is not None:
+        return route
+    try:
+        start = chain.entry(request)
+        if start is None:
+            return route
+        if not isinstance(start, Start):
+            start = Start(start)
+        chosen = replace(route, start_at=start.at, why=start.reason or f"entry: {start.at!r}")
+        chosen.check(chain)
+    except Exception:  # noqa: BLE001  plug-in border: see `Entry`
+        return route
+    return chosen
 
 
 def _place(chain: Chain, what: str, name: object) -> int:

@@ -21,7 +21,7 @@ from cascade.core.evaluation import is_coroutine_scorer
 from cascade.core.payloads import check_payloads
 from cascade.core.policy import Policy
 from cascade.core.request import Asked, Request
-from cascade.core.route import WHOLE, Route
+from cascade.core.route import WHOLE, Route, entered
 from cascade.core.scoring import scorer_name
 from cascade.core.tier import Tier, is_positive
 from cascade.core.trace import Trace
@@ -157,6 +157,7 @@ class Engine:
         request = options.request(asked, params)
         cap, limit = self._limits(options)
         route, answered = self._route(options)
+        route = entered(self.chain, request, route)
         check_payloads(self.chain, request, route)
         if isinstance(self._models, LazyModels):
             self._models.prepare(self.chain.tiers)

@@ -12,7 +12,7 @@ from cascade.core.escalation import escalate
 from cascade.core.ledger import Ledger
 from cascade.core.plain_json import as_json
 from cascade.core.request import Request
-from cascade.core.route import Route
+from cascade.core.route import Route, entered
 from cascade.core.tier import Tier
 from cascade.core.trace import Trace
 from cascade.drivers import sync
@@ -55,7 +55,7 @@ def replay(trace: Trace, tiers: Chain | Iterable[Tier]) -> Trace:
     )
     if "messages" not in request.payload and "input" not in request.payload:
         raise ReplayError(f"trace {trace.id} holds no request")
-    route = _route(trace)
+    route = entered(chain, request, _route(trace))
     try:
         route.check(chain)
     except RequestError as error:
