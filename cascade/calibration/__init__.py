@@ -18,27 +18,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cascade.calibration.baselines import Baseline
+    from cascade.calibration.comparison import Comparison, Point
+    from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
+    from cascade.calibration.net_value import NetValue
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
     from cascade.calibration.recording import About, Charges, RecordedTier, Recording, Tokens
+    from cascade.calibration.reliability import Reliability
 
 _HOMES = {
+    "cascade.calibration.baselines": ("Baseline",),
+    "cascade.calibration.comparison": ("Comparison", "Point"),
+    "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
+    "cascade.calibration.net_value": ("NetValue",),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
     "cascade.calibration.recording": ("About", "Charges", "RecordedTier", "Recording", "Tokens"),
+    "cascade.calibration.reliability": ("Reliability",),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "About",
+    "Baseline",
     "Charges",
+    "Comparison",
+    "Estimate",
     "Gate",
+    "Latency",
+    "NetValue",
     "Outcomes",
     "Plan",
+    "Point",
     "RecordedTier",
     "Recording",
+    "Reliability",
     "ScoreSource",
     "Step",
+    "TierShare",
     "Tokens",
+    "WhatIf",
     "simulate",
 ]
 
