@@ -7,6 +7,7 @@ recorded requests by a plan, all at once and exactly as `escalate()` would decid
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from cascade.errors import ConfigError, RecordingError
 
 __all__ = ["Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"]
 
+Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Asked = tuple[int, ...]
 
@@ -186,17 +188,22 @@ class Outcomes:
     calls: NDArray[np.int64]
 
 
-def simulate(plan: Plan, recording: Recording, source: ScoreSource) -> Outcomes:
+def simulate(
+    plan: Plan, recording: Recording, source: ScoreSource, *, stands: Bools | None = None
+) -> Outcomes:
     """Decide every request of a recording by a plan.
 
     Args:
         plan: whose tiers are in the recording.
         recording: what the tiers answered.
         source: where scores come from.
+        stands: answers that no scorer gets to see and that end the request all the same, because
+            a chain's policy says so (`Policy.on_content_filter`), (n, k); none unless given.
 
     Raises:
         RecordingError: a tier is not in the recording, or a score cannot be told from it.
     """
+    check_tiers(plan, recording)
     n = len(recording)
     found = Outcomes(
         np.zeros(n, np.int64),
@@ -206,67 +213,96 @@ def simulate(plan: Plan, recording: Recording, source: ScoreSource) -> Outcomes:
         np.full(n, np.nan),
         np.zeros(n, np.int64),
     )
+    climb = _Climb(plan, recording, source, found, stands)
     rows = np.arange(n)
     if plan.gate is None:
-        _climb(plan, rows, recording, source, found)
+        climb(rows)
         return found
     chance = source.gate(recording.index(plan.steps[0].asks))
-    is_open = chance >= plan.gate.threshold  # NaN: nothing speaks against the first step
-    is_open |= np.isnan(chance)
-    start = plan.tiers.index(plan.gate.start_at)
-    _climb(plan, rows[is_open], recording, source, found)
-    _climb(plan, rows[~is_open], recording, source, found, start=start)
+    is_open = ~(chance < plan.gate.threshold)  # NaN: nothing speaks against the first step
+    climb(rows[is_open])
+    climb(rows[~is_open], start=plan.tiers.index(plan.gate.start_at))
     return found
 
 
-def _climb(
-    plan: Plan,
-    rows: NDArray[np.int64],
-    recording: Recording,
-    source: ScoreSource,
-    found: Outcomes,
-    *,
-    start: int = 0,
-) -> None:
-    """Decide some requests, beginning with a step; writes what it finds."""
-    asked: Asked = ()
-    best = np.full(len(recording), -np.inf)  # of rejected drafts: the best stands if the top fails
-    for place in range(start, len(plan.steps)):
-        step = plan.steps[place]
-        tier, returns = recording.index(step.asks), recording.index(step.returns)
-        asked = (*asked, tier)
-        found.stop[rows] = place
-        found.calls[rows] += 1
-        _pay(found.cost_pusd, rows, recording.cost_pusd[:, tier])
-        if place == len(plan.steps) - 1:
-            stands = rows[recording.answered[rows, tier]]
-            _return(found, stands, tier, recording, np.nan)
-            return
-        can = recording.usable[:, returns] & recording.answered[:, tier]
-        score = np.where(can, source.scores(asked, returns), np.nan)
-        judged = rows[can[rows]]
-        _pay(found.cost_pusd, judged, source.cost_pusd(asked, returns))
-        accepted = rows[score[rows] >= step.threshold]
-        _return(found, accepted, returns, recording, score[accepted])
-        rows = rows[~(score[rows] >= step.threshold)]
-        worth = np.where(np.isnan(score), -1.0, score)
-        better = rows[recording.answered[rows, returns] & (worth[rows] >= best[rows])]
-        best[better] = worth[better]
-        _return(found, better, returns, recording, np.nan)
+@dataclass(frozen=True, slots=True)
+class _Climb:
+    """Decides some requests and writes what it finds.
+
+    Only requests still under way are looked at, one step after another, so that a plan costs as
+    many operations as it asks tiers.
+    """
+
+    plan: Plan
+    recording: Recording
+    source: ScoreSource
+    found: Outcomes
+    stands: Bools | None
+
+    def __call__(self, rows: NDArray[np.int64], *, start: int = 0) -> None:
+        asked: Asked = ()
+        paid = np.zeros(len(rows), np.int64)
+        passed: list[tuple[int, Floats]] = []
+        for place in range(start, len(self.plan.steps)):
+            step = self.plan.steps[place]
+            tier, returns = self.recording.index(step.asks), self.recording.index(step.returns)
+            asked = (*asked, tier)
+            paid = _plus(paid, self.recording.cost_pusd[:, tier][rows])
+            if place == len(self.plan.steps) - 1:
+                self._end(rows, place, paid, len(asked))
+                self._last(rows, tier, passed)
+                return
+            can = self.can(rows, tier, returns)
+            said = self.source.scores(asked, returns)
+            score = np.where(can, said[rows], np.nan)
+            paid = _plus(paid, np.where(can, self.source.cost_pusd(asked, returns)[rows], 0))
+            accepted = score >= step.threshold  # never where there is no score
+            self._return(rows[accepted], returns, score[accepted])
+            if self.stands is not None:
+                standing = self.stands[:, tier][rows]
+                self._return(rows[standing], tier, np.nan)
+                accepted |= standing
+            self._end(rows[accepted], place, paid[accepted], len(asked))
+            rows, paid = rows[~accepted], paid[~accepted]
+            passed.append((returns, said))
+
+    def can(self, rows: NDArray[np.int64], tier: int, returns: int) -> Bools:
+        """Where there is something to judge, and the one that was just asked has answered."""
+        return self.recording.usable[:, returns][rows] & self.recording.answered[:, tier][rows]
+
+    def _last(
+        self, rows: NDArray[np.int64], tier: int, passed: Sequence[tuple[int, Floats]]
+    ) -> None:
+        """The last tier's answer stands; where it gave none, the best draft does.
+
+        Drafts without a score rank below any score, later ones above earlier ones.
+        """
+        has = self.recording.answered[:, tier][rows]
+        self._return(rows[has], tier, np.nan)
+        rows = rows[~has]
+        best = np.full(len(rows), -np.inf)
+        for place, (returns, said) in enumerate(passed):
+            asks = self.recording.index(self.plan.steps[place - len(passed) - 1].asks)
+            worth = np.where(self.can(rows, asks, returns), said[rows], np.nan)
+            worth = np.where(np.isnan(worth), -1.0, worth)
+            better = self.recording.answered[:, returns][rows] & (worth >= best)
+            best[better] = worth[better]
+            self._return(rows[better], returns, np.nan)
+
+    def _end(self, rows: NDArray[np.int64], place: int, paid: Pico, calls: int) -> None:
+        self.found.stop[rows] = place
+        self.found.calls[rows] = calls
+        self.found.cost_pusd[rows] = paid
+
+    def _return(self, rows: NDArray[np.int64], tier: int, score: Any) -> None:
+        self.found.returned[rows] = tier
+        self.found.quality[rows] = self.recording.quality[:, tier][rows]
+        self.found.score[rows] = score
 
 
-def _return(
-    found: Outcomes, rows: NDArray[np.int64], tier: int, recording: Recording, score: Any
-) -> None:
-    found.returned[rows] = tier
-    found.quality[rows] = recording.quality[rows, tier]
-    found.score[rows] = score
-
-
-def _pay(total: Pico, rows: NDArray[np.int64], cost: Pico) -> None:
-    part = cost[rows]
-    unknown = (total[rows] == UNKNOWN) | (part == UNKNOWN)
-    total[rows] = np.where(unknown, UNKNOWN, total[rows] + part)
+def _plus(total: Pico, part: Pico) -> Pico:
+    unknown = (total | part) < 0  # UNKNOWN is the only amount below zero
+    return np.where(unknown, UNKNOWN, total + part) if unknown.any() else total + part
 
 
 def check_tiers(plan: Plan, recording: Recording) -> None:
