@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cascade.core.price import EXACT, tidy
 
-__all__ = ["PER_USD", "UNKNOWN", "Pico", "in_usd", "pico_of", "usd_of"]
+__all__ = ["PER_USD", "UNKNOWN", "Pico", "in_usd", "pico_of", "total_of", "usd_of"]
 
 PER_USD = 10**12
 """Picodollars in a dollar."""
@@ -53,3 +53,11 @@ def usd_of(amount: int | np.integer[Any]) -> Decimal | None:
 def in_usd(amounts: Pico) -> NDArray[np.float64]:
     """Picodollars as floating dollars for statistics; NaN where unknown."""
     return np.where(amounts == UNKNOWN, np.nan, amounts / PER_USD)
+
+
+def total_of(amounts: Pico) -> int:
+    """Their exact sum, however large (64 bits end at 9 million dollars); `UNKNOWN` where one is."""
+    if (amounts == UNKNOWN).any():
+        return UNKNOWN
+    high, low = np.divmod(amounts, PER_USD)
+    return int(high.sum()) * PER_USD + int(low.sum())
