@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cascade.cli.output import UsageError
+from cascade.core.asked import asked_in, with_system
 from cascade.core.budget import Budget
 from cascade.core.request import Asked, Request
 from cascade.core.tier import is_positive
 from cascade.errors import ConfigError, RequestError
 
-__all__ = ["Line", "check_readable", "count_lines", "read_lines", "with_system"]
-
-ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
+__all__ = ["Line", "check_readable", "count_lines", "read_lines"]
 
 OPTIONS = ("budget", "deadline_s", "start_at", "stop_at", "tags", "parent")
 """Keys of a line that are keywords of `complete`; `metadata` goes to the API, which has it too."""
@@ -80,23 +79,6 @@ def count_lines(path: Path) -> int | None:
         return sum(1 for raw in file if raw.strip())
 
 
-def with_system(asked: Asked, system: str | None) -> Asked:
-    """The request with a system message in front."""
-    if system is None:
-        return asked
-    message = {"role": "system", "content": system}
-    if isinstance(asked, str):
-        return [message, {"role": "user", "content": asked}]
-    if isinstance(asked, Mapping) and "input" in asked:
-        given = asked.get("instructions")
-        return {**asked, "instructions": f"{system}\n\n{given}" if given else system}
-    if isinstance(asked, Mapping):
-        messages = asked.get("messages")
-        listed = messages if isinstance(messages, list) else []
-        return {**asked, "messages": [message, *listed]} if listed else asked
-    return [message, *asked]
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     if str(path) == "-":
@@ -120,7 +102,7 @@ def _line(number: int, raw: bytes, system: str | None) -> Line:
     name = custom_id if isinstance(custom_id, str) else None
     try:
         options = _options(data) if isinstance(data, dict) else {}
-        return Line(number, with_system(_asked(data), system), custom_id=name, options=options)
+        return Line(number, with_system(asked_in(data), system), custom_id=name, options=options)
     except RequestError as error:
         return Line(number, error=f"line {number}: {error}", custom_id=name)
 
@@ -153,34 +135,3 @@ def _options(data: dict[str, Any]) -> dict[str, Any]:
             raise RequestError(f"{name} is {options[name]!r}; expected the name of a tier")
     Request.build("?").marked(options.get("tags"), options.get("parent"))
     return options
-
-
-def _asked(data: Any) -> Asked:
-    if isinstance(data, str):
-        return data
-    if not isinstance(data, dict):
-        raise RequestError(f"expected a JSON string or object, got {type(data).__name__}")
-    ways = [name for name in ("body", "prompt", "messages", "input") if name in data]
-    stored = "input" in data and isinstance(data.get("prompt"), dict)  # a template of Responses
-    if len(ways) > 1 and not (stored and ways == ["prompt", "input"]):
-        raise RequestError(f"{' and '.join(ways)} are both given; ask with one of them")
-    if "body" in data:
-        return _batch_body(data)
-    if "prompt" in data and not stored:
-        prompt = data["prompt"]
-        if not isinstance(prompt, str):
-            raise RequestError(f"prompt is {prompt!r}; expected text")
-        rest = {name: value for name, value in data.items() if name not in ("prompt", "custom_id")}
-        return {**rest, "messages": [{"role": "user", "content": prompt}]}
-    if "messages" in data or "input" in data:
-        return {name: value for name, value in data.items() if name != "custom_id"}
-    raise RequestError(f"neither prompt, messages, input nor body among its keys {sorted(data)}")
-
-
-def _batch_body(data: dict[str, Any]) -> Asked:
-    url, body = data.get("url", ENDPOINTS[0]), data["body"]
-    if url not in ENDPOINTS:
-        raise RequestError(f"url is {url!r}; a chain answers {' and '.join(ENDPOINTS)}")
-    if not isinstance(body, dict):
-        raise RequestError("body is no object; expected a Chat Completions or Responses payload")
-    return body

@@ -15,8 +15,9 @@ from cascade.cli.many import FileRun
 from cascade.cli.one import ask_one
 from cascade.cli.output import JsonOption, UsageError, warn
 from cascade.cli.overrides import Overrides
-from cascade.cli.requests import check_readable, with_system
+from cascade.cli.requests import check_readable
 from cascade.config import load_chain, openai_chain
+from cascade.core.asked import with_system
 from cascade.core.chain import Chain
 from cascade.core.request import Request
 from cascade.core.route import Route
