@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
     from cascade.calibration.net_value import NetValue
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
+    from cascade.calibration.recorded_scores import RecordedScores
     from cascade.calibration.recording import About, Charges, RecordedTier, Recording, Tokens
     from cascade.calibration.reliability import Reliability
 
@@ -32,6 +33,7 @@ _HOMES = {
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
     "cascade.calibration.net_value": ("NetValue",),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
+    "cascade.calibration.recorded_scores": ("RecordedScores",),
     "cascade.calibration.recording": ("About", "Charges", "RecordedTier", "Recording", "Tokens"),
     "cascade.calibration.reliability": ("Reliability",),
 }
@@ -50,6 +52,7 @@ __all__ = [
     "Outcomes",
     "Plan",
     "Point",
+    "RecordedScores",
     "RecordedTier",
     "Recording",
     "Reliability",

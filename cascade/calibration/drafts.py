@@ -1,0 +1,136 @@
+"""Recorded answers as the drafts that a scorer saw, with the earlier drafts that a plan bought."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cascade.calibration.recording import Recording
+from cascade.core.copying import copy_of
+from cascade.core.payloads import payload_for
+from cascade.core.reply import Reply
+from cascade.core.request import Request
+from cascade.core.scoring import Draft
+from cascade.errors import CascadeError, RecordingError
+from cascade.wire.replies import read_reply
+
+if TYPE_CHECKING:
+    from cascade.core.tier import Tier
+
+__all__ = ["Drafts"]
+
+
+class Drafts:
+    """Makes drafts of a recording's requests and answers; each is read once.
+
+    A reply kept on the wire is read as it was received; where only its text was kept, the draft
+    has the text and nothing else (no finish reason, no tool calls, no log-probabilities).
+
+    Args:
+        recording: with its requests and texts or replies.
+        tiers: by name, where their parameters and preamble are known: drafts then show the payload
+            as it was sent.
+    """
+
+    def __init__(self, recording: Recording, tiers: Mapping[str, Tier] | None = None) -> None:
+        self._recording = recording
+        self._tiers = tiers or {}
+        self._requests: dict[int, Request] = {}
+        self._replies: dict[tuple[int, int], Reply] = {}
+
+    def why_not(self, tiers: Sequence[int]) -> str | None:
+        """Why drafts of some tiers cannot be made; `None` where all of them can."""
+        recording = self._recording
+        if any(request is None for request in recording.requests):
+            return "its requests were not kept"
+        for tier in tiers:
+            texts, replies = recording.texts[:, tier], recording.replies[:, tier]
+            for row in np.flatnonzero(recording.answered[:, tier]):
+                if texts[row] is None and replies[row] is None:
+                    return f"the answers of {recording.names[tier]!r} were not kept"
+        return None
+
+    def draft(self, row: int, asked: Sequence[int]) -> Draft:
+        """The draft of the last tier asked, with those of the others that answered before it.
+
+        Args:
+            row: index of the request.
+            asked: tiers in the order they were asked; the last one has answered.
+
+        Raises:
+            RecordingError: request or answer were not kept, or are none.
+        """
+        answered = self._recording.answered
+        made: list[Draft] = []
+        for tier in asked:
+            if answered[row, tier] or tier == asked[-1]:
+                made.append(self._one(row, tier, tuple(made)))
+        return made[-1]
+
+    def _one(self, row: int, tier: int, earlier: tuple[Draft, ...]) -> Draft:
+        recorded = self._recording.tiers[tier]
+        known = self._tiers.get(recorded.name)
+        request = self.request(row)
+        # Copies, as in the engine: what anybody's scorer does to them must stay with it.
+        request = replace(request, payload=copy_of(request.payload))
+        payload = request.payload if known is None else payload_for(known, request)
+        reply = self.reply(row, tier)
+        return Draft(request, reply, recorded.name, recorded.model, payload, earlier)
+
+    def request(self, row: int) -> Request:
+        """The request of a row; raises as `draft`."""
+        if row not in self._requests:
+            self._requests[row] = self._read_request(row)
+        return self._requests[row]
+
+    def reply(self, row: int, tier: int) -> Reply:
+        """What a tier answered in a row; raises as `draft`."""
+        if (row, tier) not in self._replies:
+            self._replies[row, tier] = self._read_reply(row, tier)
+        return self._replies[row, tier]
+
+    def _read_request(self, row: int) -> Request:
+        asked = _plain(self._recording.requests[row])
+        if asked is None:
+            raise RecordingError(f"request {self._recording.ids[row]!r} was not kept")
+        try:
+            return Request.build(asked)
+        except CascadeError as error:
+            raise RecordingError(f"request {self._recording.ids[row]!r}: {error}") from error
+
+    def _read_reply(self, row: int, tier: int) -> Reply:
+        recording = self._recording
+        wire, text = recording.replies[row, tier], recording.texts[row, tier]
+        if wire is None and text is None:
+            raise RecordingError(
+                f"the answer of {recording.names[tier]!r} to request {recording.ids[row]!r} was "
+                "not kept: record with content='full'"
+            )
+        if wire is None:
+            return Reply(str(text))
+        try:
+            return read_reply(json.loads(wire) if isinstance(wire, str) else wire)
+        except (CascadeError, ValueError) as error:
+            raise RecordingError(
+                f"the reply of {recording.names[tier]!r} to request {recording.ids[row]!r} "
+                f"cannot be read: {error}"
+            ) from error
+
+
+def _plain(asked: Any) -> Any:
+    """A prompt, messages or a payload; a payload may have been kept as its JSON text."""
+    if not isinstance(asked, str) or not asked.lstrip().startswith(("{", "[")):
+        return asked
+    try:
+        found = json.loads(asked)
+    except ValueError:
+        return asked
+    is_payload = isinstance(found, Mapping) and bool({"messages", "input"} & found.keys())
+    is_messages = isinstance(found, list) and all(
+        isinstance(item, Mapping) and "role" in item for item in found
+    )
+    return found if is_payload or (is_messages and found) else asked
