@@ -17,6 +17,7 @@ __all__ = [
     "decoded",
     "field_names",
     "flaw_of",
+    "record_in",
     "record_of",
     "same_field",
     "shown_answer",
@@ -79,8 +80,13 @@ def decoded(arguments: Any) -> Any:
 
 def record_of(reply: Reply) -> dict[str, Any] | None:
     """The JSON object that an answer is, with canonical leaves; `None` where it is none."""
+    return record_in(answer_text(reply))
+
+
+def record_in(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is, with canonical leaves; `None` where it is none."""
     try:
-        found = canonical_value(read_json(json_body(answer_text(reply)), raw_newlines=True))
+        found = canonical_value(read_json(json_body(text), raw_newlines=True))
     except JsonTextError:
         return None
     return found if isinstance(found, dict) else None

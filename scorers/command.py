@@ -17,7 +17,7 @@ from scorers.canonical import fenced_code
 
 __all__ = ["Command"]
 
-ANSWER, REQUEST = "{answer}", "{request}"
+ANSWER, REQUEST, REFERENCE = "{answer}", "{request}", "{reference}"
 
 MAX_TIMEOUT_S = 3_600.0
 BROKEN_CODES = (126, 127)
@@ -29,9 +29,10 @@ class Command:
     """Whether a command accepts the answer: 1 when it ends with exit code 0, else 0.
 
     The answer comes on standard input, or in a file where an argument holds `{answer}`; `{request}`
-    stands for a file with the request as JSON. Without a shell: arguments are passed as they are,
-    and nothing in an answer is ever part of a command line. The reason ends with the last line the
-    command wrote.
+    stands for a file with the request as JSON, `{reference}` for one with the label `reference` of
+    its metadata, such as the tests of this one request; it abstains where there is no such label.
+    Without a shell: arguments are passed as they are, and nothing in an answer is ever part of a
+    command line. The reason ends with the last line the command wrote.
 
     An answer whose test does not end within `timeout_s`, or floods its output, has not passed it
     and scores 0; the command and all it started are killed. A command that cannot be started fails,
@@ -127,6 +128,8 @@ class Command:
 
     def __call__(self, draft: Draft) -> Score | Abstained:
         """Run the command on the answer."""
+        if self._needs_reference and draft.request.metadata.get("reference") is None:
+            return Abstained("the request's metadata holds no reference to judge by")
         text = fenced_code(draft.text) if self.answer == "code" else draft.text
         # What a left-over process still writes there must not cost the verdict.
         with tempfile.TemporaryDirectory(prefix="cascade-", ignore_cleanup_errors=True) as folder:
@@ -144,8 +147,16 @@ class Command:
         how = f"exit code {ended.code}" if ended.code > 0 else f"killed by signal {-ended.code}"
         return Score(0.0, f"{how}{_said(ended)}")
 
+    @property
+    def _needs_reference(self) -> bool:
+        return any(REFERENCE in argument for argument in self.argv)
+
     def _run(self, answer: bytes, draft: Draft, folder: Path) -> Ended:
-        place = {ANSWER: folder / f"answer{self.suffix}", REQUEST: folder / "request.json"}
+        place = {
+            ANSWER: folder / f"answer{self.suffix}",
+            REQUEST: folder / "request.json",
+            REFERENCE: folder / f"reference{self.suffix}",
+        }
         work = folder / "work"
         work.mkdir()
         joined = "\0".join(self.argv)
@@ -154,10 +165,10 @@ class Command:
             answer = b""
         if REQUEST in joined:
             place[REQUEST].write_text(json.dumps(draft.request.payload), encoding="utf-8")
-        argv = [
-            argument.replace(ANSWER, str(place[ANSWER])).replace(REQUEST, str(place[REQUEST]))
-            for argument in self.argv
-        ]
+        if self._needs_reference:
+            known = str(draft.request.metadata["reference"])
+            place[REFERENCE].write_text(known, encoding="utf-8", errors="replace")
+        argv = [_filled(argument, place) for argument in self.argv]
         passed = {name: os.environ[name] for name in self.pass_env if name in os.environ}
         env = {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -175,6 +186,13 @@ class Command:
             timeout_s=self.timeout_s,
             max_output_bytes=self.max_output_bytes,
         )
+
+
+def _filled(argument: str, place: Mapping[str, Path]) -> str:
+    """An argument with the paths of files in the places that stand for them."""
+    for name, path in place.items():
+        argument = argument.replace(name, str(path))
+    return argument
 
 
 def _said(ended: Ended) -> str:

@@ -10,12 +10,13 @@ from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from cascade import Abstained, ConfigError, Draft, Request, Score
+from scorers.answers import record_in, same_field
 from scorers.canonical import canonical_json, canonical_number, canonical_option, canonical_text
 from scorers.source_text import source_text
 
 __all__ = ["Reference"]
 
-Comparison = Literal["exact", "normalised", "number", "option", "json", "f1"]
+Comparison = Literal["exact", "normalised", "number", "option", "json", "fields", "f1"]
 Expected = str | float | Sequence[str | float] | None
 
 
@@ -30,6 +31,7 @@ class Reference:
     - `number`: the number an answer ends on, within a tolerance: 1 or 0;
     - `option`: the letter of a multiple-choice answer: 1 or 0;
     - `json`: records with sorted keys and canonical leaves: 1 or 0;
+    - `fields`: the share of the right record's own fields that the answer has right: in [0, 1];
     - `f1`: overlap of words, as in reading comprehension: in [0, 1].
     Where several answers are right, the closest counts. Abstains where no answer is known.
 
@@ -120,6 +122,8 @@ class Reference:
         known = str(right)
         if self.by == "exact":
             return float(text.strip() == known.strip())
+        if self.by == "fields":
+            return _shared_fields(text, known)
         if self.by == "f1":
             return _f1(canonical_text(text) or "", canonical_text(known) or "")
         if self.by == "number":
@@ -155,6 +159,18 @@ def _label(request: Request, key: str | None) -> str:
         if isinstance(content, str):
             return content
     return str(source_text(request, ("user",)))
+
+
+def _shared_fields(text: str, known: str) -> float:
+    meant = record_in(known)
+    if not meant:
+        raise TypeError(
+            f"the right answer {known[:40]!r} is no JSON object with fields; compare by 'json'"
+        )
+    said = record_in(text)
+    return (
+        0.0 if said is None else sum(same_field(said, meant, name) for name in meant) / len(meant)
+    )
 
 
 def _f1(said: str, meant: str) -> float:

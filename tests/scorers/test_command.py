@@ -41,6 +41,17 @@ def test_a_file_takes_the_place_of_standard_input():
     assert scorer(draft).reason == "exit code 0: $(touch /tmp/x); `id` Why?"
 
 
+def test_each_request_may_bring_its_own_tests():
+    """`{reference}` stands for a file with that label of the request; without it there is no say."""
+    code = "import sys; a, r = map(open, sys.argv[1:]); exec(a.read() + '\\n' + r.read())"
+    scorer = Command([PYTHON, "-c", code, "{answer}", "{reference}"])
+    tested = Request.build("Write f.", metadata={"reference": "assert f(2) == 4"})
+    assert scorer(Draft(tested, Reply("f = lambda x: x * x"))).value == 1.0
+    assert scorer(Draft(tested, Reply("f = lambda x: x"))).value == 0.0
+    outcome = scorer(draft_of("f = 1"))
+    assert outcome == Abstained("the request's metadata holds no reference to judge by")
+
+
 def test_code_is_taken_out_of_its_blocks():
     """With `answer="code"` the blocks are run, and an answer without any as it stands."""
     said = "Here:\n```python\nx = 2\n```\nand\n```\nassert x == 2\n```\n"

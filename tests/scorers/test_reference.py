@@ -24,6 +24,9 @@ def score(answer, right, by, **settings):
         ("option", "The answer is (b).", "B", 1),
         ("json", '{"b": 1.0, "a": "X"}', '{"a": "x", "b": 1}', 1),
         ("json", "not", "not", 0),
+        ("fields", '{"a": "X.", "b": 2, "c": 9}', '{"a": "x", "b": 1}', 0.5),
+        ("fields", '```json\n{"b": 1.0, "a": "X"}\n```', '{"a": "x", "b": 1}', 1),
+        ("fields", "no record", '{"a": "x"}', 0),
         ("f1", "the red house", "a house, red and big", 2 * 2 / (2 + 4)),
         ("f1", "blue", "red", 0),
     ],
@@ -115,3 +118,10 @@ def test_long_numbers_are_compared_with_all_their_digits():
     scorer = Reference({"What is it?": "12345678901234567891"}, by="number")
     assert scorer(draft_of("12345678901234567891")).value == 1.0
     assert scorer(draft_of("12345678901234567890")).value == 0.0
+
+
+def test_fields_need_a_record_to_compare_with():
+    """A right answer without fields is a mistake of the caller's, which becomes a failed scorer."""
+    outcome, _ = judged(Reference({"What is it?": "Paris"}, by="fields"), draft_of("{}"))
+    assert isinstance(outcome, Failed)
+    assert "'Paris' is no JSON object with fields" in outcome.reason
