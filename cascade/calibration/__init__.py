@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cascade.calibration.baselines import Baseline
     from cascade.calibration.comparison import Comparison, Point
+    from cascade.calibration.datasets import Example, read_examples, request_digest
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
     from cascade.calibration.net_value import NetValue
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "cascade.calibration.baselines": ("Baseline",),
     "cascade.calibration.comparison": ("Comparison", "Point"),
+    "cascade.calibration.datasets": ("Example", "read_examples", "request_digest"),
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
     "cascade.calibration.net_value": ("NetValue",),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
@@ -46,6 +48,7 @@ __all__ = [
     "Charges",
     "Comparison",
     "Estimate",
+    "Example",
     "Gate",
     "Latency",
     "NetValue",
@@ -61,6 +64,8 @@ __all__ = [
     "TierShare",
     "Tokens",
     "WhatIf",
+    "read_examples",
+    "request_digest",
     "simulate",
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cascade.cli.output import UsageError
-from cascade.core.asked import asked_in, with_system
+from cascade.core.asked import asked_in, decoded_line, with_system
 from cascade.core.budget import Budget
 from cascade.core.request import Asked, Request
 from cascade.core.tier import is_positive
@@ -93,11 +92,9 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 def _line(number: int, raw: bytes, system: str | None) -> Line:
     try:
-        data = json.loads(raw, object_pairs_hook=_object)
+        data = decoded_line(raw)
     except RequestError as error:
         return Line(number, error=f"line {number}: {error}")
-    except (ValueError, RecursionError) as error:
-        return Line(number, error=f"line {number}: this is no JSON: {error}")
     custom_id = data.get("custom_id") if isinstance(data, dict) else None
     name = custom_id if isinstance(custom_id, str) else None
     try:
@@ -105,15 +102,6 @@ def _line(number: int, raw: bytes, system: str | None) -> Line:
         return Line(number, with_system(asked_in(data), system), custom_id=name, options=options)
     except RequestError as error:
         return Line(number, error=f"line {number}: {error}", custom_id=name)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RequestError(f"the key {twice!r} stands twice in one object; keep one of them")
-    return made
 
 
 def _options(data: dict[str, Any]) -> dict[str, Any]:

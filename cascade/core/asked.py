@@ -1,22 +1,37 @@
 """What a line of a file asks: a prompt, a payload of either API, or a line for the Batch API.
 
-One convention for whatever reads requests from files. Knows no files.
+One convention for whatever reads requests from files. Opens none.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from cascade.core.request import Asked
 from cascade.errors import RequestError
 
-__all__ = ["WAYS", "asked_in", "with_system"]
+__all__ = ["WAYS", "asked_in", "decoded_line", "with_system"]
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
 
 WAYS = ("body", "prompt", "messages", "input")
 """Keys that hold what is asked, one of which an object has."""
+
+
+def decoded_line(raw: bytes | str) -> Any:
+    """What a line of JSON holds.
+
+    Raises:
+        RequestError: it is no JSON, or an object has a key twice, one of which would be lost.
+    """
+    try:
+        return json.loads(raw, object_pairs_hook=_object)
+    except RequestError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"this is no JSON: {error}") from error
 
 
 def asked_in(data: Any) -> Asked:
@@ -65,6 +80,15 @@ def with_system(asked: Asked, system: str | None) -> Asked:
         listed = messages if isinstance(messages, list) else []
         return {**asked, "messages": [message, *listed]} if listed else asked
     return [message, *asked]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RequestError(f"the key {twice!r} stands twice in one object; keep one of them")
+    return made
 
 
 def _batch_body(data: dict[str, Any]) -> Asked:
