@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cascade.calibration.recorded_scores import RecordedScores
     from cascade.calibration.recording import About, Charges, RecordedTier, Recording, Tokens
     from cascade.calibration.reliability import Reliability
+    from cascade.calibration.repricing import reprice
 
 _HOMES = {
     "cascade.calibration.baselines": ("Baseline",),
@@ -38,6 +39,7 @@ _HOMES = {
     "cascade.calibration.recorded_scores": ("RecordedScores",),
     "cascade.calibration.recording": ("About", "Charges", "RecordedTier", "Recording", "Tokens"),
     "cascade.calibration.reliability": ("Reliability",),
+    "cascade.calibration.repricing": ("reprice",),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -65,6 +67,7 @@ __all__ = [
     "Tokens",
     "WhatIf",
     "read_examples",
+    "reprice",
     "request_digest",
     "simulate",
 ]
