@@ -22,24 +22,28 @@ if TYPE_CHECKING:
     from cascade.calibration.comparison import Comparison, Point
     from cascade.calibration.datasets import Example, read_examples, request_digest
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
+    from cascade.calibration.importers import import_traces
     from cascade.calibration.net_value import NetValue
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
     from cascade.calibration.recorded_scores import RecordedScores
     from cascade.calibration.recording import About, Charges, RecordedTier, Recording, Tokens
     from cascade.calibration.reliability import Reliability
     from cascade.calibration.repricing import reprice
+    from cascade.calibration.unasked import gaps, refuse_gaps
 
 _HOMES = {
     "cascade.calibration.baselines": ("Baseline",),
     "cascade.calibration.comparison": ("Comparison", "Point"),
     "cascade.calibration.datasets": ("Example", "read_examples", "request_digest"),
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
+    "cascade.calibration.importers": ("import_traces",),
     "cascade.calibration.net_value": ("NetValue",),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
     "cascade.calibration.recorded_scores": ("RecordedScores",),
     "cascade.calibration.recording": ("About", "Charges", "RecordedTier", "Recording", "Tokens"),
     "cascade.calibration.reliability": ("Reliability",),
     "cascade.calibration.repricing": ("reprice",),
+    "cascade.calibration.unasked": ("gaps", "refuse_gaps"),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -66,7 +70,10 @@ __all__ = [
     "TierShare",
     "Tokens",
     "WhatIf",
+    "gaps",
+    "import_traces",
     "read_examples",
+    "refuse_gaps",
     "reprice",
     "request_digest",
     "simulate",
