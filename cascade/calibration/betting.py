@@ -1,0 +1,112 @@
+"""The test for graded quality, groups and weights: a bet against the promise that must not pay off.
+
+Imagine a gambler who bets, request after request, that the loss of quality stays below epsilon. If
+it does not, no strategy makes him rich: his wealth is a martingale or falls, and reaches 1 / delta
+with a chance of delta at most. So wealth is evidence, at any time, however often one looks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.errors import ConfigError
+
+__all__ = ["betting_bound", "betting_p", "group_means"]
+
+Floats = NDArray[np.float64]
+
+STAKES = np.geomspace(0.01, 0.98, 16)
+"""Shares of the highest stake that can never ruin; the wealth is the mean over all of them.
+
+Small ones suit losses that vary much, large ones rare losses; a mean over 16 costs a factor of 16
+at most, whatever the best of them is."""
+
+FINE = 1e-5
+
+
+def betting_p(
+    loss: Floats, epsilon: float, *, weights: Floats | None = None, heaviest: float | None = None
+) -> float:
+    """The p-value of "the mean loss is epsilon or more"; valid however often it is looked at.
+
+    Args:
+        loss: quality of the top tier minus that of the policy, per request or group, shape (n,),
+            in [-1, 1]; in an order that does not depend on them.
+        epsilon: margin in (-1, 1).
+        weights: how much each counts, above 0; the promise is then on the weighted mean.
+        heaviest: no request or group weighs more, in the labels or later; the heaviest of these
+            unless given.
+
+    Returns:
+        In (0, 1]: one over the largest wealth reached.
+
+    Raises:
+        ConfigError: a loss outside [-1, 1], or a weight outside (0, heaviest].
+
+    Source:
+        I. Waudby-Smith and A. Ramdas, Estimating means of bounded random variables by betting
+        (2010.09686), section 4. Assumes independent draws from one population, of loss and weight
+        together.
+    """
+    scaled = _shares_of_heaviest(loss, weights, heaviest)
+    if not -1 < epsilon < 1:
+        raise ConfigError(f"epsilon is {epsilon!r}: expected a share in (-1, 1), e.g. 0.02")
+    if not np.all(np.abs(loss) <= 1):  # also refuses NaN
+        raise ConfigError("a loss is outside [-1, 1]: expected a difference of two qualities")
+    bets = STAKES / (1 - epsilon)  # at most so much is lost: loss 1, weight the heaviest
+    wealth = np.cumsum(np.log1p(-np.outer(scaled * (loss - epsilon), bets)), axis=0)
+    highest = np.logaddexp.reduce(wealth, axis=1).max(initial=-np.inf) - np.log(len(bets))
+    return float(np.exp(-max(highest, 0.0)))
+
+
+def betting_bound(
+    loss: Floats,
+    delta: float,
+    *,
+    weights: Floats | None = None,
+    heaviest: float | None = None,
+) -> float:
+    """The least epsilon that these losses certify by `betting_p`; 1 where there is none.
+
+    Args:
+        loss: as in `betting_p`.
+        delta: error allowed.
+        weights: as in `betting_p`.
+        heaviest: as in `betting_p`.
+    """
+    low, high = -1.0, 1.0
+    while high - low > FINE:
+        middle = (low + high) / 2
+        certifies = betting_p(loss, middle, weights=weights, heaviest=heaviest) <= delta
+        low, high = (low, middle) if certifies else (middle, high)
+    return high
+
+
+def group_means(
+    loss: Floats, weights: Floats, groups: NDArray[np.object_]
+) -> tuple[Floats, Floats]:
+    """One loss and one weight per group, for requests that depend on each other.
+
+    Args:
+        loss: per request, shape (n,).
+        weights: per request, shape (n,).
+        groups: name of each request's group, shape (n,).
+
+    Returns:
+        The weighted mean loss of each group, and its weight: the sum of its requests'. Groups
+        stand in the order of their first request.
+    """
+    place: dict[object, int] = {}
+    of = np.array([place.setdefault(name, len(place)) for name in groups], np.int64)
+    total: Floats = np.bincount(of, weights, len(place)).astype(float)
+    return np.bincount(of, weights * loss, len(place)) / total, total
+
+
+def _shares_of_heaviest(loss: Floats, weights: Floats | None, heaviest: float | None) -> Floats:
+    if weights is None:
+        return np.ones(len(loss))
+    most = float(weights.max(initial=0)) if heaviest is None else heaviest
+    if not np.all((weights > 0) & (weights <= most)):
+        raise ConfigError(f"a weight is outside (0, {most!r}]: expected none above the heaviest")
+    return weights / most
