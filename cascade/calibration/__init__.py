@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cascade.calibration.reliability import Reliability
     from cascade.calibration.repricing import reprice
     from cascade.calibration.unasked import gaps, refuse_gaps
+    from cascade.calibration.whatif import what_if
 
 _HOMES = {
     "cascade.calibration.baselines": ("Baseline",),
@@ -44,6 +45,7 @@ _HOMES = {
     "cascade.calibration.reliability": ("Reliability",),
     "cascade.calibration.repricing": ("reprice",),
     "cascade.calibration.unasked": ("gaps", "refuse_gaps"),
+    "cascade.calibration.whatif": ("what_if",),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -77,6 +79,7 @@ __all__ = [
     "reprice",
     "request_digest",
     "simulate",
+    "what_if",
 ]
 
 

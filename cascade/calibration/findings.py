@@ -1,6 +1,6 @@
 """What a what-if finds: cost, quality, harm and gain, time, each with its interval.
 
-Values only, and their JSON form. How they are found is `cascade.calibration.what_if`.
+Values only, and their JSON form. How they are found is `cascade.calibration.whatif`.
 """
 
 from __future__ import annotations
@@ -83,10 +83,12 @@ class WhatIf:
         chain: name of the chain it came from, "" for a plan.
         n: requests.
         prices: by which prices, in words.
+        top: name of the recording's top tier, which the plan is compared with.
         total_usd: exact cost of all requests.
         cost: USD per request (weighted by the recording's weights, as all means are).
-        cost_ratio: `cost` divided by the cost of always asking the top tier.
-        top_cost: USD per request of always asking the top tier.
+        cost_ratio: `cost` divided by `top_cost`; `None` where that is 0 or not known.
+        top_cost: USD per request of always asking the top tier; `None` where the recording did not
+            ask it every request.
         quality: mean quality; `None` where the recording knows no quality.
         top_quality: mean quality of always asking the top tier.
         quality_difference: `quality - top_quality`, paired; positive is better than the top tier.
@@ -109,10 +111,11 @@ class WhatIf:
     chain: str
     n: int
     prices: str
+    top: str
     total_usd: Decimal
     cost: Estimate
     cost_ratio: Estimate | None
-    top_cost: Estimate
+    top_cost: Estimate | None
     quality: Estimate | None
     top_quality: Estimate | None
     quality_difference: Estimate | None

@@ -32,7 +32,7 @@ from cascade.core.tier import Tier
 from cascade.core.wishes import Wish
 from cascade.errors import ConfigError, RequestError, ScorerError
 
-__all__ = ["Halt", "judge"]
+__all__ = ["Halt", "flaw_of", "judge"]
 
 MAX_ASKS = 64
 """Questions one scorer may ask about one draft; a loop that never ends must not pay for ever."""
@@ -53,7 +53,7 @@ def judge(
     chain: Chain, tier: Tier, draft: Draft, attempt: OpenAttempt, ledger: Ledger, *, final: bool
 ) -> Generator[Wish, Any, tuple[bool, float | None]]:
     """Whether the draft is accepted, and its score if it got one; writes the verdict."""
-    flaw = _flaw(draft.reply)
+    flaw = flaw_of(draft.reply)
     choice = getattr(chain.policy, f"on_{flaw[0]}") if flaw is not None else "score"
     if flaw is not None and (choice != "score" or (final and flaw[0] == "empty")):
         name, words = flaw
@@ -80,7 +80,7 @@ def judge(
     return accepted, outcome.value if isinstance(outcome, Score) else None
 
 
-def _flaw(reply: Reply) -> tuple[str, str] | None:
+def flaw_of(reply: Reply) -> tuple[str, str] | None:
     """What makes an answer unusable before any scorer is paid: (policy name, words)."""
     if reply.refusal:
         return "refusal", f"the model declined: {reply.refusal[:120]!r}"
