@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     from cascade.calibration.importers import import_traces
     from cascade.calibration.net_value import NetValue
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
+    from cascade.calibration.quality.metric import Metric
+    from cascade.calibration.quality.named import METRICS, metric_of
     from cascade.calibration.recorded_scores import RecordedScores
+    from cascade.calibration.recorder import IncompleteRecordingWarning, record
     from cascade.calibration.recording import About, Charges, RecordedTier, Recording, Tokens
+    from cascade.calibration.recording_run import Recorder, Standing
     from cascade.calibration.reliability import Reliability
     from cascade.calibration.repricing import reprice
     from cascade.calibration.unasked import gaps, refuse_gaps
@@ -40,8 +44,12 @@ _HOMES = {
     "cascade.calibration.importers": ("import_traces",),
     "cascade.calibration.net_value": ("NetValue",),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
+    "cascade.calibration.quality.metric": ("Metric",),
+    "cascade.calibration.quality.named": ("METRICS", "metric_of"),
     "cascade.calibration.recorded_scores": ("RecordedScores",),
+    "cascade.calibration.recorder": ("IncompleteRecordingWarning", "record"),
     "cascade.calibration.recording": ("About", "Charges", "RecordedTier", "Recording", "Tokens"),
+    "cascade.calibration.recording_run": ("Recorder", "Standing"),
     "cascade.calibration.reliability": ("Reliability",),
     "cascade.calibration.repricing": ("reprice",),
     "cascade.calibration.unasked": ("gaps", "refuse_gaps"),
@@ -51,6 +59,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "METRICS",
     "About",
     "Baseline",
     "Charges",
@@ -58,23 +67,29 @@ __all__ = [
     "Estimate",
     "Example",
     "Gate",
+    "IncompleteRecordingWarning",
     "Latency",
+    "Metric",
     "NetValue",
     "Outcomes",
     "Plan",
     "Point",
     "RecordedScores",
     "RecordedTier",
+    "Recorder",
     "Recording",
     "Reliability",
     "ScoreSource",
+    "Standing",
     "Step",
     "TierShare",
     "Tokens",
     "WhatIf",
     "gaps",
     "import_traces",
+    "metric_of",
     "read_examples",
+    "record",
     "refuse_gaps",
     "reprice",
     "request_digest",
