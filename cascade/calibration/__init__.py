@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
     from cascade.calibration.importers import import_traces
     from cascade.calibration.net_value import NetValue
+    from cascade.calibration.parquet import read_recording, write_recording
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
     from cascade.calibration.quality.metric import Metric
     from cascade.calibration.quality.named import METRICS, metric_of
@@ -43,6 +44,7 @@ _HOMES = {
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
     "cascade.calibration.importers": ("import_traces",),
     "cascade.calibration.net_value": ("NetValue",),
+    "cascade.calibration.parquet": ("read_recording", "write_recording"),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
     "cascade.calibration.quality.metric": ("Metric",),
     "cascade.calibration.quality.named": ("METRICS", "metric_of"),
@@ -89,12 +91,14 @@ __all__ = [
     "import_traces",
     "metric_of",
     "read_examples",
+    "read_recording",
     "record",
     "refuse_gaps",
     "reprice",
     "request_digest",
     "simulate",
     "what_if",
+    "write_recording",
 ]
 
 
