@@ -1,0 +1,121 @@
+"""The axes of the picture of cost and quality, and the way between values and pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from cascade.calibration.needs import needed
+from cascade.calibration.reporting.labels import Box
+from cascade.calibration.reporting.view import Frontier, Spot
+
+alt = needed("altair")
+
+__all__ = ["NARROW", "WIDE", "Scale", "Size", "base", "row", "scale_of"]
+
+FEWEST_POINTS = 0.02
+"""The quality axis spans this share at least, so that noise does not look like a mountain."""
+
+PIECES = 40
+"""Pieces that a line across the picture is cut into where labels keep off it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A picture's measures in pixels; `ticks`, about so many on the cost axis."""
+
+    width: int
+    height: int
+    ticks: int
+
+
+WIDE = Size(900, 410, 8)
+NARROW = Size(300, 330, 4)
+"""For telephones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From values to pixels and back, as the axes do it; ends in USD and in shares."""
+
+    size: Size
+    cost: tuple[float, float]
+    quality: tuple[float, float]
+
+    @property
+    def plot(self) -> Box:
+        """The whole picture within the axes."""
+        return Box(0, 0, self.size.width, self.size.height)
+
+    def xy(self, spot: Spot) -> tuple[float, float]:
+        """A policy's place in pixels."""
+        (left, right), (bottom, top) = self.cost, self.quality
+        x = (spot.cost - left) / (right - left) * self.size.width
+        return x, (top - spot.quality) / (top - bottom) * self.size.height
+
+    def values(self, x: float, y: float) -> dict[str, float]:
+        """Pixels as a row of a chart's data."""
+        (left, right), (bottom, top) = self.cost, self.quality
+        return {
+            "cost": left + x / self.size.width * (right - left),
+            "quality": 100 * (top - y / self.size.height * (top - bottom)),
+        }
+
+    def pieces(self, line: Sequence[Spot]) -> Iterable[Box]:
+        """A line as small boxes."""
+        for first, second in pairwise(line):
+            (x0, y0), (x1, y1) = self.xy(first), self.xy(second)
+            count = max(1, int(PIECES * (abs(x1 - x0) + abs(y1 - y0)) / self.size.width))
+            for piece in range(count + 1):
+                x, y = x0 + (x1 - x0) * piece / count, y0 + (y1 - y0) * piece / count
+                yield Box(x - 6, y - 3, x + 6, y + 3)
+
+
+def scale_of(frontier: Frontier, size: Size) -> Scale:
+    """Axes that hold every policy, the chosen one's intervals and the floor; cost begins at 0."""
+    every = [*frontier.spots, *frontier.found, *frontier.mixing, *frontier.oracle]
+    costs: list[float] = []
+    qualities: list[float] = []
+    if (chosen := frontier.chosen) is not None:
+        every.append(chosen)
+        costs += chosen.cost_range or ()
+        qualities += chosen.quality_range or ()
+    costs += [spot.cost for spot in every]
+    qualities += [spot.quality for spot in every]
+    qualities += [] if frontier.floor is None else [frontier.floor]
+    low, high = min(qualities), max(qualities)
+    room = max(high - low, FEWEST_POINTS) * 0.09
+    return Scale(size, (0.0, max(costs) * 1.06 or 1.0), (low - room, high + room))
+
+
+def base(rows: Iterable[dict[str, Any]], scale: Scale) -> Any:
+    """A chart of rows with `cost` and `quality` in %, on the common axes."""
+    x = alt.X(
+        "cost:Q",
+        title="cost, USD per 1,000 requests",
+        scale=alt.Scale(domain=list(scale.cost), nice=False),
+        axis=alt.Axis(tickCount=scale.size.ticks, grid=False, format="$,~r", labelFlush=False),
+    )
+    y = alt.Y(
+        "quality:Q",
+        title="quality, %",
+        scale=alt.Scale(domain=[100 * end for end in scale.quality], nice=False),
+        axis=alt.Axis(
+            tickCount=6,
+            domain=False,
+            ticks=False,
+            titleAngle=0,
+            titleAlign="left",
+            titleAnchor="end",
+            titleX=-34,
+            titleY=-9,
+        ),
+    )
+    return alt.Chart(alt.Data(values=list(rows))).encode(x=x, y=y)
+
+
+def row(spot: Spot) -> dict[str, Any]:
+    """A policy as a row of a chart's data."""
+    return {"cost": spot.cost, "quality": 100 * spot.quality}

@@ -1,0 +1,225 @@
+"""From a recording, a comparison and a certificate to what the report shows.
+
+Nothing is estimated here: numbers come from the comparison and the certificate, in the units of the
+view; only rows are counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.calibration.baselines import Baseline
+from cascade.calibration.comparison import Comparison, Curve, Point
+from cascade.calibration.findings import Estimate, TierShare, WhatIf
+from cascade.calibration.recording import Recording
+from cascade.calibration.reporting.view import (
+    Dropped,
+    Frontier,
+    Kind,
+    PolicyLine,
+    Range,
+    Spot,
+    TierLine,
+)
+
+__all__ = ["dropped_tiers", "frontier_of", "policies_of", "tiers_of"]
+
+PER = 1_000
+"""Requests that costs are stated for."""
+
+
+def frontier_of(comparison: Comparison, floor: float | None) -> Frontier:
+    """The picture of cost and quality; empty where quality is not known."""
+    return Frontier(
+        spots=(*_singles(comparison), *_pairs(comparison), *_oracles(comparison)),
+        found=_curve(comparison.path, "found"),
+        mixing=_curve(comparison.mixing, "single"),
+        oracle=_curve(comparison.oracle_cascade, "oracle"),
+        chosen=_chosen(comparison.chosen),
+        floor=floor,
+    )
+
+
+def _singles(comparison: Comparison) -> list[Spot]:
+    """Every tier alone; the top tier and the cheapest other one by their own marks."""
+    points = comparison.singles
+    others = [point for point in points if point.name != comparison.top]
+    cheapest = min(others, key=lambda point: point.cost_usd, default=None)
+    spots = []
+    for point in points:
+        kind: Kind = "single"
+        if point.name == comparison.top:
+            kind = "top"
+        elif point is cheapest:
+            kind = "cheapest"
+        spots.append(_spot(point, kind))
+    return spots
+
+
+def _pairs(comparison: Comparison) -> list[Spot]:
+    """The best pair at the plan's cost and at its quality, one mark where they are the same."""
+    spots: list[Spot] = []
+    for baseline in comparison.baselines:
+        if baseline.kind != "pair" or baseline.cost is None or baseline.quality is None:
+            continue
+        spot = Spot(
+            baseline.name,
+            "pair",
+            PER * baseline.cost.value,
+            baseline.quality.value,
+            _range(baseline.cost, PER),
+            _range(baseline.quality),
+        )
+        if all((spot.cost, spot.quality) != (one.cost, one.quality) for one in spots):
+            spots.append(spot)
+    return spots
+
+
+def _oracles(comparison: Comparison) -> list[Spot]:
+    """The best that hindsight reaches, at the end of its line."""
+    if not comparison.oracle_cascade:
+        return []
+    best = comparison.oracle_cascade[-1]
+    return [Spot("oracle cascade", "oracle", PER * best.cost_usd, best.quality)]
+
+
+def _chosen(found: WhatIf | None) -> Spot | None:
+    if found is None or found.quality is None:
+        return None
+    return Spot(
+        "chosen plan",
+        "chosen",
+        PER * found.cost.value,
+        found.quality.value,
+        _range(found.cost, PER),
+        _range(found.quality),
+    )
+
+
+def _curve(points: Curve, kind: Kind) -> tuple[Spot, ...]:
+    return tuple(_spot(point, kind) for point in points)
+
+
+def _spot(point: Point, kind: Kind) -> Spot:
+    return Spot(point.name, kind, PER * point.cost_usd, point.quality)
+
+
+def _range(found: Estimate | None, factor: float = 1.0) -> Range | None:
+    """An interval; `None` where it is not known."""
+    if found is None or (found.low == found.value == found.high):
+        return None
+    return factor * found.low, factor * found.high
+
+
+# The table of everything compared ----------------------------------------------------------------
+
+
+def policies_of(comparison: Comparison) -> tuple[PolicyLine, ...]:
+    """The chosen plan, then everything that it must be compared with."""
+    lines = [] if comparison.chosen is None else [_chosen_line(comparison.chosen)]
+    top = next((p.cost_usd for p in comparison.singles if p.name == comparison.top), None)
+    named = {line.name for line in comparison.baselines}
+    lines += [_baseline_line(baseline, top) for baseline in comparison.baselines]
+    for point in comparison.singles:
+        if f"always {point.name}" not in named:
+            cost = PER * point.cost_usd
+            share = point.cost_usd / top if top else None
+            what = f"every request goes to {point.name}"
+            lines.append(PolicyLine(f"always {point.name}", what, cost, point.quality, share))
+    return tuple(lines)
+
+
+def _chosen_line(found: WhatIf) -> PolicyLine:
+    return PolicyLine(
+        "chosen plan",
+        str(found.plan),
+        PER * found.cost.value,
+        None if found.quality is None else found.quality.value,
+        None if found.cost_ratio is None else found.cost_ratio.value,
+        _range(found.cost, PER),
+        _range(found.quality),
+        is_chosen=True,
+    )
+
+
+def _baseline_line(baseline: Baseline, top: float | None) -> PolicyLine:
+    if baseline.cost is None:
+        return PolicyLine(baseline.name, baseline.what, reason=baseline.reason or "none")
+    return PolicyLine(
+        baseline.name,
+        baseline.what,
+        PER * baseline.cost.value,
+        None if baseline.quality is None else baseline.quality.value,
+        baseline.cost.value / top if top else None,
+        _range(baseline.cost, PER),
+        _range(baseline.quality),
+    )
+
+
+# What each tier does -----------------------------------------------------------------------------
+
+
+def tiers_of(recording: Recording, comparison: Comparison) -> tuple[TierLine, ...]:
+    """What each tier and witness of the chosen plan contributes."""
+    found = comparison.chosen
+    if found is None:
+        return ()
+    returned = found.outcomes.returned
+    harms = _by_tier(comparison.harm_rows, returned)
+    gains = _by_tier(comparison.gain_rows, returned)
+    witnesses = {step.asks for step in found.plan.steps if step.is_witness}
+    return tuple(
+        _tier_line(
+            share,
+            recording,
+            found,
+            is_witness=share.name in witnesses,
+            harms=harms[recording.index(share.name)],
+            gains=gains[recording.index(share.name)],
+        )
+        for share in found.tiers
+    )
+
+
+def _tier_line(
+    share: TierShare,
+    recording: Recording,
+    found: WhatIf,
+    *,
+    is_witness: bool,
+    harms: int,
+    gains: int,
+) -> TierLine:
+    spent = float(share.cost_usd + share.scorer_cost_usd)
+    total = float(found.total_usd)
+    return TierLine(
+        name=share.name,
+        model=recording.tiers[recording.index(share.name)].model,
+        is_witness=is_witness,
+        asked=share.asked,
+        answered=share.returned,
+        spent=spent / total if total else None,
+        cost=PER * spent / found.n,
+        quality=share.quality,
+        harms=harms,
+        gains=gains,
+    )
+
+
+def _by_tier(rows: Sequence[int], returned: NDArray[np.int64]) -> Counter[int]:
+    """How many of some requests get the answer of each tier."""
+    return Counter(int(returned[row]) for row in rows)
+
+
+def dropped_tiers(
+    recording: Recording, found: WhatIf | None, reasons: Mapping[str, str]
+) -> tuple[Dropped, ...]:
+    """The tiers that the plan does not ask, each with the reason where one is known."""
+    if found is None:
+        return ()
+    missing = [tier.name for tier in recording.tiers if tier.name not in found.plan.tiers]
+    return tuple(Dropped(name, reasons.get(name, "the plan does not ask it")) for name in missing)

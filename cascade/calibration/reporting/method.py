@@ -1,0 +1,127 @@
+"""How the report's numbers were measured, what the recording does not hold, and the prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from cascade.calibration.comparison import Comparison
+from cascade.calibration.findings import WhatIf
+from cascade.calibration.money import UNKNOWN
+from cascade.calibration.recording import Recording
+from cascade.calibration.reporting.view import Fact, PriceLine
+from cascade.calibration.reporting.words import count, percent
+
+__all__ = ["gaps_of", "method_of", "prices_of"]
+
+TOP_TIER = "top tier"
+"""`About.quality` where quality is agreement with the top tier's answer."""
+
+
+def method_of(recording: Recording, comparison: Comparison) -> tuple[Fact, ...]:
+    """How quality, costs and intervals came about, and which requests they rest on."""
+    about = recording.about
+    facts = [
+        Fact("recording", about.source or "unknown"),
+        Fact("made", about.created_at or "unknown"),
+        Fact("chain", f"{about.chain} {about.chain_digest}".strip() or "none"),
+        Fact("quality", _quality_words(recording, comparison.top)),
+        Fact("self-disagreement d0", _self_disagreement(recording, comparison.top)),
+        Fact("requests", _requests(recording)),
+        Fact("content", f"policy “{about.content}”"),
+    ]
+    if comparison.chosen is not None:
+        facts += _of_chosen(comparison.chosen)
+    return tuple(facts)
+
+
+def _quality_words(recording: Recording, top: str) -> str:
+    name = recording.about.quality
+    if np.isnan(recording.quality).all():
+        return "unknown: no answer is labelled"
+    if name == TOP_TIER:
+        return f"agreement with {top}: an answer counts as right where it equals that of {top}"
+    known = recording.quality[~np.isnan(recording.quality)]
+    graded = "" if np.isin(known, (0.0, 1.0)).all() else ", graded in [0, 1]"
+    return f"{name or 'as the source gives it'}{graded}"
+
+
+def _self_disagreement(recording: Recording, top: str) -> str:
+    about = recording.about
+    if about.self_disagreement is None:
+        return f"not measured: how often {top} contradicts itself is unknown"
+    calls = count(about.self_disagreement_calls, "double call")
+    return f"{percent(about.self_disagreement)} of {calls} of {top} gave two different answers"
+
+
+def _requests(recording: Recording) -> str:
+    parts = [count(len(recording), "request")]
+    groups = len(set(recording.groups))
+    if groups != len(recording):
+        parts.append(f"in {count(groups, 'group')}")
+    parts += [_named("slices", recording.slices), _named("splits", recording.splits)]
+    if np.ptp(recording.weights) > 0:
+        parts.append("weighted")
+    return ", ".join(part for part in parts if part)
+
+
+def _named(what: str, names: Iterable[str]) -> str:
+    """How many requests carry each name, where any does."""
+    found, counts = np.unique([str(name) for name in names], return_counts=True)
+    if list(found) == [""]:
+        return ""
+    shown = [f"{name or 'none'} {number:,}" for name, number in zip(found, counts, strict=True)]
+    return f"{what}: {'; '.join(shown[:12])}{' …' if len(shown) > 12 else ''}"  # noqa: PLR2004
+
+
+def _of_chosen(found: WhatIf) -> list[Fact]:
+    return [
+        Fact("prices", found.prices),
+        Fact(
+            "intervals",
+            f"{percent(found.confidence, 0)}, of cost and quality by paired bootstrap over whole "
+            f"groups ({found.resamples:,} resamples, seed {found.seed}), of harm and gain exact",
+        ),
+        Fact("replay", f"digest of every decision and cost: {found.digest}"),
+    ]
+
+
+def gaps_of(recording: Recording) -> tuple[str, ...]:
+    """What is unknown, tier by tier; nothing of it counts as 0 anywhere."""
+    gaps = []
+    for j, tier in enumerate(recording.tiers):
+        answered = recording.answered[:, j]
+        silent = int((~answered).sum())
+        unlabelled = int(np.isnan(recording.quality[:, j]).sum())
+        unpriced = int((recording.cost_pusd[:, j] == UNKNOWN).sum())
+        failed = int(((recording.score_kind[:, j] > 1) & answered).sum())
+        for number, words in (
+            (silent, "no answer to"),
+            (unlabelled, "unknown quality of"),
+            (unpriced, "unknown cost of"),
+            (failed, "a scorer that abstained or failed on"),
+        ):
+            if number:
+                gaps.append(f"{tier.name}: {words} {number:,} of {len(recording):,} requests")
+    return tuple(gaps)
+
+
+def prices_of(recording: Recording) -> tuple[PriceLine, ...]:
+    """What each tier was charged by."""
+    return tuple(_price(tier.name, tier.model, tier.price) for tier in recording.tiers)
+
+
+def _price(name: str, model: str, price: Mapping[str, Any] | None) -> PriceLine:
+    rates = (price or {}).get("standard")
+    if not isinstance(rates, Mapping):
+        rates = {}
+    return PriceLine(
+        tier=name,
+        model=model,
+        id=str((price or {}).get("id", "")),
+        input=str(rates.get("input", "")),
+        cached=str(rates.get("cached_input", "")),
+        output=str(rates.get("output", "")),
+    )

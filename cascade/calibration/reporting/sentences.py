@@ -1,0 +1,123 @@
+"""The words at the top of the report: what is saved, at what quality, on how many requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cascade.calibration.comparison import Comparison
+from cascade.calibration.findings import Estimate, Latency, WhatIf
+from cascade.calibration.recording import Recording
+from cascade.calibration.reporting.view import Line
+from cascade.calibration.reporting.words import between, count, money, percent, share
+from cascade.traces.page.waterfall import seconds
+
+__all__ = ["about_words", "facts_of", "headline"]
+
+SAME = 0.005
+"""A difference in cost that is printed as 0 %."""
+
+
+def about_words(recording: Recording) -> str:
+    """Size and date of the recording."""
+    ladder, witnesses = len(recording.ladder), len(recording.witnesses)
+    words = [count(len(recording), "request"), count(ladder, "tier")]
+    words += [count(witnesses, "witness", "witnesses")] if witnesses else []
+    if recording.about.created_at:
+        words.append(f"recorded {recording.about.created_at[:10]}")
+    return ", ".join(words)
+
+
+def headline(comparison: Comparison) -> str:
+    """The saving and the quality in one sentence."""
+    found, top = comparison.chosen, comparison.top
+    if len(comparison.singles) < 2:  # noqa: PLR2004  one tier, and nothing to compare it with
+        return f"Only {top} is recorded: there is no cheaper tier to compare it with"
+    if found is None:
+        return f"{count(len(comparison.singles), 'tier')} compared; no plan was chosen"
+    if found.plan.is_constant:
+        return _constant(found, top)
+    return f"{_cost_words(found, top)}{_quality_words(found)}"
+
+
+def _constant(found: WhatIf, top: str) -> str:
+    """A plan that asks one model is said to be that."""
+    name = found.plan.tiers[0]
+    if name == top:
+        return f"Always asking {top} is what this recording supports: nothing cheaper keeps up"
+    cost = _cost_words(found, top)
+    return f"Always asking {name} is enough: it {cost[0].lower()}{cost[1:]}{_quality_words(found)}"
+
+
+def _cost_words(found: WhatIf, top: str) -> str:
+    if found.cost_ratio is None:
+        return f"What it saves against always asking {top} is unknown"
+    saved = 1 - found.cost_ratio.value
+    if abs(saved) < SAME:
+        return f"Costs as much as always asking {top}"
+    return f"Costs {share(abs(saved))} {'less' if saved > 0 else 'more'} than always asking {top}"
+
+
+def _quality_words(found: WhatIf) -> str:
+    if found.quality is None:
+        return "; its quality is unknown"
+    if found.retention is None:
+        return f", at {percent(found.quality.value)} quality"
+    return f", at {percent(found.retention)} of its quality"
+
+
+def facts_of(comparison: Comparison) -> tuple[Line, ...]:
+    """The few numbers at the top, each with its interval."""
+    found = comparison.chosen
+    if found is None:
+        return ()
+    top = comparison.top
+    return (
+        Line("Cost per 1,000", money(1000 * found.cost.value), _cost(found, top)),
+        _saved(found),
+        _quality(found, top),
+        _share("Harm", found.harm, "worse than the top tier"),
+        _share("Gain", found.gain, "better than the top tier"),
+        _time(found.latency),
+    )
+
+
+def _cost(found: WhatIf, top: str) -> str:
+    other = "" if found.top_cost is None else f"{top} {money(1000 * found.top_cost.value)}"
+    return _beside(found.cost, money, 1000, other)
+
+
+def _saved(found: WhatIf) -> Line:
+    ratio = found.cost_ratio
+    if ratio is None:
+        return Line("Saved", "unknown")
+    name = "Saved" if ratio.value <= 1 else "Costs more"
+    sign = 1 if ratio.value <= 1 else -1
+    ends = sorted((sign * (1 - ratio.low), sign * (1 - ratio.high)))
+    beside = "" if ratio.low == ratio.high else between((ends[0], ends[1]), share)
+    return Line(name, share(abs(1 - ratio.value)), beside)
+
+
+def _quality(found: WhatIf, top: str) -> Line:
+    if found.quality is None:
+        return Line("Quality", "unknown", "no labels")
+    other = "" if found.top_quality is None else f"{top} {percent(found.top_quality.value)}"
+    return Line("Quality", percent(found.quality.value), _beside(found.quality, percent, 1, other))
+
+
+def _share(name: str, found: Estimate | None, means: str) -> Line:
+    if found is None:
+        return Line(name, "unknown", "no labels")
+    return Line(name, percent(found.value), f"{between((found.low, found.high))}; {means}")
+
+
+def _time(latency: Latency | None) -> Line:
+    if latency is None:
+        return Line("Time per request", "unknown", "not recorded")
+    beside = f"95 % within {seconds(latency.p95_s)}"
+    return Line("Time per request", seconds(latency.mean_s), beside)
+
+
+def _beside(found: Estimate, shown: Callable[[float], str], factor: float, other: str) -> str:
+    ends = factor * found.low, factor * found.high
+    words = between(ends, shown) if found.low != found.high else ""
+    return "; ".join(part for part in (words, other) if part)

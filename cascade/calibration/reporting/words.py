@@ -1,0 +1,76 @@
+"""Numbers as people read them; an unknown one is "unknown", never 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from cascade.calibration.reporting.view import Range
+
+__all__ = [
+    "MINUS",
+    "UNKNOWN_WORD",
+    "between",
+    "count",
+    "money",
+    "percent",
+    "points",
+    "share",
+    "weighed",
+]
+
+UNKNOWN_WORD = "unknown"
+
+MINUS = "\N{MINUS SIGN}"
+
+LARGE = 1_000
+
+
+def money(amount: float | None) -> str:
+    """An amount of USD with three significant digits or all whole dollars: "$0.0123", "$4,210"."""
+    if amount is None or math.isnan(amount):
+        return UNKNOWN_WORD
+    if amount == 0:
+        return "$0"
+    if abs(amount) >= LARGE:
+        return f"${amount:,.0f}"
+    digits = max(0, 2 - math.floor(math.log10(abs(amount))))
+    return f"${amount:.{max(digits, 2)}f}"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share in [0, 1] as percent: "71.3 %"."""
+    if value is None or math.isnan(value):
+        return UNKNOWN_WORD
+    return f"{100 * value:.{digits}f} %".replace("-0.0 %", "0.0 %").replace("-", MINUS)
+
+
+def share(value: float | None) -> str:
+    """A share as whole percent, with one digit only below 10 %."""
+    if value is None or math.isnan(value):
+        return UNKNOWN_WORD
+    return percent(value, 0 if abs(value) >= 0.0995 else 1)  # noqa: PLR2004  rounds to 10
+
+
+def points(value: float | None) -> str:
+    """A difference of two shares in percentage points: "2.0 points"."""
+    if value is None or math.isnan(value):
+        return UNKNOWN_WORD
+    return f"{100 * value:.1f} points".replace("-0.0 ", "0.0 ").replace("-", MINUS)
+
+
+def weighed(number: float) -> str:
+    """A count that may weigh its parts by quality: "12", "12.4"."""
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.1f}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1,319 requests"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def between(ends: Range | None, shown: Callable[[float], str] = percent) -> str:
+    """An interval: "69.1 % to 73.4 %"; "" where there is none."""
+    if ends is None or any(math.isnan(end) for end in ends):
+        return ""
+    return f"{shown(ends[0])} to {shown(ends[1])}"
