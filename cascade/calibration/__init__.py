@@ -18,11 +18,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cascade.calibration.attempts import Attempt, read_attempts
     from cascade.calibration.baselines import Baseline
+    from cascade.calibration.certificate import Certificate
+    from cascade.calibration.certified_path import certify_path
+    from cascade.calibration.certified_point import CertifiedPoint
+    from cascade.calibration.certifying import certificate_of, certify
     from cascade.calibration.comparison import Comparison, Point
     from cascade.calibration.datasets import Example, read_examples, request_digest
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
     from cascade.calibration.importers import import_traces
+    from cascade.calibration.labels import LabelPlan, plan_labels
     from cascade.calibration.net_value import NetValue
     from cascade.calibration.parquet import read_recording, write_recording
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
@@ -34,15 +40,22 @@ if TYPE_CHECKING:
     from cascade.calibration.recording_run import Recorder, Standing
     from cascade.calibration.reliability import Reliability
     from cascade.calibration.repricing import reprice
+    from cascade.calibration.splits import Splits, keyed_splits, own_splits
     from cascade.calibration.unasked import gaps, refuse_gaps
     from cascade.calibration.whatif import what_if
 
 _HOMES = {
+    "cascade.calibration.attempts": ("Attempt", "read_attempts"),
     "cascade.calibration.baselines": ("Baseline",),
+    "cascade.calibration.certificate": ("Certificate",),
+    "cascade.calibration.certified_path": ("certify_path",),
+    "cascade.calibration.certified_point": ("CertifiedPoint",),
+    "cascade.calibration.certifying": ("certificate_of", "certify"),
     "cascade.calibration.comparison": ("Comparison", "Point"),
     "cascade.calibration.datasets": ("Example", "read_examples", "request_digest"),
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
     "cascade.calibration.importers": ("import_traces",),
+    "cascade.calibration.labels": ("LabelPlan", "plan_labels"),
     "cascade.calibration.net_value": ("NetValue",),
     "cascade.calibration.parquet": ("read_recording", "write_recording"),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
@@ -54,6 +67,7 @@ _HOMES = {
     "cascade.calibration.recording_run": ("Recorder", "Standing"),
     "cascade.calibration.reliability": ("Reliability",),
     "cascade.calibration.repricing": ("reprice",),
+    "cascade.calibration.splits": ("Splits", "keyed_splits", "own_splits"),
     "cascade.calibration.unasked": ("gaps", "refuse_gaps"),
     "cascade.calibration.whatif": ("what_if",),
 }
@@ -63,13 +77,17 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "METRICS",
     "About",
+    "Attempt",
     "Baseline",
+    "Certificate",
+    "CertifiedPoint",
     "Charges",
     "Comparison",
     "Estimate",
     "Example",
     "Gate",
     "IncompleteRecordingWarning",
+    "LabelPlan",
     "Latency",
     "Metric",
     "NetValue",
@@ -82,14 +100,22 @@ __all__ = [
     "Recording",
     "Reliability",
     "ScoreSource",
+    "Splits",
     "Standing",
     "Step",
     "TierShare",
     "Tokens",
     "WhatIf",
+    "certificate_of",
+    "certify",
+    "certify_path",
     "gaps",
     "import_traces",
+    "keyed_splits",
     "metric_of",
+    "own_splits",
+    "plan_labels",
+    "read_attempts",
     "read_examples",
     "read_recording",
     "record",

@@ -1,0 +1,273 @@
+"""A path is certified as far as its labels carry it, and refusals say what they do carry."""
+
+import numpy as np
+import pytest
+
+from cascade.calibration import About, Plan, Step
+from cascade.calibration.attempts import attempt_delta, read_attempts
+from cascade.calibration.certified_path import certify_path
+from cascade.calibration.noninferiority import noninferiority_p
+from cascade.errors import ConfigError, NotCertifiable, RecordingError
+from tests.calibration.builders import Scores, recording
+
+TOP = Plan((Step("top"),))
+CHEAP = Plan((Step("cheap"),))
+
+
+def plan(threshold):
+    return Plan((Step("cheap", threshold=threshold), Step("top")))
+
+
+def deployment(n=400, harm=2, gain=2, accepted=300, **given):
+    """A cheap tier whose first requests are accepted: some harmed, some gained, the others alike.
+
+    Scores fall from 1 to 0 along the rows; harm lies among the least sure of the accepted.
+    """
+    quality = np.ones((n, 2))
+    quality[accepted - harm : accepted, 0] = 0
+    quality[:gain, 1] = 0
+    quality[accepted:, 0] = 0
+    made = recording(quality, [10, 1_000], names=["cheap", "top"], **given)
+    return made, Scores({0: np.linspace(1, 0, n)})
+
+
+def threshold(accepted, n=400):
+    return 1 - (accepted - 0.5) / (n - 1)
+
+
+PATH = [TOP, plan(threshold(100)), plan(threshold(300)), plan(threshold(320)), CHEAP]
+
+
+def test_the_last_plan_that_passes_is_certified():
+    """Plans are tested from the top tier on, and the first failure ends it."""
+    point = certify_path(PATH, *deployment(), epsilon=0.02)
+    assert point.index == 2
+    assert point.plan == PATH[2]
+    assert point.p_values[0] == 0  # the top tier alone has nothing to prove
+    assert point.p == noninferiority_p(2, 2, 400, 0.02) == point.p_values[2]
+    assert point.p_values[3] > 0.05
+    assert len(point.p_values) == 4
+    assert point.test == "exact"
+    assert point.loss.sum() == 0
+    assert (point.spent, point.attempt) == (0.05, None)
+
+
+def test_a_constant_cheap_model_can_be_certified():
+    """Where the cheap tier alone loses nothing, that is what is certified."""
+    made, scores = deployment(harm=0, gain=0, accepted=400)
+    assert certify_path([TOP, plan(0.5), CHEAP], made, scores, epsilon=0.02).plan == CHEAP
+
+
+def test_a_top_tier_that_is_worse_is_beaten_without_a_loss():
+    """Where the cheap tier is better by far, even a promise of no loss at all holds."""
+    made, scores = deployment(harm=0, gain=60, accepted=400)
+    point = certify_path([TOP, CHEAP], made, scores, epsilon=0.0)
+    assert point.loss.sum() == -60
+    assert point.p < 0.05
+
+
+def test_no_loss_at_all_is_refused_with_what_is_possible():
+    """A target of 100 % is refused where the labels do not show the plan to be better."""
+    made, scores = deployment(harm=0, gain=0)
+    with pytest.raises(NotCertifiable, match=r"no loss at all.*carry 0\.\d+ points") as caught:
+        certify_path(PATH, made, scores, epsilon=0.0)
+    assert 0.005 < caught.value.certifiable < 0.01
+    assert caught.value.labels_needed is None
+
+
+def test_too_few_labels_say_how_many_would_do():
+    """With 100 harmless labels for 2 points, 51 more are asked for and 3 points offered."""
+    made, scores = deployment(n=100, harm=0, gain=0, accepted=80)
+    with pytest.raises(NotCertifiable, match=r"about 51 more \(151 in all\)") as caught:
+        certify_path([TOP, plan(0.5)], made, scores, epsilon=0.02)
+    assert caught.value.labels_needed == 151
+    assert caught.value.certifiable == pytest.approx(0.03, abs=0.001)
+
+
+def test_labels_for_five_rows():
+    """Five labels certify nothing useful, and say so in numbers."""
+    made, scores = deployment(n=5, harm=0, gain=0, accepted=5)
+    with pytest.raises(NotCertifiable, match="of 5 requests"):
+        certify_path([TOP, CHEAP], made, scores, epsilon=0.02)
+
+
+def test_all_wrong_is_not_certified_and_more_labels_are_not_advised():
+    """A cheap tier that is always wrong is refused without a number of labels."""
+    made, scores = deployment(harm=400, gain=0, accepted=400)
+    with pytest.raises(NotCertifiable, match="not likely to help") as caught:
+        certify_path([TOP, CHEAP], made, scores, epsilon=0.02)
+    assert (caught.value.certifiable, caught.value.labels_needed) == (None, None)
+
+
+def test_nothing_cheaper_than_the_top_tier_is_said():
+    """A path of the top tier alone has nothing to certify."""
+    with pytest.raises(NotCertifiable, match="nothing to certify"):
+        certify_path([TOP], *deployment(), epsilon=0.02)
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [({"epsilon": 2}, "epsilon"), ({"epsilon": -0.1}, "epsilon"), ({"delta": 5}, "delta")],
+)
+def test_numbers_that_are_no_shares_are_refused(given, word):
+    """Margins and errors in points or percent are refused by name."""
+    with pytest.raises(ConfigError, match=word):
+        certify_path(PATH, *deployment(), **{"epsilon": 0.02, **given})
+
+
+def test_an_empty_path_is_refused():
+    """There must be a plan to test."""
+    with pytest.raises(ConfigError, match="no plan"):
+        certify_path([], *deployment(), epsilon=0.02)
+
+
+# Labels ------------------------------------------------------------------------------------------
+
+
+def test_only_kept_answers_need_a_label():
+    """Requests that every plan sends to the top tier count without one."""
+    made, scores = deployment()
+    made.quality[320:] = np.nan
+    point = certify_path(PATH[:3], made, scores, epsilon=0.02)
+    assert point.kept.all()
+    assert point.p == noninferiority_p(2, 2, 400, 0.02)
+
+
+def test_labels_missing_among_kept_answers_leave_out_all_without_one():
+    """Where some kept answers lack a label, others without one are no evidence of safety."""
+    made, scores = deployment()
+    made.quality[50:80, 0] = np.nan
+    made.quality[350:, 1] = np.nan
+    point = certify_path(PATH[:3], made, scores, epsilon=0.02)
+    assert (~point.kept).sum() == 80
+    assert len(point.loss) == 320
+    assert point.p == noninferiority_p(2, 2, 320, 0.02)
+
+
+def test_a_recording_without_labels_is_refused():
+    """No label at all is an error that names the tiers that lack them."""
+    made, scores = deployment()
+    made.quality[:, 0] = np.nan
+    with pytest.raises(RecordingError, match=r"'cheap', 'top'"):
+        certify_path(PATH, made, scores, epsilon=0.02)
+
+
+def test_an_answer_that_never_came_is_harm():
+    """Where nobody answered under the plan but the top tier is right, that is a loss."""
+    made, scores = deployment(harm=0, gain=0, accepted=400)
+    made.answered[:30, 0] = False
+    made.usable[:30, 0] = False
+    made.quality[:30, 0] = 0
+    with pytest.raises(NotCertifiable, match="30 worse"):
+        certify_path([TOP, CHEAP], made, scores, epsilon=0.02)
+
+
+# Graded, grouped, weighted -----------------------------------------------------------------------
+
+
+def test_graded_quality_is_tested_by_betting():
+    """Grades between 0 and 1 choose the betting test, and the exact one refuses them."""
+    made, scores = deployment(harm=0, gain=0)
+    made.quality[:300, 0] = 0.995
+    point = certify_path(PATH[:3], made, scores, epsilon=0.02)
+    assert point.test == "betting"
+    assert point.p <= 0.05
+    with pytest.raises(ConfigError, match="exact test"):
+        certify_path(PATH[:3], made, scores, epsilon=0.02, test="exact")
+
+
+def test_copies_of_one_request_are_one_label():
+    """Requests of a group count as one observation, so that copies certify nothing."""
+    groups = np.array([f"user-{row % 20}" for row in range(400)], object)
+    made, scores = deployment(harm=0, gain=0, groups=groups)
+    with pytest.raises(NotCertifiable, match="of 20 groups") as caught:
+        certify_path(PATH[:3], made, scores, epsilon=0.02)
+    assert caught.value.labels_needed > 20
+
+
+def test_weights_are_heard():
+    """The promise on weighted requests is on the weighted mean, by betting."""
+    weights = np.ones(400)
+    weights[298:300] = 20.0  # the two harmed requests
+    made, scores = deployment(n=400, gain=0, weights=weights)
+    with pytest.raises(NotCertifiable):
+        certify_path([TOP, plan(threshold(300))], made, scores, epsilon=0.04)
+    made, scores = deployment(n=400, gain=0, harm=0, weights=np.linspace(1, 2, 400))
+    assert certify_path([TOP, PATH[1]], made, scores, epsilon=0.04).test == "betting"
+
+
+# Slices, attempts, agreement ---------------------------------------------------------------------
+
+
+def sliced(**given):
+    slices = np.array(["en", "de"] * 400, object)
+    return deployment(n=800, accepted=600, slices=slices, **given)
+
+
+def test_slices_share_the_error_and_all_must_hold():
+    """Each slice is tested with its part of the error; what is certified holds on both."""
+    made, scores = sliced(harm=2, gain=2)
+    path = [TOP, plan(threshold(100, 800)), plan(threshold(600, 800))]
+    point = certify_path(path, made, scores, epsilon=0.02, slices=True)
+    assert [(s.name, s.n, s.spent) for s in point.slices] == [
+        ("de", 400, 0.025),
+        ("en", 400, 0.025),
+    ]
+    assert [(s.harm, s.gain) for s in point.slices] == [(1, 1), (1, 1)]
+    assert point.p == max(s.p for s in point.slices) <= 0.025
+    assert point.index == 2
+
+
+def test_a_slice_that_does_not_carry_it_is_named():
+    """A slice with too few labels fails the whole, by name."""
+    slices = np.array(["rare"] * 20 + ["common"] * 380, object)
+    made, scores = deployment(slices=slices)
+    with pytest.raises(NotCertifiable, match="slice 'rare'"):
+        certify_path(PATH, made, scores, epsilon=0.02, slices=True)
+
+
+def test_a_slice_without_labels_is_named():
+    """A slice whose labels are all missing is no part of any promise."""
+    made, scores = deployment(slices=np.array(["none"] * 20 + ["some"] * 380, object))
+    made.quality[:20] = np.nan
+    with pytest.raises(NotCertifiable, match="slice 'none' has no request with labels"):
+        certify_path(PATH, made, scores, epsilon=0.02, slices=True)
+
+
+def test_attempts_spend_the_error(tmp_path):
+    """A ledger gives each attempt its part; the same attempt again is the same; gamma follows."""
+    ledger = tmp_path / "attempts"
+    made, scores = deployment(harm=0, gain=0)
+    first = certify_path(PATH[:3], made, scores, epsilon=0.02, attempts=ledger, at="2026-11-27")
+    again = certify_path(PATH[:3], made, scores, epsilon=0.02, attempts=ledger)
+    assert first.attempt == again.attempt
+    assert first.spent == attempt_delta(0.05, 1)
+    for number in range(2, 6):
+        point = certify_path(PATH[:3], made, scores, epsilon=0.02 + number / 1_000, attempts=ledger)
+        assert point.attempt.number == number
+        assert point.p <= point.spent == attempt_delta(0.05, number)
+    assert [attempt.at for attempt in read_attempts(ledger)] == ["2026-11-27", "", "", "", ""]
+
+
+def test_a_refused_attempt_is_spent_as_well(tmp_path):
+    """Labels that were looked at in vain count."""
+    made, scores = deployment(n=100, harm=0, gain=0, accepted=80)
+    with pytest.raises(NotCertifiable):
+        certify_path([TOP, plan(0.5)], made, scores, epsilon=0.02, attempts=tmp_path / "a")
+    assert len(read_attempts(tmp_path / "a")) == 1
+
+
+def test_a_margin_finer_than_the_ruler_is_refused():
+    """Agreement with the top tier cannot be promised beyond its agreement with itself."""
+    about = About(quality="top tier", self_disagreement=0.031, self_disagreement_calls=129)
+    made, scores = deployment(harm=0, gain=0, about=about)
+    with pytest.raises(NotCertifiable, match=r"3\.1 % of 129 double calls") as caught:
+        certify_path(PATH, made, scores, epsilon=0.02)
+    assert caught.value.certifiable == 0.031
+    assert certify_path(PATH[:3], made, scores, epsilon=0.04).p <= 0.05
+
+
+def test_references_are_not_bound_by_self_disagreement():
+    """Where quality comes from references, the top tier's moods are in the harm already."""
+    about = About(quality="exact", self_disagreement=0.5, self_disagreement_calls=100)
+    assert certify_path(PATH[:3], *deployment(about=about), epsilon=0.02).index == 2
