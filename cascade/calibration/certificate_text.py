@@ -141,4 +141,4 @@ def _percent(found: Estimate, digits: int = 0) -> str:
 
 
 def _usd(found: Estimate) -> str:
-    return f"{found.value:.6f} USD [{found.low:.6f}, {found.high:.6f}]"
+    return f"{found.value:.4g} USD [{found.low:.4g}, {found.high:.4g}]"

@@ -153,7 +153,7 @@ def _certified(chain: Chain, tier: Tier) -> CertifiedTier:
         threshold=float(tier.threshold) if judged else None,
         params={name: _shown(value) for name, value in sorted(tier.params.items())},
         preamble=fingerprint(tier.preamble) if tier.preamble else "",
-        api=f"{tier.api} {tier.base_model}".strip(),
+        api=" as ".join(part for part in (tier.api, tier.base_model) if part),
         price=price.to_dict() if price is not None else None,
     )
 

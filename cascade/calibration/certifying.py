@@ -19,16 +19,18 @@ from cascade.calibration.certified_chain import (
     tiers_of_chain,
     tiers_of_recording,
 )
-from cascade.calibration.certified_point import CertifiedPoint
 from cascade.calibration.certified_path import certify_path
+from cascade.calibration.certified_point import CertifiedPoint
 from cascade.calibration.drift import score_histograms
 from cascade.calibration.findings import Estimate
 from cascade.calibration.intervals import clopper_pearson
 from cascade.calibration.money import in_usd
 from cascade.calibration.plan import Plan, ScoreSource
 from cascade.calibration.recording import Recording
+from cascade.calibration.serving import plan_of_chain
 from cascade.calibration.splits import Splits
 from cascade.core.chain import Chain
+from cascade.errors import ConfigError
 
 __all__ = ["certificate_of", "certify"]
 
@@ -107,9 +109,11 @@ def certificate_of(
 
     Raises:
         RecordingError: a tier of the chain is not the one that was recorded.
+        ConfigError: the chain decides otherwise than the plan.
     """
     if chain is not None:
         check_recorded(chain, recording)
+        _check_served(chain, point.plan)
     top = recording.tiers[recording.top]
     about = recording.about
     measured = _quality(point, recording, seed)
@@ -158,6 +162,15 @@ def certificate_of(
         notes=(*_notes(point, recording), *notes),
         chain=chain,
     )
+
+
+def _check_served(chain: Chain, plan: Plan) -> None:
+    served = plan_of_chain(chain)
+    if (served.steps[:-1], served.tiers, served.gate) != (plan.steps[:-1], plan.tiers, plan.gate):
+        raise ConfigError(
+            f"chain {chain.name!r} decides by {str(served)!r}, certified is {str(plan)!r}: give "
+            "the chain that serves the plan, as chain_of_plan makes it"
+        )
 
 
 def _quality(

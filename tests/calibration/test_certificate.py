@@ -1,0 +1,304 @@
+"""A certificate says what was promised, survives a file, and speaks of one chain only."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from cascade import Chain, Policy, Price, Tier
+from cascade.calibration import About, Certificate, Plan, Step, certificate_of, certify
+from cascade.calibration.certified_path import certify_path
+from cascade.calibration.certifying import Expiry
+from cascade.calibration.recorded_tiers import recorded_tier
+from cascade.calibration.splits import keyed_splits
+from cascade.errors import CertificateVoid, ConfigError, RecordingError
+from tests.calibration.builders import Scores, recording
+
+N = 400
+AT = "2026-11-27T10:00:00Z"
+
+
+def long_enough(draft):
+    return len(draft.text) > 3
+
+
+def said(text):
+    return [{"role": "system", "content": text}]
+
+
+def chain(**given):
+    """Two tiers; what is given changes the first."""
+    cheap = {
+        "model": "gpt-5.4-mini",
+        "name": "mini",
+        "scorer": long_enough,
+        "threshold": 0.25,
+        "params": {"reasoning_effort": "none", "response_format": {"type": "json_object"}},
+        "preamble": said("Answer in one word."),
+        **given,
+    }
+    return Chain((Tier(**cheap), Tier("gpt-5.5", name="top")), name="support")
+
+
+PLAN = Plan((Step("mini", threshold=0.25), Step("top")))
+TOP = Plan((Step("top"),))
+
+
+def recorded(**given):
+    """400 requests: 300 kept, of which one is harmed and two gain; costs 1 to 20."""
+    quality = np.ones((N, 2))
+    quality[299, 0] = 0
+    quality[:2, 1] = 0
+    made = recording(quality, [10**9, 20 * 10**9], names=["mini", "top"], **given)
+    return replace(made, tiers=tuple(recorded_tier(chain(), tier) for tier in chain().tiers))
+
+
+SCORES = Scores({0: np.linspace(1, 0, N)})
+
+
+def certificate(**given):
+    about = About(source="support.parquet", quality="exact", price_table="2026-11-01/abc")
+    made = recorded(about=about)
+    return certify(
+        [TOP, PLAN], made, SCORES, epsilon=0.02, created_at=AT, **{"chain": chain(), **given}
+    )
+
+
+# What it says ------------------------------------------------------------------------------------
+
+
+def test_the_sentence_is_for_whoever_decides():
+    """One sentence says on what, how sure, how much below whom, and what it costs."""
+    assert certificate().sentence() == (
+        "On 400 requests like yours, with 95 % confidence the quality of the chain is at most "
+        "2.0 points below top (1 answered worse, 2 better); it costs 30 % [26, 34] of always "
+        "asking top."
+    )
+
+
+def test_the_figures_are_those_of_the_requests():
+    """Counts, intervals, costs and hashes are in it."""
+    found = certificate()
+    assert (found.harm.count, found.gain.count, found.requests, found.dropped) == (1, 2, 400, 0)
+    assert found.net_harm == pytest.approx(-1 / 400)
+    assert found.harm.low < 1 / 400 < found.harm.high
+    assert found.cost.value == pytest.approx((300 * 1 + 100 * 21) / (400 * 20))
+    assert found.cost.low < found.cost.value < found.cost.high
+    assert found.cost_usd.value == pytest.approx(6e-3)
+    assert found.top_cost_usd.value == pytest.approx(2e-2)
+    assert found.quality.value == pytest.approx(399 / 400)
+    assert found.top_quality.value == pytest.approx(398 / 400)
+    assert found.thresholds == {"mini": 0.25}
+    assert found.plan_digest == PLAN.digest
+    assert found.p <= 0.05 == found.spent
+    assert (found.tested, found.path, found.attempt) == (2, 2, 0)
+    assert sum(found.histograms[0].counts) == 400
+
+
+def test_all_of_it_is_in_words():
+    """The long form names models, hashes, the test, the expiry and the margin in points."""
+    text = str(certificate(notes=["made for a test"]))
+    for word in ("gpt-5.4-mini", PLAN.digest, 'reasoning_effort="none"', "2.0 points", "Tango",
+                 "90 days", "2026-11-01/abc", "support.parquet", "made for a test",
+                 "only attempt"):  # fmt: skip
+        assert word in text
+
+
+def test_a_constant_model_is_named():
+    """Where the cheap model alone is certified, the sentence says so."""
+    made = recorded()
+    made.quality[:] = 1
+    alone = replace(chain(), tiers=(replace(chain().tiers[0], scorer=None, threshold=0.5),))
+    found = certify(
+        [TOP, Plan((Step("mini"),))], made, SCORES, epsilon=0.02, chain=alone, created_at=AT
+    )
+    assert "the quality of mini is at most 2.0 points below top" in found.sentence()
+    assert found.cost.value == pytest.approx(0.05)
+    assert found.histograms == ()
+    assert found.check(alone) == ()
+
+
+def test_unknown_costs_are_no_costs():
+    """Where no cost is known none is said; where some are, the rest is counted."""
+    made = recorded()
+    made.cost_pusd[:10] = -1
+    found = certify([TOP, PLAN], made, SCORES, epsilon=0.02)
+    assert any("10 of 400" in note for note in found.notes)
+    made.cost_pusd[:] = -1
+    unknown = certify([TOP, PLAN], made, SCORES, epsilon=0.02)
+    assert (unknown.cost, unknown.cost_usd) == (None, None)
+    assert "not known" in unknown.sentence()
+
+
+def test_groups_are_said():
+    """The sentence counts groups where requests belong together."""
+    groups = np.array([f"user-{row // 2}" for row in range(N)], object)
+    made = recorded(groups=groups)
+    found = certify([TOP, PLAN], made, SCORES, epsilon=0.05)
+    assert found.test == "betting"
+    assert "400 requests in 200 groups" in found.sentence()
+    assert found.harm.low <= found.harm.share <= found.harm.high
+
+
+def test_the_key_of_the_split_is_not_in_it():
+    """Only the key's fingerprint is kept."""
+    made = recorded()
+    splits = keyed_splits(made.groups, "a very secret key")
+    found = certify([TOP, PLAN], made, SCORES, epsilon=0.02, splits=splits)
+    assert found.key == splits.key
+    assert "secret" not in json.dumps(found.to_dict())
+    assert found.learned_on == splits.size("learn")
+
+
+def test_agreement_without_d0_is_noted():
+    """Where quality is agreement and d0 was not measured, the certificate says what that means."""
+    made = recorded(about=About(quality="top tier"))
+    assert any(
+        "not" in note and "measured" in note
+        for note in certify([TOP, PLAN], made, SCORES, epsilon=0.02).notes
+    )
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_survives_its_file(tmp_path):
+    """What is loaded equals what was saved, all but the chain itself."""
+    made = certificate(splits=keyed_splits(recorded().groups, "key"))
+    made.save(tmp_path / "certificate.json")
+    loaded = Certificate.load(tmp_path / "certificate.json")
+    assert loaded == made
+    assert (loaded.chain, made.chain) == (None, chain())
+    assert str(loaded) == str(made)
+    assert loaded.check(chain()) == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["certificate.json"]
+
+
+def test_a_changed_file_is_void(tmp_path):
+    """A number that was improved by hand is noticed."""
+    path = tmp_path / "certificate.json"
+    certificate().save(path)
+    path.write_text(path.read_text().replace('"epsilon": 0.02', '"epsilon": 0.01'))
+    with pytest.raises(CertificateVoid, match="changed since it was written"):
+        Certificate.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("{", "no JSON"), ("[]", "no certificate"), ('{"format": "cascade.trace"}', "no certificate"),
+     ('{"format": "cascade.certificate", "version": 9}', "version 9")],
+)  # fmt: skip
+def test_files_that_are_none_are_refused(tmp_path, text, word):
+    """What is no certificate is refused in words."""
+    path = tmp_path / "certificate.json"
+    path.write_text(text)
+    with pytest.raises(RecordingError, match=word):
+        Certificate.load(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    """A path without a file, and one that cannot be written, are named."""
+    with pytest.raises(RecordingError, match=r"none\.json"):
+        Certificate.load(tmp_path / "none.json")
+    with pytest.raises(RecordingError, match="certificate"):
+        certificate().save(tmp_path / "no" / "such" / "folder.json")
+
+
+# Does it still hold? -----------------------------------------------------------------------------
+
+
+def other_scorer(draft):
+    return True
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"model": "gpt-5.4-nano"}, "model is 'gpt-5.4-nano'; certified was 'gpt-5.4-mini'"),
+        ({"preamble": said("Be brief.")}, "preamble"),
+        ({"params": {"reasoning_effort": "low", "response_format": {"type": "json_object"}}},
+         'parameter reasoning_effort is "low"; certified was "none"'),
+        ({"params": {"reasoning_effort": "none"}}, "parameter response_format is not given"),
+        ({"scorer": other_scorer}, "scorer is 'other_scorer'; certified was 'long_enough'"),
+        ({"threshold": 0.3}, "threshold is 0.3; certified was 0.25"),
+        ({"api": "responses"}, "API"),
+    ],
+)  # fmt: skip
+def test_a_changed_tier_voids_it(changed, words):
+    """Model, prompt, parameter, scorer, threshold, API: each voids it and is named."""
+    with pytest.raises(CertificateVoid, match="'mini'") as caught:
+        certificate().check(chain(**changed))
+    assert words in str(caught.value)
+
+
+def test_a_changed_plan_or_policy_voids_it():
+    """Tiers left out or added, another policy, another entry: each is named."""
+    made = certificate()
+    longer = replace(chain(), tiers=(Tier("gpt-5.4-nano", scorer=long_enough), *chain().tiers))
+    for changed, words in [
+        (longer, "the plan asks gpt-5.4-nano → mini → top; certified was mini → top"),
+        (replace(chain(), policy=Policy(repair=True)), "policy"),
+        (replace(chain(), entry=lambda request: None), "entry"),
+    ]:
+        with pytest.raises(CertificateVoid, match=words):
+            made.check(changed)
+
+
+def test_every_change_is_named():
+    """Two changes are both in the message."""
+    with pytest.raises(CertificateVoid, match=r"preamble.*threshold"):
+        certificate().check(chain(preamble=said("Hm."), threshold=0.9))
+
+
+def test_a_price_only_asks_for_a_new_search():
+    """Prices move the best plan and not its quality: a note, no more."""
+    dearer = chain(price=Price.of(input="9", output="9"))
+    (note,) = certificate().check(dearer)
+    assert "'mini'" in note
+    assert "search again" in note
+
+
+def test_without_a_chain_the_recorded_settings_are_compared():
+    """A certificate of a recording alone notices another prompt as well, if less precisely."""
+    found = certificate(chain=None)
+    with pytest.raises(CertificateVoid, match="parameters, preamble or API"):
+        found.check(chain(preamble=said("Be brief.")))
+    assert found.check(chain(threshold=0.25)) == ()
+
+
+def test_an_old_certificate_is_void():
+    """After its days it must be made again; without a date given nothing is compared."""
+    found = certificate(expiry=Expiry(days=30))
+    assert found.check(chain(), today=date(2026, 12, 27)) == ()
+    with pytest.raises(CertificateVoid, match="31 days ago"):
+        found.check(chain(), today=date(2026, 12, 28))
+    assert certificate(expiry=Expiry(days=None)).check(chain(), today=date(2030, 1, 1)) == ()
+
+
+def test_scores_that_have_moved_are_noticed():
+    """The same scores have not moved, lower ones have, and a step it has not is an error."""
+    found = certificate()
+    same = np.linspace(1, 0, N)
+    assert found.drift("mini", same) == pytest.approx(0)
+    assert found.drift("mini", same**3) > found.expiry.drift
+    assert found.drift("mini", np.full(N, np.nan)) > found.expiry.drift
+    with pytest.raises(CertificateVoid, match="'mini'"):
+        found.drift("top", same)
+
+
+# Whom it is made for -----------------------------------------------------------------------------
+
+
+def test_a_chain_that_was_not_recorded_gets_none():
+    """Answers of another prompt say nothing about this one."""
+    with pytest.raises(RecordingError, match="tier 'mini' is not the one that was recorded"):
+        certificate(chain=chain(preamble=said("Be brief.")))
+
+
+def test_a_chain_that_decides_otherwise_gets_none():
+    """The chain must serve the plan that was tested."""
+    point = certify_path([TOP, PLAN], recorded(), SCORES, epsilon=0.02)
+    with pytest.raises(ConfigError, match="decides by"):
+        certificate_of(point, recorded(), SCORES, chain=chain(threshold=0.3))
