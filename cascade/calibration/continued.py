@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from cascade.drivers.base import Models, Streamed, in_order
 from cascade.drivers.replay import RecordedModels
 from cascade.errors import ReplayError
 
-__all__ = ["Continued", "NamedOptions", "is_whole", "with_all_paid"]
+__all__ = ["Continued", "NamedOptions", "is_answered", "is_whole", "with_all_paid"]
 
 FOR_GOOD = frozenset({"context_length", "content_policy", "unsupported", "invalid", "malformed"})
 """Failures that asking again would not mend: they are a model's answer to the request."""
@@ -91,6 +91,14 @@ def is_whole(trace: Trace, tiers: frozenset[str]) -> bool:
     return trace.status == "refused" or tiers <= asked
 
 
+def is_answered(attempt: Attempt) -> bool:
+    """Whether a tier's answer is in a trace that kept it, so that it is not asked for again."""
+    return any(
+        charge.purpose == "draft" and charge.outcome == "ok" and charge.reply is not None
+        for charge in attempt.charges
+    )
+
+
 def _may_be_mended(attempt: Attempt) -> bool:
     if attempt.verdict != "failed":
         return False
@@ -109,19 +117,26 @@ def with_all_paid(trace: Trace, before: Trace | None) -> Trace:
     turns = {attempt.tier: attempt for attempt in trace.attempts}
     for old in before.attempts:
         new = turns.get(old.tier)
-        turns[old.tier] = old if new is None else _with_charges(new, old.charges)
+        turns[old.tier] = old if new is None else _with_charges(new, _lost(new, old, before))
     return replace(trace, attempts=tuple(turns.values()))
 
 
-def _with_charges(attempt: Attempt, before: tuple[Charge, ...]) -> Attempt:
-    have = Counter(map(_marks, attempt.charges))
+def _with_charges(attempt: Attempt, charges: Sequence[Charge]) -> Attempt:
+    return replace(attempt, charges=(*charges, *attempt.charges)) if charges else attempt
+
+
+def _lost(new: Attempt, old: Attempt, before: Trace) -> Sequence[Charge]:
+    """Charges of an earlier turn that are not among those of a later one."""
+    if before.content != "full":
+        return old.charges  # nothing can have been answered from there
+    have = Counter(map(_marks, new.charges))
     lost = []
-    for charge in before:
+    for charge in old.charges:
         if have[_marks(charge)]:
             have[_marks(charge)] -= 1
         else:
             lost.append(charge)
-    return replace(attempt, charges=(*lost, *attempt.charges)) if lost else attempt
+    return lost
 
 
 def _marks(charge: Charge) -> tuple[object, ...]:

@@ -109,8 +109,8 @@ def recording_chain(
 
     Args:
         chain: what is to be recorded.
-        witnesses: asked for evidence alone; after the top tier, so that they are nobody's earlier
-            answer.
+        witnesses: asked for evidence alone, without scorers; after the top tier, so that they are
+            nobody's earlier answer.
         double: whether the top tier may be asked a second time.
         readers: see `Recorded`.
 
@@ -119,7 +119,7 @@ def recording_chain(
             twice, or a witness that cannot be asked.
     """
     _check(chain)
-    listed = [*chain.tiers, *(replace(witness, scorer=None) for witness in witnesses)]
+    listed = [*chain.tiers, *witnesses]
     if double:
         listed.append(again(chain.top))
     tiers = [_wrapped(chain, tier, readers) for tier in listed]

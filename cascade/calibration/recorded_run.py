@@ -107,14 +107,11 @@ def _tiers(task: Task) -> tuple[RecordedTier, ...]:
 
 
 def _quality(task: Task, entries: Mapping[str, Entry], made: Recording) -> NDArray[np.float64]:
-    """Grades of the answers; where nothing answered the 0 that stands there."""
+    """Grades of the answers; a tier that was asked and gave none keeps its 0."""
     found = np.where(made.answered, np.nan, made.quality)
     place = {name: column for column, name in enumerate(task.names)}
     for row, name in enumerate(made.ids):
-        grades = dict(_grades(task, entries[name]))
-        if not task.is_gradable(name) or (task.by_top and not grades):
-            found[row] = np.nan  # there is no reference, nor an answer that could be one
-        for tier, value in grades.items():
+        for tier, value in _grades(task, entries[name]):
             if tier in place and made.answered[row, place[tier]]:
                 found[row, place[tier]] = value
     return found

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cascade.calibration.cap import Cap, bound_of
-from cascade.calibration.continued import Continued, is_whole
+from cascade.calibration.continued import Continued, is_answered, is_whole
 from cascade.calibration.datasets import Example
 from cascade.calibration.ended_requests import EndedRequests
 from cascade.calibration.journal import Journal
 from cascade.calibration.parquet import write_recording
-from cascade.calibration.quality.grading import answer_in
 from cascade.calibration.recorded_run import recording_of_run
 from cascade.calibration.recording_task import Task, task_of
 from cascade.core.request import Asked
@@ -107,7 +106,7 @@ class Recorder:
         self.why_stopped = ""
         self._output = None if output is None else Path(output)
         self._clock = clock
-        self._live: Models = models or cast("Models", LazyModels("OpenAIModels", client, clock))
+        self._live = live_models(client, models, clock)
         self._many: Many | None = None
         self._trouble: BaseException | None = None
         self._stopped = False
@@ -150,8 +149,8 @@ class Recorder:
         return made
 
     def close(self) -> None:
-        """Close the journal, and delete it where all it holds was written to the output."""
-        if self._written and not self.remaining:
+        """Close the journal, and delete it where nothing in it is needed any more."""
+        if (self._written and not self.remaining) or not self.journal.entries:
             self.journal.remove()
         self.journal.close()
 
@@ -208,6 +207,11 @@ class Recorder:
         if self._many is not None:
             self._many.stop(within_s)
 
+    def check_clients(self) -> None:
+        """Raise `ConfigError` where a tier could not be asked, such as without a key."""
+        if isinstance(self._live, LazyModels):
+            self._live.prepare(self.task.asked.tiers)
+
     def run(
         self,
         *,
@@ -227,8 +231,7 @@ class Recorder:
         todo = self.remaining
         if not todo:
             return
-        if isinstance(self._live, LazyModels):
-            self._live.prepare(self.task.asked.tiers)
+        self.check_clients()
         self._begun = {name: _kept(entry.trace) for name, entry in self.journal.entries.items()}
         self._graded = {name: self._grades_to_keep(name) for name in self.journal.entries}
         ended = EndedRequests(
@@ -324,6 +327,11 @@ class Recorder:
         self.stop()
 
 
+def live_models(client: Any, models: Models | None, clock: Callable[[], float]) -> Models:
+    """Who answers: what was given, else the OpenAI client, made when it is first needed."""
+    return models or cast("Models", LazyModels("OpenAIModels", client, clock))
+
+
 def _journal_path(output: Path | None) -> Path | None:
     return None if output is None else output.with_name(f"{output.name}.journal")
 
@@ -335,7 +343,7 @@ def _kept(trace: Trace | None) -> Trace | None:
 
 def _answered(trace: Trace | None) -> frozenset[str]:
     attempts = trace.attempts if trace is not None else ()
-    return frozenset(one.tier for one in attempts if answer_in(one) is not None)
+    return frozenset(one.tier for one in attempts if is_answered(one))
 
 
 def _is_for_all(trace: Trace) -> bool:

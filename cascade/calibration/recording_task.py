@@ -23,7 +23,7 @@ from cascade.core.chain import Chain
 from cascade.core.payloads import check_payloads
 from cascade.core.request import Request
 from cascade.core.route import Route
-from cascade.core.tier import Tier
+from cascade.core.tier import DEFAULT_THRESHOLD, Tier
 from cascade.core.trace import Content
 from cascade.errors import ConfigError, RecordingError, RequestError
 from cascade.traces.content import check_content
@@ -195,10 +195,9 @@ def _set_apart(chain: Chain, given: Sequence[Tier | str]) -> tuple[Chain, tuple[
     if isinstance(given, str):
         raise ConfigError(f"witnesses is the text {given!r}: expected a list, [{given!r}]")
     known = {tier.name: tier for tier in chain.tiers}
-    apart = tuple(
-        witness if isinstance(witness, Tier) else known.get(witness) or Tier(witness)
-        for witness in given
-    )
+    tiers = (one if isinstance(one, Tier) else known.get(one) or Tier(one) for one in given)
+    # Nobody asks whether a witness is right: it is asked to compare its answer with others.
+    apart = tuple(replace(one, scorer=None, threshold=DEFAULT_THRESHOLD) for one in tiers)
     named = {witness for witness in given if isinstance(witness, str)}
     ladder = tuple(tier for tier in chain.tiers if tier.name not in named)
     if not ladder:

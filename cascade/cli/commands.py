@@ -11,6 +11,7 @@ from cascade.cli.demo import demo
 from cascade.cli.doctor import doctor
 from cascade.cli.output import Commands
 from cascade.cli.prices import prices
+from cascade.cli.record import record
 from cascade.cli.run import run
 from cascade.cli.stats import stats
 from cascade.cli.trace import trace
@@ -49,5 +50,6 @@ app.command()(run)
 app.command()(demo)
 app.add_typer(trace, name="trace")
 app.command()(stats)
+app.command()(record)
 app.command()(prices)
 app.command()(doctor)

@@ -10,9 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
-
-from cascade.engine import Many
+from typing import Any, Protocol, TypeVar
 
 __all__ = ["Stop", "stop_on_interrupt"]
 
@@ -20,6 +18,14 @@ GRACE_S = 0.3
 """How long a second Ctrl-C still waits for what is just about to finish."""
 
 Item = TypeVar("Item")
+
+
+class Stoppable(Protocol):
+    """A run over many requests."""
+
+    def stop(self, within_s: float | None = None) -> None:
+        """Begin nothing new; leave after `within_s` seconds what has not ended."""
+        ...
 
 
 class Stop:
@@ -34,7 +40,7 @@ class Stop:
     def __init__(self, told: Callable[[], None] = lambda: None) -> None:
         self.asked = False
         self.interrupted = False
-        self.many: Many | None = None
+        self.many: Stoppable | None = None
         self._leaving = False
         self._reading = False
         self._told = told

@@ -92,7 +92,7 @@ class Grading:
         if self.top is not None:
             known = replies[self.top].text if self.top in replies else None
         labels = {} if known is None else {REFERENCE: known}
-        asked = replace(request, metadata=labels, options={})
+        asked = replace(request, metadata=labels)
         ledger = Ledger(self.chain, asked, budget=self.budget, origin=origin)
         return ledger, self._grades(asked, ledger, replies)
 

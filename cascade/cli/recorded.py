@@ -1,0 +1,142 @@
+"""What a recording run came to: per tier how often it answered, how well, and for how much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cascade.calibration.money import UNKNOWN, in_usd
+from cascade.calibration.recording import SCORE_KINDS, Recording
+from cascade.traces.lines import cost_text, line
+
+if TYPE_CHECKING:
+    from cascade.calibration.outlay import Outlay
+    from cascade.calibration.recording_run import Recorder
+
+__all__ = ["recorded_data", "recorded_tables"]
+
+
+def recorded_data(
+    made: Recording, recorder: Recorder, output: Path | None, left: Outlay
+) -> dict[str, Any]:
+    """The summary as JSON-ready data."""
+    standing, about = recorder.standing, made.about
+    return {
+        "recording": str(output),
+        "examples": standing.total,
+        "complete": standing.done,
+        "spent_usd": standing.spent_usd,
+        "unknown_costs": standing.unknown_costs,
+        "quality": about.quality,
+        "quality_unknown": int(np.isnan(made.quality[made.answered]).sum()),
+        "self_disagreement": about.self_disagreement,
+        "self_disagreement_calls": about.self_disagreement_calls,
+        "why_stopped": recorder.why_stopped or None,
+        "remaining": {
+            "requests": left.requests,
+            "calls": left.calls,
+            "expected_usd": left.expected_usd,
+            "most_usd": left.most_usd,
+        },
+        "tiers": [_tier(made, place) for place in range(len(made.tiers))],
+    }
+
+
+def recorded_tables(made: Recording, recorder: Recorder, output: Path | None) -> RenderableType:
+    """The summary for people."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for name in ("tier", "answered", "quality", "cost a request", "scored"):
+        table.add_column(name, justify="left" if name == "tier" else "right")
+    notes = []
+    for place in range(len(made.tiers)):
+        data = _tier(made, place)
+        role = " (witness)" if data["role"] == "witness" else ""
+        table.add_row(
+            line(f"{data['tier']}{role}"),
+            f"{data['answered']} of {data['asked']}",
+            _share(data["quality"]),
+            _cost(data["cost_usd"]),
+            _share(data["scored"]),
+        )
+        notes += _notes(data, made.about.quality)
+    return Group(Text(), table, Text(), *_facts(made, recorder, output), *notes)
+
+
+def _tier(made: Recording, place: int) -> dict[str, Any]:
+    """What one tier came to; shares and means are `None` where there is nothing to take them of."""
+    tier = made.tiers[place]
+    answered, quality = made.answered[:, place], made.quality[:, place]
+    asked = answered | ~np.isnan(quality)
+    usable, kinds = made.usable[:, place], made.score_kind[:, place]
+    cost = in_usd(made.cost_pusd[asked, place])
+    failed = int((kinds == SCORE_KINDS.index("failed")).sum())
+    return {
+        "tier": tier.name,
+        "model": tier.model,
+        "role": tier.role,
+        "asked": int(asked.sum()),
+        "answered": int(answered.sum()),
+        "quality": _mean(quality),
+        "quality_unknown": int(np.isnan(quality[answered]).sum()),
+        "cost_usd": _mean(cost),
+        "cost_unknown": int((made.cost_pusd[asked, place] == UNKNOWN).sum()),
+        "scorer": tier.scorer or None,
+        "scored": _mean(kinds[usable] == SCORE_KINDS.index("score")) if tier.scorer else None,
+        "scorer_failed": failed,
+    }
+
+
+def _facts(made: Recording, recorder: Recorder, output: Path | None) -> list[Text]:
+    standing, about = recorder.standing, made.about
+    unknown = f", {standing.unknown_costs} calls of unknown cost" if standing.unknown_costs else ""
+    spent = Text.assemble("spent      ", cost_text(standing.spent_usd, "exact"), unknown)
+    what = "agreement with the last tier" if about.quality == "top tier" else about.quality
+    facts = [Text(f"recording  {output}"), spent, Text(f"quality    {what}")]
+    if about.self_disagreement is not None:
+        facts.append(
+            Text(
+                f"d0         {about.self_disagreement:.1%}: so often the last tier's second answer "
+                f"differs from its first ({about.self_disagreement_calls} asked twice); no target "
+                "below it can be promised"
+            )
+        )
+    elif about.quality == "top tier":
+        facts.append(Text("d0         not measured: no promise can be made; see --double-calls"))
+    return facts
+
+
+def _notes(data: dict[str, Any], quality: str) -> list[Text]:
+    """What is odd about a tier."""
+    name, found = data["tier"], []
+    if data["asked"] and not data["answered"]:
+        found.append(f"tier {name!r} answered nothing: no plan can use it")
+    if data["quality_unknown"]:
+        found.append(
+            f"tier {name!r}: {data['quality_unknown']} answers could not be graded by {quality!r}"
+        )
+    if data["scorer_failed"]:
+        found.append(
+            f"tier {name!r}: scorer {data['scorer']!r} failed {data['scorer_failed']} times"
+        )
+    if data["cost_unknown"]:
+        found.append(f"tier {name!r}: the cost of {data['cost_unknown']} requests is unknown")
+    return [Text(f"note       {text}", style="yellow") for text in found]
+
+
+def _mean(values: Any) -> float | None:
+    known = np.asarray(values, float)
+    known = known[~np.isnan(known)]
+    return float(known.mean()) if len(known) else None
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _cost(value: float | None) -> str:
+    return "unknown" if value is None else f"${value:.3g}" if value < 1e-4 else f"${value:.6f}"  # noqa: PLR2004
