@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,12 @@ __all__ = ["NARROW", "WIDE", "Scale", "Size", "base", "row", "scale_of"]
 
 FEWEST_POINTS = 0.02
 """The quality axis spans this share at least, so that noise does not look like a mountain."""
+
+DEEPEST = 2.5
+"""How far the quality axis reaches down, in times the range that a decision is about."""
+
+WHOLE = 8
+"""Dollars from which ticks are whole dollars."""
 
 PIECES = 40
 """Pieces that a line across the picture is cut into where labels keep off it."""
@@ -50,10 +57,29 @@ class Scale:
         return Box(0, 0, self.size.width, self.size.height)
 
     def xy(self, spot: Spot) -> tuple[float, float]:
-        """A policy's place in pixels."""
+        """A policy's place in pixels; at the lower edge where it is too bad for the picture."""
         (left, right), (bottom, top) = self.cost, self.quality
         x = (spot.cost - left) / (right - left) * self.size.width
-        return x, (top - spot.quality) / (top - bottom) * self.size.height
+        quality = max(spot.quality, bottom)
+        return x, (top - quality) / (top - bottom) * self.size.height
+
+    def is_below(self, spot: Spot) -> bool:
+        """Whether a policy is too bad for the picture."""
+        return spot.quality < self.quality[0]
+
+    def above(self, line: Sequence[Spot]) -> list[Spot]:
+        """The part of a line that the picture holds, cut where it enters or leaves."""
+        kept: list[Spot] = []
+        low = self.quality[0]
+        for place, spot in enumerate(line):
+            before = line[place - 1] if place else spot
+            if self.is_below(spot) != self.is_below(before):
+                share = (low - before.quality) / (spot.quality - before.quality)
+                cost = before.cost + share * (spot.cost - before.cost)
+                kept.append(replace(spot, cost=cost, quality=low))
+            if not self.is_below(spot):
+                kept.append(spot)
+        return kept
 
     def values(self, x: float, y: float) -> dict[str, float]:
         """Pixels as a row of a chart's data."""
@@ -74,20 +100,30 @@ class Scale:
 
 
 def scale_of(frontier: Frontier, size: Size) -> Scale:
-    """Axes that hold every policy, the chosen one's intervals and the floor; cost begins at 0."""
+    """Axes for every policy; cost begins at 0.
+
+    A model much worse than the rest would press all others together; it stands below the picture.
+    """
     every = [*frontier.spots, *frontier.found, *frontier.mixing, *frontier.oracle]
-    costs: list[float] = []
-    qualities: list[float] = []
+    costs = [spot.cost for spot in every]
     if (chosen := frontier.chosen) is not None:
-        every.append(chosen)
-        costs += chosen.cost_range or ()
-        qualities += chosen.quality_range or ()
-    costs += [spot.cost for spot in every]
-    qualities += [spot.quality for spot in every]
-    qualities += [] if frontier.floor is None else [frontier.floor]
-    low, high = min(qualities), max(qualities)
+        costs += [chosen.cost, *(chosen.cost_range or ())]
+    matter = _qualities_that_matter(frontier)
+    high = max([*matter, *(spot.quality for spot in every)])
+    lowest = min([*matter, *(spot.quality for spot in every)])
+    low = max(lowest, high - DEEPEST * max(high - min(matter), FEWEST_POINTS))
     room = max(high - low, FEWEST_POINTS) * 0.09
     return Scale(size, (0.0, max(costs) * 1.06 or 1.0), (low - room, high + room))
+
+
+def _qualities_that_matter(frontier: Frontier) -> list[float]:
+    """What a decision is about: the plan, the top tier, the promise, the best pair."""
+    found = [spot.quality for spot in frontier.spots if spot.kind in ("top", "pair")]
+    if (chosen := frontier.chosen) is not None:
+        found += [chosen.quality, *(chosen.quality_range or ())]
+    if frontier.floor is not None:
+        found.append(frontier.floor)
+    return found or [spot.quality for spot in (*frontier.spots, *frontier.found)]
 
 
 def base(rows: Iterable[dict[str, Any]], scale: Scale) -> Any:
@@ -96,7 +132,12 @@ def base(rows: Iterable[dict[str, Any]], scale: Scale) -> Any:
         "cost:Q",
         title="cost, USD per 1,000 requests",
         scale=alt.Scale(domain=list(scale.cost), nice=False),
-        axis=alt.Axis(tickCount=scale.size.ticks, grid=False, format="$,~r", labelFlush=False),
+        axis=alt.Axis(
+            tickCount=scale.size.ticks,
+            grid=False,
+            format=_money_format(scale.cost[1]),
+            labelFlush=False,
+        ),
     )
     y = alt.Y(
         "quality:Q",
@@ -114,6 +155,12 @@ def base(rows: Iterable[dict[str, Any]], scale: Scale) -> Any:
         ),
     )
     return alt.Chart(alt.Data(values=list(rows))).encode(x=x, y=y)
+
+
+def _money_format(highest: float) -> str:
+    """Ticks with cents where they matter, and all with the same number of digits."""
+    digits = max(0, 1 - math.floor(math.log10(highest)))
+    return f"$,.{0 if highest >= WHOLE else max(digits, 2)}f"
 
 
 def row(spot: Spot) -> dict[str, Any]:

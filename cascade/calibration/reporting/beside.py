@@ -11,6 +11,7 @@ from cascade.calibration.reporting.axes import Scale, base
 from cascade.calibration.reporting.labels import Box, Label, Placed, place
 from cascade.calibration.reporting.theme import LIGHT
 from cascade.calibration.reporting.view import Frontier, Kind, Spot
+from cascade.calibration.reporting.words import percent
 from cascade.core.trace_text import shorten
 
 __all__ = ["AREAS", "FOREMOST", "joins", "placed_words", "texts"]
@@ -62,22 +63,23 @@ def placed_words(frontier: Frontier, scale: Scale) -> list[Placed]:
         ("plans found", frontier.found, "blue", (0.35, 0.2, 0.5, 0.65)),
         ("random mixing", frontier.mixing, "dim", (0.7, 0.55, 0.85, 0.4, 0.25)),
     ):
-        if len(line) > 1:
-            points = [scale.xy(spot) for spot in line]
+        if len(inside := scale.above(line)) > 1:
+            points = [scale.xy(spot) for spot in inside]
             (x, y), *also = (_along(points, share) for share in shares)
             labels.append(Label(text, x, y, colour=colour, radius=2, also=tuple(also)))
     soft = [
         piece
         for line in (frontier.found, frontier.mixing, frontier.oracle)
-        for piece in scale.pieces(line)
+        for piece in scale.pieces(scale.above(line))
     ]
     return place(labels, scale.plot, avoid=avoid, soft=soft)
 
 
 def _label(spot: Spot, scale: Scale) -> Label:
     x, y = scale.xy(spot)
+    words = WORDS[spot.kind].format(shorten(spot.name, LONGEST))
     return Label(
-        WORDS[spot.kind].format(shorten(spot.name, LONGEST)),
+        f"{words}: {percent(spot.quality)} ↓" if scale.is_below(spot) else words,
         x,
         y,
         must=spot.kind != "single",

@@ -53,16 +53,17 @@ def frontier_chart(frontier: Frontier, size: Size = WIDE) -> Any:
 
 
 def _line(
-    spots: Iterable[Spot], scale: Scale, colour: str, *, dash: list[float], wide: float
+    spots: Sequence[Spot], scale: Scale, colour: str, *, dash: list[float], wide: float
 ) -> Any:
-    rows = [{**row(spot), "order": place} for place, spot in enumerate(spots)]
+    rows = [{**row(spot), "order": place} for place, spot in enumerate(scale.above(spots))]
     line = base(rows, scale).mark_line(color=LIGHT[colour], strokeDash=dash, strokeWidth=wide)
     return line.encode(order=alt.Order("order:Q"))
 
 
 def _marks(spots: Iterable[Spot], scale: Scale, kind: Kind, area: float) -> Any:
     shape, colour = MARKS[kind]
-    return base([row(spot) for spot in spots], scale).mark_point(
+    rows = [scale.values(*scale.xy(spot)) for spot in spots]
+    return base(rows, scale).mark_point(
         shape=shape,
         size=area,
         filled=True,
@@ -99,7 +100,7 @@ def _thinned(spots: Sequence[Spot], scale: Scale) -> list[Spot]:
     """Of marks that would touch each other the first one."""
     kept: list[Spot] = []
     at = (-TOUCHING, 0.0)
-    for spot in spots:
+    for spot in scale.above(spots):
         x, y = scale.xy(spot)
         if abs(x - at[0]) + abs(y - at[1]) > TOUCHING:
             kept.append(spot)

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from cascade.calibration.findings import Estimate
 from cascade.calibration.net_value import Alternative
@@ -19,7 +19,7 @@ from cascade.calibration.reporting import words
 from cascade.calibration.reporting.drawn import pictures_of
 from cascade.calibration.reporting.theme import DARK, LIGHT, variables
 from cascade.calibration.reporting.view import Range, View
-from cascade.traces.page.frame import environment, part, styled
+from cascade.traces.page.frame import environment, part, styled, visible
 
 __all__ = ["report_html"]
 
@@ -29,6 +29,9 @@ FOLD_OVER = 700
 """A longer text is folded, and its first `SHOWN_FIRST` characters are shown."""
 
 SHOWN_FIRST = 500
+
+WHOLE = 32
+"""A longer word is broken where the line ends."""
 
 LONGEST = 20_000
 """Characters of a text that the page holds at most."""
@@ -93,18 +96,42 @@ def _money(amount: float | Decimal | None) -> str:
     return words.money(None if amount is None else float(amount))
 
 
+def _unbroken(text: str) -> Markup:
+    """Words that hold a hyphen, such as models' names, kept on one line."""
+    words = [escape(visible(word)) for word in text.split()]
+    return Markup(" ").join(
+        Markup('<span class="whole">{}</span>').format(word)
+        if "-" in word and len(word) < WHOLE
+        else word
+        for word in words
+    )
+
+
+def _marked(text: str) -> Markup:
+    """Words between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a name with a backtick of its own
+        return escape(visible(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(visible(part)) if place % 2 else escape(visible(part))
+        for place, part in enumerate(parts)
+    )
+
+
 @cache
 def _environment() -> Environment:
     made = environment("report.html", part(HERE, "report.html.j2"))
     filters: dict[str, Any] = {
         "alternative": _alternative,
         "interval": _interval,
+        "marked": _marked,
         "money": _money,
         "moneys": _moneys,
         "percent": words.percent,
         "percents": words.between,
         "pts": words.points,
         "saving": _saving,
+        "unbroken": _unbroken,
         "weighed": words.weighed,
     }
     made.filters.update(filters)

@@ -19,8 +19,8 @@ __all__ = ["parts_chart"]
 WIDTH, ROW = 300, 30
 """Pixels of a bar that stands for everything, and between two tiers."""
 
-LONGEST = 24
-"""Characters of a tier's name that are shown beside its bar."""
+LONGEST, CUT = 34, 22
+"""Characters of a tier's name that are shown beside its bar; on a telephone, `CUT`."""
 
 
 def parts_chart(tiers: Sequence[TierLine], *, narrow: bool = False) -> Any:
@@ -30,12 +30,14 @@ def parts_chart(tiers: Sequence[TierLine], *, narrow: bool = False) -> Any:
         tiers: in the plan's order, one at least.
         narrow: one below the other, for telephones.
     """
-    width = 150 if narrow else WIDTH
+    width, longest = (150, CUT) if narrow else (WIDTH, LONGEST)
     answered = [(tier.name, tier.answered) for tier in tiers]
     spent = [(tier.name, tier.spent) for tier in tiers]
-    panels = [_panel("answers given, %", answered, "blue", width)]
+    panels = [_panel("answers given, %", answered, "blue", width, longest=longest)]
     if any(part is not None for _, part in spent):
-        panels.append(_panel("money spent, %", spent, "purple", width, names=narrow))
+        panels.append(
+            _panel("money spent, %", spent, "purple", width, longest=longest, names=narrow)
+        )
     return alt.vconcat(*panels, spacing=18) if narrow else alt.hconcat(*panels, spacing=34)
 
 
@@ -45,6 +47,7 @@ def _panel(
     colour: str,
     width: int,
     *,
+    longest: int,
     names: bool = True,
 ) -> Any:
     rows = [
@@ -55,7 +58,7 @@ def _panel(
         }
         for place, (_, part) in enumerate(parts)
     ]
-    shown = {f"{place:04d}": shorten(name, LONGEST) for place, (name, _) in enumerate(parts)}
+    shown = {f"{place:04d}": shorten(name, longest) for place, (name, _) in enumerate(parts)}
     y = alt.Y(
         "place:N",
         title=None,
@@ -66,7 +69,7 @@ def _panel(
             ticks=False,
             labelColor=LIGHT["ink"],
             labelFontSize=12.5,
-            labelLimit=190,
+            labelLimit=260,
             labelPadding=8,
         )
         if names

@@ -227,3 +227,18 @@ def bare():
         promise=Promise(False, "no label is known", "label 200 requests"),
         frontier=Frontier(),
     )
+
+
+class TestWords:
+    def test_names_stay_whole_and_commands_look_like_code(self):
+        """Names with hyphens are not broken, commands stand as code, and neither lets markup in."""
+        promise = Promise(
+            holds=False, sentence="ask `cascade certify` <b>", next_step="odd ` one <i>"
+        )
+        html = report_html(view(headline="as gpt-5.5 <b-x> " + "a-" * 30, promise=promise))
+        assert '<span class="whole">gpt-5.5</span>' in html
+        assert '<span class="whole">&lt;b-x&gt;</span>' in html
+        assert "as <" in html.replace('as <span class="whole">', "as <")
+        assert f" {'a-' * 30}</h1>" in html
+        assert "ask <code>cascade certify</code> &lt;b&gt;" in html
+        assert "odd ` one &lt;i&gt;" in html

@@ -195,3 +195,27 @@ class TestPictures:
         words = shown(charts_of(view(tiers=tiers))["parts"])
         assert "answers given, %" in words
         assert "money spent, %" not in words
+
+
+class TestMuchWorseModels:
+    def made(self):
+        found = frontier()
+        bad = Spot("awful", "single", 0.1, 0.05)
+        return replace(found, spots=(*found.spots, bad), mixing=(bad, *found.mixing))
+
+    def test_they_do_not_press_the_others_together(self):
+        """A model far below what the decision is about stands at the edge, with its quality."""
+        scale = scale_of(self.made(), WIDE)
+        assert scale.quality[0] > 0.4
+        assert "awful: 5.0 % ↓" in shown(frontier_chart(self.made()))
+
+    def test_lines_end_at_the_edge(self):
+        """A line to such a model leaves the picture where it should."""
+        scale = scale_of(self.made(), WIDE)
+        line = scale.above(self.made().mixing)
+        assert line[0].quality == scale.quality[0]
+        assert 0.1 < line[0].cost < 0.41
+        assert line[1:] == list(self.made().mixing[1:])
+        back = scale.above(self.made().mixing[::-1])
+        assert back[-1].quality == scale.quality[0]
+        assert scale.above([self.made().mixing[0]]) == []

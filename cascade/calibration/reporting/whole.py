@@ -1,0 +1,73 @@
+"""The whole view of a report, put together from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cascade.calibration.comparison import Comparison
+from cascade.calibration.recording import Recording
+from cascade.calibration.reporting.cases import cases_of
+from cascade.calibration.reporting.gather import (
+    dropped_tiers,
+    frontier_of,
+    policies_of,
+    tiers_of,
+)
+from cascade.calibration.reporting.limits import limits_of
+from cascade.calibration.reporting.measured import measures_of
+from cascade.calibration.reporting.method import gaps_of, method_of, prices_of
+from cascade.calibration.reporting.sentences import about_words, facts_of, headline
+from cascade.calibration.reporting.view import Promise, View
+
+__all__ = ["view_of"]
+
+
+def view_of(
+    recording: Recording,
+    comparison: Comparison,
+    promise: Promise,
+    *,
+    title: str,
+    floor: float | None = None,
+    reasons: Mapping[str, str] | None = None,
+    cases: int = 5,
+) -> View:
+    """Everything that a report shows.
+
+    Args:
+        recording: what was recorded.
+        comparison: of the same recording.
+        promise: the certificate, or what is missing for one.
+        title: what the report is about.
+        floor: the least quality that the promise allows.
+        reasons: why tiers are not in the plan, by name.
+        cases: harms and gains shown, of each at most.
+    """
+    found = comparison.chosen
+    known = found is not None and found.quality is not None
+    return View(
+        title=title,
+        headline=headline(comparison),
+        about=about_words(recording),
+        promise=promise,
+        facts=facts_of(comparison),
+        plan="" if found is None else str(found.plan),
+        top=comparison.top,
+        frontier=frontier_of(comparison, floor),
+        policies=policies_of(comparison),
+        tiers=tiers_of(recording, comparison),
+        scorers=comparison.scorers,
+        dropped=dropped_tiers(recording, found, reasons or {}),
+        reliability=comparison.reliability,
+        cases=cases_of(recording, comparison, cases),
+        harms=len(comparison.harm_rows) if known else None,
+        gains=len(comparison.gain_rows) if known else None,
+        measures=measures_of(comparison.metrics),
+        method=method_of(recording, comparison),
+        gaps=gaps_of(recording),
+        prices=prices_of(recording),
+        price_table=recording.about.price_table,
+        notes=tuple(dict.fromkeys([*comparison.notes, *(() if found is None else found.notes)])),
+        limits=limits_of(recording, comparison, certified=promise.holds),
+        confidence=0.95 if found is None else found.confidence,
+    )
