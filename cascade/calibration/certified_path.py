@@ -5,6 +5,7 @@ Works on the certify part alone: nothing that was learnt or chosen may have seen
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -76,7 +77,8 @@ def certify_path(
             "nothing to certify; add a cheaper tier, or better evidence of when it is right"
         )
     chosen = _test_for(losses, units_of(losses, recording), test)
-    decisive = [[plan.digest for plan in losses.plans], losses.loss.tolist()]
+    seen = hashlib.sha256(losses.loss.tobytes()).hexdigest()
+    decisive = [[plan.digest for plan in losses.plans], seen]
     attempt = attempts and spend_attempt(
         attempts,
         recording.ids.tolist(),

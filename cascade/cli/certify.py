@@ -1,0 +1,106 @@
+"""`cascade certify`: the cheapest plan whose quality a recording's labels promise."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cascade.cli.files import refuse_same_file
+from cascade.cli.output import JsonOption, UsageError, print_json, say, write
+from cascade.cli.shares import points_of, share_of
+from cascade.config import load_chain
+
+__all__ = ["certify"]
+
+Scores = Literal["auto", "learned", "recorded"]
+
+
+def certify(
+    recording: Annotated[Path, typer.Argument(help="Recording, as `cascade record` writes one.")],
+    *,
+    chain: Annotated[Path, typer.Option(help="The recorded chain as TOML.")],
+    target: Annotated[
+        str | None,
+        typer.Option(help="Share of the last tier's quality to keep, e.g. 98%; the usual one."),
+    ] = None,
+    epsilon: Annotated[
+        str | None,
+        typer.Option(help="Points of quality that may be lost instead: 2 is 90 % to 88 %."),
+    ] = None,
+    confidence: Annotated[str, typer.Option(help="Of the promise, in percent.")] = "95",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File for the certificate, e.g. certificate.json."),
+    ] = None,
+    slices: Annotated[
+        bool, typer.Option("--slices", help="The promise must hold on every slice by itself.")
+    ] = False,
+    scores: Annotated[
+        Scores,
+        typer.Option(help="Whose scores decide: learned ones, the chain's own, or the cheaper."),
+    ] = "auto",
+    key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CASCADE_SPLIT_KEY",
+            help="Decides which requests are learnt from and which certify. Kept as a hash only.",
+        ),
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(help="Where attempts are counted; RECORDING.attempts unless given."),
+    ] = None,
+    single: Annotated[
+        bool,
+        typer.Option(
+            "--single",
+            help="This is the only attempt on these requests: count nothing, spend all of the "
+            "error that the confidence leaves.",
+        ),
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn, search and certify the cheapest plan whose quality the labels promise.
+
+    One part of the requests is learnt from, another is tested on. Every attempt is counted, and a
+    later one may err less: the first has 61 % of the error to itself. The same command again is
+    the same attempt.
+
+    Ends with 0 where a plan is certified and with 1 where none is, saying what these labels carry
+    and about how many more the promise needs.
+    """
+    if single and ledger is not None:
+        raise UsageError("--single counts no attempts: leave --ledger out")
+    if target is not None and epsilon is not None:
+        raise UsageError("--target and --epsilon both say how much may be lost: give one")
+    refuse_same_file(output, {"RECORDING": recording, "--chain": chain, "--ledger": ledger})
+    from cascade.calibration import read_recording  # noqa: PLC0415  loads numpy
+    from cascade.calibration.calibrate import calibrate  # noqa: PLC0415
+
+    made = calibrate(
+        load_chain(chain),
+        read_recording(recording),
+        target=None if target is None else share_of(target, "--target"),
+        epsilon=None if epsilon is None else points_of(epsilon, "--epsilon"),
+        confidence=share_of(confidence, "--confidence"),
+        key=key,
+        scores=scores,
+        slices=slices,
+        attempts=None if single else ledger or Path(f"{recording}.attempts"),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=seed,
+        progress=say if sys.stderr.isatty() else None,
+    )
+    if output is not None:
+        made.save(output)
+    if as_json:
+        print_json(made.to_dict())
+    else:
+        write(f"{made}\n")
+    if output is not None:
+        say(f"certificate written to {output}")

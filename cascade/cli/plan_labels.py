@@ -1,0 +1,113 @@
+"""`cascade plan-labels`: how many labels a promise needs, before they are paid for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cascade.cli.output import JsonOption, print_json, say, show
+from cascade.cli.shares import points_of, share_of
+from cascade.errors import NotCertifiable
+
+if TYPE_CHECKING:
+    from cascade.calibration import LabelPlan
+
+__all__ = ["plan_labels"]
+
+MARGINS = (0.05, 0.03, 0.02, 0.01, 0.005)
+"""Shown beside the margin asked for, to see what a narrower promise costs."""
+
+
+def plan_labels(
+    *,
+    epsilon: Annotated[
+        str, typer.Option(help="Points of quality that may be lost against the last tier.")
+    ] = "2",
+    harm: Annotated[
+        str,
+        typer.Option(help="Percent of requests that only the last tier gets right, as you guess."),
+    ] = "0.5",
+    gain: Annotated[
+        str, typer.Option(help="Percent of requests that only the cheaper plan gets right.")
+    ] = "0",
+    confidence: Annotated[str, typer.Option(help="Of the promise, in percent.")] = "95",
+    power: Annotated[
+        str, typer.Option(help="Chance that the labels are enough if the guess is right, percent.")
+    ] = "80",
+    acceptance: Annotated[
+        str,
+        typer.Option(help="Percent of requests kept below the last tier; only they need a label."),
+    ] = "100",
+    attempt: Annotated[
+        int, typer.Option(min=0, help="Plan for this attempt of a ledger; 0 for a single one.")
+    ] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how many labels certify a plan, by the exact test.
+
+    Guess harm and gain from the learn part or from a pilot. Requests that the last tier answers
+    need no label: there, nothing can be lost.
+    """
+    from cascade.calibration.attempts import attempt_delta  # noqa: PLC0415  loads numpy
+    from cascade.calibration.labels import plan_labels as planned  # noqa: PLC0415
+
+    wanted = points_of(epsilon, "--epsilon")
+    sure = share_of(confidence, "--confidence")
+    delta = round(1 - sure, 12)
+    if attempt:
+        delta = attempt_delta(delta, attempt)
+    given: dict[str, Any] = {
+        "harm": points_of(harm, "--harm"),
+        "gain": points_of(gain, "--gain"),
+        "delta": delta,
+        "power": share_of(power, "--power"),
+        "acceptance": points_of(acceptance, "--acceptance"),
+    }
+    found = planned(wanted, **given)
+    if as_json:
+        print_json(asdict(found))
+        return
+    margins = sorted({*MARGINS, wanted}, reverse=True)
+    show(_table(wanted, [_row(margin, wanted, found, given) for margin in margins]))
+    say(_advice(found))
+
+
+def _row(
+    margin: float, wanted: float, found: LabelPlan, given: dict[str, Any]
+) -> tuple[float, LabelPlan | None]:
+    from cascade.calibration.labels import plan_labels as planned  # noqa: PLC0415
+
+    if margin == wanted:
+        return margin, found
+    try:
+        return margin, planned(margin, **given)
+    except NotCertifiable:
+        return margin, None
+
+
+def _table(wanted: float, rows: list[tuple[float, LabelPlan | None]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("points lost at most", "requests", "labels", "if no harm is seen"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for margin, plan in rows:
+        style = "bold" if margin == wanted else ""
+        if plan is None:
+            table.add_row(f"{100 * margin:g}", "no number", "-", "-", style=style)
+            continue
+        numbers = (plan.requests, plan.labels, plan.without_harm)
+        table.add_row(f"{100 * margin:g}", *(f"{number:,}" for number in numbers), style=style)
+    return table
+
+
+def _advice(found: LabelPlan) -> str:
+    kept = "" if found.acceptance == 1 else f", of which {found.labels:,} need a label"
+    how = "by a formula; enumeration would take long" if found.power_reached is None else "exactly"
+    return (
+        f"certify on {found.requests:,} requests{kept}: with {100 * found.harm:g} % harm and "
+        f"{100 * found.gain:g} % gain they carry {100 * found.epsilon:g} points in "
+        f"{100 * (found.power_reached or found.power):.0f} % of cases ({how}, error allowed "
+        f"{100 * found.delta:.2f} %)"
+    )
