@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scorers.grounded import Grounded
     from scorers.json_schema import JsonSchema
     from scorers.judge import Judge
+    from scorers.learned import Learned, LearnedEntry
     from scorers.logprob import LogprobConfidence
     from scorers.reference import Reference
     from scorers.rules import Forbids, LengthBetween, Matches, NoRefusal
@@ -53,6 +54,7 @@ _HOMES = {
     "scorers.grounded": ("Grounded",),
     "scorers.json_schema": ("JsonSchema",),
     "scorers.judge": ("Judge",),
+    "scorers.learned": ("Learned", "LearnedEntry"),
     "scorers.logprob": ("LogprobConfidence",),
     "scorers.token_features": (
         "LogprobFeatures",
@@ -79,6 +81,8 @@ __all__ = [
     "Grounded",
     "JsonSchema",
     "Judge",
+    "Learned",
+    "LearnedEntry",
     "LengthBetween",
     "LogprobConfidence",
     "LogprobFeatures",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
     from cascade.calibration.importers import import_traces
     from cascade.calibration.labels import LabelPlan, plan_labels
+    from cascade.calibration.learned import LearnedModel
+    from cascade.calibration.learning import Learning, learn
     from cascade.calibration.net_value import NetValue
     from cascade.calibration.parquet import read_recording, write_recording
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
@@ -56,6 +58,8 @@ _HOMES = {
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
     "cascade.calibration.importers": ("import_traces",),
     "cascade.calibration.labels": ("LabelPlan", "plan_labels"),
+    "cascade.calibration.learned": ("LearnedModel",),
+    "cascade.calibration.learning": ("Learning", "learn"),
     "cascade.calibration.net_value": ("NetValue",),
     "cascade.calibration.parquet": ("read_recording", "write_recording"),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
@@ -89,6 +93,8 @@ __all__ = [
     "IncompleteRecordingWarning",
     "LabelPlan",
     "Latency",
+    "LearnedModel",
+    "Learning",
     "Metric",
     "NetValue",
     "Outcomes",
@@ -112,6 +118,7 @@ __all__ = [
     "gaps",
     "import_traces",
     "keyed_splits",
+    "learn",
     "metric_of",
     "own_splits",
     "plan_labels",

@@ -21,6 +21,8 @@ SETTINGS = {
     "grounded": "look_for = ['values'], fields = ['a'], distinct = true, roles = ['user']",
     "json_schema": "schema = { type = 'object' }",
     "judge": "model = 'big', criteria = ['Is polite.', 'Is short.'], weights = [1, 2.5]",
+    "learned": "model = { format = 'cascade learned model', version = 1, about = '', tiers = [], "
+    "slice_key = 'slice', evidence = {}, pair_evidence = {}, states = [], words = {} }",
     "length_between": "max_words = 3",
     "logprob_confidence": "aggregate = 'min', over = 'json_values'",
     "matches": "pattern = 'a', mode = 'full'",
@@ -57,6 +59,7 @@ def test_every_shipped_scorer_is_registered():
     """What can judge a draft has a name; what feeds learned scorers or compares texts has none."""
     assert shipped() == set(SETTINGS)
     others = {"LogprobFeatures", "SurfaceFeatures", "logprob_features", "surface_features"}
+    others |= {"LearnedEntry"}  # chooses where a request begins
     others |= {name for name in scorers.__all__ if name.startswith("canonical_")}
     points = {registered_scorers()[name].value for name in shipped()}
     assert points == {f"scorers:{name}" for name in set(scorers.__all__) - others}

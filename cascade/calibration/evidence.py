@@ -1,0 +1,114 @@
+"""Named evidence: numbers about one answer, and about two answers to the same request.
+
+Packages register theirs as entry points. `cascade.evidence` holds callables of a `Draft`,
+`cascade.pair_evidence` callables of two; each returns a mapping or a NamedTuple of numbers, or
+`None` where there is no signal. Evidence of pairs is symmetric, and its first number says in [0, 1]
+whether the two answers agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from cascade.config import registered
+from cascade.core.reply import Reply
+from cascade.errors import ConfigError, ScorerError
+
+__all__ = [
+    "OWN_GROUP",
+    "PAIR_GROUP",
+    "Numbers",
+    "Reading",
+    "is_whole",
+    "readings",
+    "registered_evidence",
+]
+
+OWN_GROUP = "cascade.evidence"
+PAIR_GROUP = "cascade.pair_evidence"
+
+Numbers = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One kind of evidence, called so that a broken plug-in cannot pass for a number.
+
+    Attributes:
+        name: as registered.
+        call: the callable.
+        group: `OWN_GROUP` or `PAIR_GROUP`.
+        fields: names of its numbers in order; () until one was seen.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    group: str
+    fields: tuple[str, ...] = ()
+
+    def read(self, *drafts: Any) -> tuple[tuple[str, ...], Numbers] | None:
+        """Field names and numbers, which may be infinite or NaN; `None` where there is no signal.
+
+        Raises:
+            ScorerError: it gave something else, or other fields than before.
+        """
+        found = self.call(*drafts)
+        if found is None:
+            return None
+        names = getattr(found, "_fields", None)
+        if names is None:
+            if not isinstance(found, Mapping) or not found:
+                raise ScorerError(
+                    f"evidence {self.name!r} gave {type(found).__name__} {str(found)[:60]!r}: "
+                    "expected a mapping or a NamedTuple of numbers, or None"
+                )
+            names, found = tuple(found), tuple(found.values())
+        if self.fields and names != self.fields:
+            raise ScorerError(
+                f"evidence {self.name!r} gave the fields {', '.join(map(str, names))[:120]}; "
+                f"expected {', '.join(self.fields)[:120]}"
+            )
+        return names, found
+
+
+@cache
+def registered_evidence(group: str) -> dict[str, Callable[..., Any]]:
+    """The evidence that installed packages have registered in a group, by name.
+
+    Raises:
+        ConfigError: one cannot be loaded.
+    """
+    found = {}
+    for name, point in sorted(registered(group).items()):
+        try:
+            found[name] = point.load()
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(f"evidence {name!r} cannot be loaded: {error}") from error
+    return found
+
+
+def readings(names: Iterable[str] | None, group: str) -> dict[str, Reading]:
+    """The evidence of a group, by name; those in `names`, or all there is.
+
+    Raises:
+        ConfigError: a name that nobody registered.
+    """
+    known = registered_evidence(group)
+    wanted = list(known) if names is None else list(names)
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(
+                f"evidence {name!r} is not registered in the entry-point group {group!r}; there is "
+                f"{', '.join(sorted(known)) or 'none'}: is the package installed that brings it?"
+            )
+    return {name: Reading(name, known[name], group) for name in wanted}
+
+
+def is_whole(reply: Reply) -> bool:
+    """Whether a reply is an answer that evidence can be about: not refused, empty or cut off."""
+    return not (
+        reply.refusal or reply.finish_reason in ("length", "content_filter") or reply.is_empty
+    )
