@@ -64,12 +64,19 @@ class Drafts:
         Raises:
             RecordingError: request or answer were not kept, or are none.
         """
-        answered = self._recording.answered
         made: list[Draft] = []
         for tier in asked:
-            if answered[row, tier] or tier == asked[-1]:
+            if tier == asked[-1] or self._came_back(row, tier):
                 made.append(self._one(row, tier, tuple(made)))
         return made[-1]
+
+    def _came_back(self, row: int, tier: int) -> bool:
+        """Whether there was a draft: an answer, or a reply that was empty and whose tokens count.
+
+        An empty draft stands among the earlier ones too; a call that failed has no tokens.
+        """
+        recording = self._recording
+        return bool(recording.answered[row, tier]) or bool(recording.tokens.output[row, tier] > 0)
 
     def _one(self, row: int, tier: int, earlier: tuple[Draft, ...]) -> Draft:
         recorded = self._recording.tiers[tier]
@@ -105,6 +112,8 @@ class Drafts:
     def _read_reply(self, row: int, tier: int) -> Reply:
         recording = self._recording
         wire, text = recording.replies[row, tier], recording.texts[row, tier]
+        if not recording.answered[row, tier]:
+            return Reply("")
         if wire is None and text is None:
             raise RecordingError(
                 f"the answer of {recording.names[tier]!r} to request {recording.ids[row]!r} was "
