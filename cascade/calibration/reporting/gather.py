@@ -6,8 +6,10 @@ view; only rows are counted.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +48,7 @@ def frontier_of(comparison: Comparison, floor: float | None) -> Frontier:
 
 def _singles(comparison: Comparison) -> list[Spot]:
     """Every tier alone; the top tier and the cheapest other one by their own marks."""
-    points = comparison.singles
+    points = [point for point in comparison.singles if _is_known(point)]
     others = [point for point in points if point.name != comparison.top]
     cheapest = min(others, key=lambda point: point.cost_usd, default=None)
     spots = []
@@ -81,10 +83,8 @@ def _pairs(comparison: Comparison) -> list[Spot]:
 
 def _oracles(comparison: Comparison) -> list[Spot]:
     """The best that hindsight reaches, at the end of its line."""
-    if not comparison.oracle_cascade:
-        return []
-    best = comparison.oracle_cascade[-1]
-    return [Spot("oracle cascade", "oracle", PER * best.cost_usd, best.quality)]
+    line = _curve(comparison.oracle_cascade, "oracle")
+    return [replace(line[-1], name="oracle cascade")] if line else []
 
 
 def _chosen(found: WhatIf | None) -> Spot | None:
@@ -101,11 +101,15 @@ def _chosen(found: WhatIf | None) -> Spot | None:
 
 
 def _curve(points: Curve, kind: Kind) -> tuple[Spot, ...]:
-    return tuple(_spot(point, kind) for point in points)
+    return tuple(_spot(point, kind) for point in points if _is_known(point))
 
 
 def _spot(point: Point, kind: Kind) -> Spot:
     return Spot(point.name, kind, PER * point.cost_usd, point.quality)
+
+
+def _is_known(point: Point) -> bool:
+    return math.isfinite(point.cost_usd) and math.isfinite(point.quality)
 
 
 def _range(found: Estimate | None, factor: float = 1.0) -> Range | None:

@@ -27,13 +27,13 @@ def about_words(recording: Recording) -> str:
     return ", ".join(words)
 
 
-def headline(comparison: Comparison) -> str:
+def headline(recording: Recording, comparison: Comparison) -> str:
     """The saving and the quality in one sentence."""
     found, top = comparison.chosen, comparison.top
-    if len(comparison.singles) < 2:  # noqa: PLR2004  one tier, and nothing to compare it with
+    if len(recording.ladder) == 1:
         return f"Only {top} is recorded: there is no cheaper tier to compare it with"
     if found is None:
-        return f"{count(len(comparison.singles), 'tier')} compared; no plan was chosen"
+        return f"{count(len(recording.ladder), 'tier')} compared; no plan was chosen"
     if found.plan.is_constant:
         return _constant(found, top)
     return f"{_cost_words(found, top)}{_quality_words(found)}"

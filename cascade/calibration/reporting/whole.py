@@ -47,7 +47,7 @@ def view_of(
     known = found is not None and found.quality is not None
     return View(
         title=title,
-        headline=headline(comparison),
+        headline=headline(recording, comparison),
         about=about_words(recording),
         promise=promise,
         facts=facts_of(comparison),
