@@ -32,7 +32,7 @@ class Cap(Budget):
         self._set_aside: dict[str, Decimal] = {}
         self._changed = threading.Condition()
 
-    def reserve(self, amount_usd: Decimal) -> bool:
+    def reserve(self, amount_usd: Decimal | None) -> bool:
         """As the budget; remembers on which thread something did not fit."""
         fits = super().reserve(amount_usd)
         if not fits:

@@ -109,4 +109,12 @@ class EndedRequests:
         self.journal.graded(name, kept, graded_by)
 
     def _was_held_back(self) -> bool:
-        return self.cap is not None and self.cap.was_hit()
+        """Whether a question of this thread's did not fit: the next request's would not either."""
+        if self.cap is None or not self.cap.was_hit():
+            return False
+        self.give_up(
+            f"a question of a scorer or judge could break the cap of ${self.cap.limit_usd}: at "
+            "worst its answer is as long as the model allows; set max_completion_tokens in what it "
+            "asks, or a higher cap"
+        )
+        return True

@@ -93,8 +93,13 @@ class Budget:
         """What may still be spent."""
         return EXACT.subtract(self.limit_usd, self._committed)
 
-    def reserve(self, amount_usd: Decimal) -> bool:
-        """Set an amount aside; False, and nothing changes, where it does not fit."""
+    def reserve(self, amount_usd: Decimal | None) -> bool:
+        """Set an amount aside; False, and nothing changes, where it does not fit.
+
+        An amount that nobody knows (`None`) never fits.
+        """
+        if amount_usd is None:
+            return False
         with self._lock:
             committed = EXACT.add(self._committed, amount_usd)
             if committed > self.limit_usd:

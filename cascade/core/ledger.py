@@ -240,7 +240,7 @@ class Ledger:
     def _has_room(self, booked: Booked) -> bool:
         if self.budget is None:
             return True
-        if booked.bound_usd is None or not self.budget.reserve(booked.bound_usd):
+        if not self.budget.reserve(booked.bound_usd):
             return False
         booked.reserved += 1
         return True

@@ -12,7 +12,7 @@ SMALL, MIDDLE, BIG, WITNESS, JUDGE = "small", "middle", "big", "witness", "gpt-5
 def asks(draft):
     """A scorer that asks a model: its cost is booked."""
     question = draft.messages[-1]["content"]
-    said = yield from ask(BIG, f"Is {draft.text!r} right? {question}")
+    said = yield from ask(BIG, f"Is {draft.text!r} right? {question}", max_completion_tokens=8)
     return Score(0.9 if "yes" in said.text else 0.1, said.text)
 
 
