@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cascade.calibration.comparison import Comparison, Point
     from cascade.calibration.datasets import Example, read_examples, request_digest
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
-    from cascade.calibration.importers import import_traces
+    from cascade.calibration.importers import import_long_form, import_traces, import_wide
     from cascade.calibration.labels import LabelPlan, plan_labels
     from cascade.calibration.learned import LearnedModel
     from cascade.calibration.learning import Learning, learn
@@ -56,7 +56,7 @@ _HOMES = {
     "cascade.calibration.comparison": ("Comparison", "Point"),
     "cascade.calibration.datasets": ("Example", "read_examples", "request_digest"),
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
-    "cascade.calibration.importers": ("import_traces",),
+    "cascade.calibration.importers": ("import_long_form", "import_traces", "import_wide"),
     "cascade.calibration.labels": ("LabelPlan", "plan_labels"),
     "cascade.calibration.learned": ("LearnedModel",),
     "cascade.calibration.learning": ("Learning", "learn"),
@@ -116,7 +116,9 @@ __all__ = [
     "certify",
     "certify_path",
     "gaps",
+    "import_long_form",
     "import_traces",
+    "import_wide",
     "keyed_splits",
     "learn",
     "metric_of",
