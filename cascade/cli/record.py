@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cascade.cli.files import refuse_same_file
 from cascade.cli.output import (
@@ -23,14 +20,14 @@ from cascade.cli.output import (
     warn,
     words_of,
 )
+from cascade.cli.recording_bar import recording_bar
 from cascade.cli.stopping import Stop, stop_on_interrupt
 from cascade.config import load_chain
-from cascade.core.trace_text import dollars
 from cascade.errors import ConfigError, RecordingError
 from cascade.traces.lines import short_dollars
 
 if TYPE_CHECKING:
-    from cascade.calibration import Recorder, Standing
+    from cascade.calibration import Recorder
 
 __all__ = ["record"]
 
@@ -213,7 +210,7 @@ def _run(
     for note in outlay_of(recorder).notes:
         warn(note)
     try:
-        with stop_on_interrupt(stop), _progress(recorder.standing) as tell:
+        with stop_on_interrupt(stop), recording_bar(recorder.standing) as tell:
             recorder.run(concurrency=concurrency, progress=tell)
         if stop.interrupted and not recorder.journal.entries:
             say("interrupted before anything was recorded", style="yellow")
@@ -245,28 +242,3 @@ def _next_step(recorder: Recorder, output: Path | None, chain: Path) -> str:
     if len(recorder.task.chain) == 1:
         return "next: one tier alone has no plan; add a cheaper one to the chain, and record it"
     return f"next: cascade certify {output} --chain {chain}"
-
-
-@contextmanager
-def _progress(standing: Standing) -> Iterator[Callable[[Standing], object]]:
-    """Tells how far it has come: a bar on terminals, nothing elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = (
-        TextColumn("recording"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[spent]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=standing.total, completed=standing.done, spent="")
-
-        def tell(now: Standing) -> None:
-            more = f" + {now.unknown_costs} unknown" if now.unknown_costs else ""
-            spent = f"{dollars(now.spent_usd)}{more}"
-            bar.update(task, completed=now.done, spent=spent)
-
-        yield tell
