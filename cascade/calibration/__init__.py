@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cascade.calibration.attempts import Attempt, read_attempts
     from cascade.calibration.baselines import Baseline
+    from cascade.calibration.calibrating import Calibration, calibrate, prepare
     from cascade.calibration.certificate import Certificate
     from cascade.calibration.certified_path import certify_path
     from cascade.calibration.certified_point import CertifiedPoint
     from cascade.calibration.certifying import certificate_of, certify
-    from cascade.calibration.comparison import Comparison, Point
+    from cascade.calibration.comparison import Comparison, Point, compare
     from cascade.calibration.datasets import Example, read_examples, request_digest
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
     from cascade.calibration.importers import import_long_form, import_traces, import_wide
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cascade.calibration.net_value import NetValue
     from cascade.calibration.parquet import read_recording, write_recording
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
+    from cascade.calibration.plan_path import Dropped, PlanPath, PlanPoint
     from cascade.calibration.quality.metric import Metric
     from cascade.calibration.quality.named import METRICS, metric_of
     from cascade.calibration.recorded_scores import RecordedScores
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from cascade.calibration.recording_run import Recorder, Standing
     from cascade.calibration.reliability import Reliability
     from cascade.calibration.repricing import reprice
+    from cascade.calibration.search import search_plans
     from cascade.calibration.splits import Splits, keyed_splits, own_splits
     from cascade.calibration.unasked import gaps, refuse_gaps
     from cascade.calibration.whatif import what_if
@@ -49,11 +52,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "cascade.calibration.attempts": ("Attempt", "read_attempts"),
     "cascade.calibration.baselines": ("Baseline",),
+    "cascade.calibration.calibrating": ("Calibration", "calibrate", "prepare"),
     "cascade.calibration.certificate": ("Certificate",),
     "cascade.calibration.certified_path": ("certify_path",),
     "cascade.calibration.certified_point": ("CertifiedPoint",),
     "cascade.calibration.certifying": ("certificate_of", "certify"),
-    "cascade.calibration.comparison": ("Comparison", "Point"),
+    "cascade.calibration.comparison": ("Comparison", "Point", "compare"),
     "cascade.calibration.datasets": ("Example", "read_examples", "request_digest"),
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
     "cascade.calibration.importers": ("import_long_form", "import_traces", "import_wide"),
@@ -63,6 +67,7 @@ _HOMES = {
     "cascade.calibration.net_value": ("NetValue",),
     "cascade.calibration.parquet": ("read_recording", "write_recording"),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
+    "cascade.calibration.plan_path": ("Dropped", "PlanPath", "PlanPoint"),
     "cascade.calibration.quality.metric": ("Metric",),
     "cascade.calibration.quality.named": ("METRICS", "metric_of"),
     "cascade.calibration.recorded_scores": ("RecordedScores",),
@@ -71,6 +76,7 @@ _HOMES = {
     "cascade.calibration.recording_run": ("Recorder", "Standing"),
     "cascade.calibration.reliability": ("Reliability",),
     "cascade.calibration.repricing": ("reprice",),
+    "cascade.calibration.search": ("search_plans",),
     "cascade.calibration.splits": ("Splits", "keyed_splits", "own_splits"),
     "cascade.calibration.unasked": ("gaps", "refuse_gaps"),
     "cascade.calibration.whatif": ("what_if",),
@@ -83,10 +89,12 @@ __all__ = [
     "About",
     "Attempt",
     "Baseline",
+    "Calibration",
     "Certificate",
     "CertifiedPoint",
     "Charges",
     "Comparison",
+    "Dropped",
     "Estimate",
     "Example",
     "Gate",
@@ -99,6 +107,8 @@ __all__ = [
     "NetValue",
     "Outcomes",
     "Plan",
+    "PlanPath",
+    "PlanPoint",
     "Point",
     "RecordedScores",
     "RecordedTier",
@@ -112,9 +122,11 @@ __all__ = [
     "TierShare",
     "Tokens",
     "WhatIf",
+    "calibrate",
     "certificate_of",
     "certify",
     "certify_path",
+    "compare",
     "gaps",
     "import_long_form",
     "import_traces",
@@ -124,6 +136,7 @@ __all__ = [
     "metric_of",
     "own_splits",
     "plan_labels",
+    "prepare",
     "read_attempts",
     "read_examples",
     "read_recording",
@@ -131,6 +144,7 @@ __all__ = [
     "refuse_gaps",
     "reprice",
     "request_digest",
+    "search_plans",
     "simulate",
     "what_if",
     "write_recording",

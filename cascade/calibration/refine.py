@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.descent import Aim, descend, totals
-from cascade.calibration.thresholds import Ending, Table, candidates, tabulate
+from cascade.calibration.thresholds import Ending, Table, candidates, scores_of, tabulate
 
 __all__ = ["cheapest"]
 
@@ -41,9 +41,7 @@ def cheapest(
         A threshold for each axis, `NEVER` where nothing should be accepted; `None` where the
         table holds nothing that keeps the floor.
     """
-    coarse = tabulate(
-        endings, [candidates(_scores_of(endings, axis), bins) for axis in range(axes)]
-    )
+    coarse = tabulate(endings, [candidates(scores_of(endings, axis), bins) for axis in range(axes)])
     aim = Aim(floor=floor)
     surest = aim.best(coarse.value.ravel(), coarse.cost.ravel())
     found = [_closer(endings, coarse, cell, aim) for cell in _starts(coarse, floor)]
@@ -82,23 +80,13 @@ def _closer(endings: Sequence[Ending], table: Table, cell: int, aim: Aim) -> tup
     for _ in range(ROUNDS):
         places = np.unravel_index(cell, table.value.shape)
         finer = [
-            _between(_scores_of(endings, axis), table.thresholds[axis], int(place))
+            _between(scores_of(endings, axis), table.thresholds[axis], int(place))
             for axis, place in enumerate(places)
         ]
         table = tabulate(endings, finer)
         found = aim.best(table.value.ravel(), table.cost.ravel())
         cell = int(table.value.argmax()) if found is None else found
     return table.at(cell)
-
-
-def _scores_of(endings: Sequence[Ending], axis: int) -> Floats:
-    """All scores that an axis' threshold is held against."""
-    columns = {}
-    for ending in endings:
-        for side in (ending.above, ending.below):
-            if axis in side:
-                columns[id(side[axis])] = side[axis]
-    return np.concatenate(list(columns.values()))
 
 
 def _between(scores: Floats, thresholds: Floats, place: int) -> Floats:

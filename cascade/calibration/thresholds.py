@@ -18,7 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NEVER", "Ending", "Table", "candidates", "endings_of_chain", "pareto", "tabulate"]
+__all__ = [
+    "NEVER",
+    "Ending",
+    "Table",
+    "candidates",
+    "endings_of_chain",
+    "pareto",
+    "scores_of",
+    "tabulate",
+]
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -111,6 +120,16 @@ class Table:
     def path(self) -> Whole:
         """Cells that nothing beats in value at their cost, cheapest first."""
         return pareto(self.cost.ravel(), self.value.ravel())
+
+
+def scores_of(endings: Sequence[Ending], axis: int) -> Floats:
+    """All scores that an axis' threshold is held against; those shared by endings once."""
+    columns = {}
+    for ending in endings:
+        for side in (ending.above, ending.below):
+            if axis in side:
+                columns[id(side[axis])] = side[axis]
+    return np.concatenate(list(columns.values()))
 
 
 def candidates(scores: Floats, most: int = 65, *, never: bool = True) -> Floats:
