@@ -34,7 +34,7 @@ class LearnedSource:
     def __init__(
         self, model: LearnedModel, recording: Recording, table: EvidenceTable | None = None
     ) -> None:
-        wanted = [*model.own, *model.pairs, *recording.signals]
+        wanted = [*model.own, *model.pairs]
         self._table = gather(recording, wanted) if table is None else table
         self._model, self._recording = model, recording
         self._names = recording.names

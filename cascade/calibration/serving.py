@@ -51,8 +51,11 @@ def chain_of_plan(
 def _tier(step: Step, tier: Tier, model: Any) -> Tier:
     if model is None:
         return replace(tier, threshold=step.threshold)
-    returns = step.returns if step.is_witness else ""
-    scorer = registered_scorers()["learned"].load()(model, returns=returns)
+    build = registered_scorers()["learned"].load()
+    if step.is_witness:
+        scorer = build(model, returns=step.returns)
+    else:
+        scorer = build(model, judges=step.asks)
     return replace(tier, scorer=scorer, threshold=step.threshold)
 
 

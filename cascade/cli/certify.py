@@ -80,7 +80,7 @@ def certify(
         raise UsageError("--target and --epsilon both say how much may be lost: give one")
     refuse_same_file(output, {"RECORDING": recording, "--chain": chain, "--ledger": ledger})
     from cascade.calibration import read_recording  # noqa: PLC0415  loads numpy
-    from cascade.calibration.calibrate import calibrate  # noqa: PLC0415
+    from cascade.calibration import calibrate  # noqa: PLC0415
 
     made = calibrate(
         load_chain(chain),

@@ -1,0 +1,257 @@
+"""From a recording to a chain with a promise: split, learn, search, certify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cascade.calibration.certificate import Certificate
+from cascade.calibration.certified_chain import check_recorded
+from cascade.calibration.certified_path import certify_path
+from cascade.calibration.certifying import certificate_of
+from cascade.calibration.plan import Plan, ScoreSource, Step
+from cascade.calibration.recorded_scores import RecordedScores
+from cascade.calibration.recording import Recording
+from cascade.calibration.search import PlanPath, search_plans
+from cascade.calibration.serving import chain_of_plan
+from cascade.calibration.splits import SHARES, Splits, keyed_splits, own_splits
+from cascade.core.chain import Chain
+from cascade.core.tier import Tier
+from cascade.errors import ConfigError, RecordingError
+
+if TYPE_CHECKING:
+    from cascade.calibration.learned import LearnedModel
+
+__all__ = ["KEY", "Calibration", "Evidence", "calibrate", "prepare"]
+
+USUAL_TARGET = 0.98
+"""Share of the top tier's quality to keep, unless another one is asked for."""
+
+KEY = "cascade"
+"""Key of the splits unless one is given: repeatable, and no secret."""
+
+Evidence = Literal["auto", "learned", "recorded"]
+"""Whose scores decide: a model learned from the recording, or the chain's own scorers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What was learned and chosen, before anything is promised.
+
+    Attributes:
+        recording: the chain's tiers, and the witnesses.
+        splits: how it was cut.
+        path: plans found on the learn part, cheapest first.
+        scores: whose scores they decide by.
+        model: the learned one; `None` where the chain's own scorers decide.
+        source: scores of the certify part.
+        learn_source: scores of the learn part that no request saw its own label for.
+        witnesses: the witnesses' tiers.
+    """
+
+    recording: Recording
+    splits: Splits
+    path: PlanPath
+    scores: Literal["learned", "recorded"]
+    model: LearnedModel | None
+    source: ScoreSource
+    learn_source: ScoreSource
+    witnesses: tuple[Tier, ...] = ()
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The path as it is certified: the top tier alone first, then ever cheaper plans."""
+        top = Plan((Step(self.recording.names[self.recording.top]),))
+        others = [point.plan for point in reversed(self.path.points) if point.plan != top]
+        return (top, *others)
+
+    @property
+    def certify_part(self) -> Recording:
+        """The requests that nothing was chosen on."""
+        return self.splits.part(self.recording, "certify")
+
+    @property
+    def learn_part(self) -> Recording:
+        """The requests that plans were chosen on."""
+        return self.splits.part(self.recording, "learn")
+
+    def epsilon_of(self, target: float) -> float:
+        """The margin, as a share, that keeps a share of the top tier's quality.
+
+        Read off the learn part, so that the promise does not depend on what it is tested on.
+
+        Raises:
+            ConfigError: no share of quality.
+            RecordingError: the top tier's quality is not known.
+        """
+        if not 0 < target <= 1:
+            raise ConfigError(f"target is {target!r}: expected a share in (0, 1], e.g. 0.98")
+        part = self.learn_part
+        quality = part.quality[:, part.top]
+        known = ~np.isnan(quality)
+        if not known.any():
+            raise RecordingError(
+                f"no answer of the top tier {part.names[part.top]!r} has a known quality: grade "
+                "it, or say epsilon= instead of target="
+            )
+        mean = float(np.average(quality[known], weights=part.weights[known]))
+        return (1 - target) * mean
+
+    def chain_of(self, plan: Plan, chain: Chain) -> Chain:
+        """The chain that serves a plan."""
+        return chain_of_plan(plan, chain, model=self.model, witnesses=self.witnesses)
+
+
+def calibrate(
+    chain: Chain,
+    recording: Recording,
+    *,
+    target: float | None = None,
+    epsilon: float | None = None,
+    confidence: float = 0.95,
+    slices: bool = False,
+    attempts: str | PathLike[str] | None = None,
+    created_at: str = "",
+    seed: int = 0,
+    **settings: Any,
+) -> Certificate:
+    """The cheapest plan whose quality is promised, and the chain that serves it.
+
+    Learns and searches on one part of the recording, certifies on another. `certificate.chain` is
+    the chain to ask.
+
+    Args:
+        chain: as it was recorded; its tiers are what plans are made of.
+        recording: of that chain.
+        target: share of the top tier's quality to keep; 0.98 where neither it nor `epsilon` is
+            given.
+        epsilon: the most net loss of quality instead, as a share: 0.02 is two points.
+        confidence: of the promise, e.g. 0.95.
+        slices: the promise must hold on every slice.
+        attempts: file of the ledger of attempts; without one this must be the only attempt on
+            these requests.
+        created_at: ISO 8601, for the certificate.
+        seed: of all that is drawn.
+        **settings: as for `prepare`: key, shares, scores, witnesses, progress.
+
+    Raises:
+        NotCertifiable: the labels do not carry the promise; says what they do carry.
+        RecordingError: the recording is not this chain's, or cannot tell.
+        ConfigError: settings that cannot work.
+    """
+    if target is not None and epsilon is not None:
+        raise ConfigError("target= and epsilon= both say how much may be lost: give one")
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence is {confidence!r}: expected a share in (0, 1), e.g. 0.95")
+    found = prepare(chain, recording, seed=seed, **settings)
+    margin = (
+        found.epsilon_of(USUAL_TARGET if target is None else target) if epsilon is None else epsilon
+    )
+    part = found.certify_part
+    point = certify_path(
+        found.plans,
+        part,
+        found.source,
+        epsilon=margin,
+        delta=round(1 - confidence, 12),
+        slices=slices,
+        attempts=attempts,
+        at=created_at,
+    )
+    return certificate_of(
+        point,
+        part,
+        found.source,
+        chain=found.chain_of(point.plan, chain),
+        splits=found.splits,
+        path=len(found.plans),
+        created_at=created_at,
+        seed=seed,
+    )
+
+
+def prepare(
+    chain: Chain,
+    recording: Recording,
+    *,
+    key: str | bytes | None = None,
+    shares: tuple[float, float, float] = SHARES,
+    scores: Evidence = "auto",
+    witnesses: Sequence[Tier] = (),
+    seed: int = 0,
+    progress: Callable[[str], object] | None = None,
+) -> Calibration:
+    """Split, learn and search: all that comes before a promise.
+
+    Args:
+        chain: as for `calibrate`.
+        recording: as for `calibrate`.
+        key: of the splits. Without one a recording that came split keeps its parts.
+        shares: of learn, certify and monitor.
+        scores: "learned", "recorded", or "auto": whichever costs less at 98 % of the top tier's
+            quality on the learn part.
+        witnesses: tiers that the recording holds as witnesses, if the plans may buy them.
+        seed: of all that is drawn.
+        progress: told what is being done, in words.
+
+    Raises:
+        RecordingError: the recording is not this chain's, or cannot tell.
+        ConfigError: settings that cannot work.
+    """
+    say = progress or (lambda _words: None)
+    if scores not in ("auto", "learned", "recorded"):
+        raise ConfigError(f"scores is {scores!r}: expected 'auto', 'learned' or 'recorded'")
+    check_recorded(chain, recording)
+    names = [tier.name for tier in chain.tiers]
+    mine = recording.with_tiers(names, [tier.name for tier in witnesses])
+    if key is None and all(mine.splits):
+        splits = own_splits(mine)
+    else:
+        splits = keyed_splits(mine.groups, KEY if key is None else key, shares)
+    learn_part, certify_part = splits.part(mine, "learn"), splits.part(mine, "certify")
+    found: list[Calibration] = []
+    if scores != "recorded":
+        say("learning what answers' evidence is worth")
+        found.append(_learned(mine, splits, seed, tuple(witnesses)))
+    if scores != "learned" and (scores == "recorded" or _has_scores(chain, mine)):
+        say("searching plans with the chain's own scorers")
+        own = RecordedScores(learn_part, chain), RecordedScores(certify_part, chain)
+        path = search_plans(learn_part, own[0])
+        found.append(Calibration(mine, splits, path, "recorded", None, own[1], own[0]))
+    return min(found, key=lambda one: one.path.at(USUAL_TARGET).cost_usd)
+
+
+def _learned(
+    recording: Recording,
+    splits: Splits,
+    seed: int,
+    witnesses: tuple[Tier, ...],
+) -> Calibration:
+    from cascade.calibration.learning import learn  # noqa: PLC0415  loads scikit-learn
+
+    learn_part, certify_part = splits.part(recording, "learn"), splits.part(recording, "certify")
+    learning = learn(learn_part, seed=seed)
+    path = search_plans(learn_part, learning.source)
+    model = learning.model_for([point.plan for point in path.points])
+    return Calibration(
+        recording,
+        splits,
+        path,
+        "learned",
+        model,
+        model.on(certify_part),
+        learning.source,
+        witnesses,
+    )
+
+
+def _has_scores(chain: Chain, recording: Recording) -> bool:
+    """Whether every tier below the top has a scorer of its own that said something."""
+    judged = [recording.index(tier.name) for tier in chain.tiers[:-1]]
+    return all(tier.scorer is not None for tier in chain.tiers[:-1]) and bool(
+        judged and (recording.score_kind[:, judged] == 1).any(axis=0).all()
+    )

@@ -1,0 +1,138 @@
+"""From a recording to a chain with a promise."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cascade import Chain, NotCertifiable, Price, RecordingError, Score, Tier
+from cascade.calibration import Plan, Step, calibrate, prepare
+from cascade.calibration.fingerprint import scorer_fingerprint
+from cascade.errors import ConfigError
+from tests.calibration.builders import recording
+
+NAMES = ["nano", "mini", "top"]
+PICO = [10, 60, 1_000]
+
+
+def sure(_draft):
+    """Stands for the recorded scorer."""
+    return Score(0.5)
+
+
+CHAIN = Chain(
+    (
+        Tier("m", name="nano", scorer=sure, threshold=0.9, price=Price.of("0.2", "1.25")),
+        Tier("m", name="mini", scorer=sure, threshold=0.9, price=Price.of("0.75", "4.5")),
+        Tier("m", name="top", price=Price.of("5", "30")),
+    )
+)
+
+
+def recorded(n=1_200, *, seed=0, know=0.9, **given):
+    """Requests of which nano is right in 65 %, and its scores tell so with `know`."""
+    rng = np.random.default_rng(seed)
+    quality = (rng.random((n, 3)) < [0.65, 0.8, 0.95]).astype(float)
+    told = np.where(rng.random((n, 2)) < know, quality[:, :2], 1 - quality[:, :2])
+    score = np.column_stack([0.1 + 0.8 * told + 0.05 * rng.random((n, 2)), np.full(n, np.nan)])
+    made = recording(quality, PICO, names=NAMES, score=score, **given)
+    judged = [
+        replace(t, scorer="sure", scorer_settings=scorer_fingerprint(sure)) for t in made.tiers
+    ]
+    return replace(made, tiers=(*judged[:2], made.tiers[2]))
+
+
+def test_a_certificate_holds_the_chain_to_ask():
+    """The plan that passed is served by a chain of the same tiers with its thresholds."""
+    made = calibrate(CHAIN, recorded(), epsilon=0.04, scores="recorded", created_at="2026-11-22")
+    assert made.plan.tiers[0] == "nano"
+    assert made.epsilon == 0.04
+    assert made.p <= 0.05
+    assert [tier.name for tier in made.chain.tiers] == list(made.plan.tiers)
+    assert made.chain.tiers[0].threshold == made.plan.steps[0].threshold
+    assert made.chain.tiers[0].scorer is sure
+    assert made.chain.top.scorer is None
+    made.check(made.chain)
+
+
+def test_what_certifies_was_not_learned_from():
+    """Learn, certify and monitor parts are disjoint, and the certificate counts the second."""
+    found = prepare(CHAIN, recorded(), scores="recorded")
+    learn, certify = set(found.learn_part.ids), set(found.certify_part.ids)
+    assert not learn & certify
+    assert len(learn) + len(certify) < 1_200
+    made = calibrate(CHAIN, recorded(), epsilon=0.04, scores="recorded")
+    assert (made.requests, made.learned_on) == (len(certify), len(learn))
+
+
+def test_the_path_begins_with_the_top_tier():
+    """Plans are tested from the most careful on, each cheaper than the one before."""
+    plans = prepare(CHAIN, recorded(), scores="recorded").plans
+    assert plans[0] == Plan((Step("top"),))
+    assert len(set(plans)) == len(plans) > 3
+
+
+def test_a_target_is_read_off_the_learn_part():
+    """98 % of a top tier that is right in 95 % is 1.9 points, whatever certifies."""
+    found = prepare(CHAIN, recorded(), scores="recorded")
+    assert found.epsilon_of(0.98) == pytest.approx(0.02 * found.learn_part.quality[:, 2].mean())
+    with pytest.raises(ConfigError, match=r"target is 98: expected a share in \(0, 1\]"):
+        found.epsilon_of(98)
+
+
+def test_signals_are_learned_from():
+    """Without a scorer of its own the chain is judged by what a model learns from signals."""
+    made = recorded()
+    signal = made.score.copy()
+    bare = recording(made.quality, PICO, names=NAMES, signals={"conf": signal})
+    found = prepare(CHAIN, bare)
+    assert found.scores == "learned"
+    assert found.path.at(0.95).cost_usd < 0.7 * found.path.top.cost_usd
+
+
+def test_auto_takes_the_cheaper_of_two_judges():
+    """Recorded scores that know nothing lose against signals that do, and the other way round."""
+    blind, seeing = recorded(know=0.5), recorded(know=0.95)
+    signals = {"conf": seeing.score.copy()}
+    assert prepare(CHAIN, recorded(know=0.5, signals=signals)).scores == "learned"
+    noise = {"conf": np.random.default_rng(1).random((1_200, 3))}
+    assert prepare(CHAIN, recorded(know=0.98, signals=noise)).scores == "recorded"
+    assert len(blind) == 1_200
+
+
+def test_a_recording_that_came_split_keeps_its_parts():
+    """Train is learned from and test certifies, unless a key is given."""
+    splits = np.array(["train", "test"] * 600, object)
+    found = prepare(CHAIN, recorded(splits=splits), scores="recorded")
+    assert set(found.certify_part.splits) == {"test"}
+    keyed = prepare(CHAIN, recorded(splits=splits), scores="recorded", key="another")
+    assert set(keyed.certify_part.splits) == {"test", "train"}
+
+
+def test_too_few_labels_say_how_many_would_do():
+    """Forty requests certify nothing at two points, and the error says what they need."""
+    with pytest.raises(NotCertifiable) as caught:
+        calibrate(CHAIN, recorded(40), epsilon=0.02, scores="recorded")
+    assert caught.value.labels_needed is None or caught.value.labels_needed > 16
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"target": 0.98, "epsilon": 0.02}, ConfigError, "give one"),
+        ({"confidence": 95}, ConfigError, r"confidence is 95: expected a share in \(0, 1\)"),
+        ({"scores": "both"}, ConfigError, "scores is 'both'"),
+        ({"shares": (1.0, 0.0, 0.0)}, RecordingError, "part to certify"),
+    ],
+)
+def test_settings_that_cannot_work(given, error, words):
+    """Each is named before anything is learned."""
+    with pytest.raises(error, match=words):
+        calibrate(CHAIN, recorded(60), **given)
+
+
+def test_another_chain_is_refused():
+    """A recording of other tiers does not speak of this chain."""
+    other = Chain((Tier("m", name="tiny", scorer=sure, price=Price.free()), CHAIN.top))
+    with pytest.raises(RecordingError, match="tiny"):
+        calibrate(other, recorded(60), epsilon=0.05)
