@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 import cascade
+from cascade.cli.certificate import certificate
+from cascade.cli.certify import certify
 from cascade.cli.demo import demo
 from cascade.cli.doctor import doctor
 from cascade.cli.output import Commands
+from cascade.cli.plan_labels import plan_labels
 from cascade.cli.prices import prices
 from cascade.cli.record import record
+from cascade.cli.recording import recording
 from cascade.cli.run import run
 from cascade.cli.stats import stats
 from cascade.cli.trace import trace
@@ -51,5 +55,9 @@ app.command()(demo)
 app.add_typer(trace, name="trace")
 app.command()(stats)
 app.command()(record)
+app.add_typer(recording, name="recording")
+app.command()(certify)
+app.add_typer(certificate, name="certificate")
+app.command()(plan_labels)
 app.command()(prices)
 app.command()(doctor)
