@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cascade.calibration.baselines import Baseline
+import numpy as np
+
+from cascade.calibration.baselines import Baseline, Simpler, baselines
+from cascade.calibration.bootstrap import Bootstrap
 from cascade.calibration.findings import WhatIf
-from cascade.calibration.net_value import NetValue
-from cascade.calibration.plan import Plan
-from cascade.calibration.reliability import Reliability
+from cascade.calibration.measures import metrics_of
+from cascade.calibration.money import in_usd
+from cascade.calibration.net_value import NetValue, net_values
+from cascade.calibration.oracles import Oracle
+from cascade.calibration.plan import Floats, Outcomes, Plan, ScoreSource, Step, simulate
+from cascade.calibration.price_list import Prices
+from cascade.calibration.question import Question, question_of
+from cascade.calibration.recording import Recording
+from cascade.calibration.reliability import Reliability, reliability
+from cascade.calibration.repricing import reprice
+from cascade.calibration.shares import mean_of
+from cascade.calibration.whatif import what_if
+from cascade.core.chain import Chain
+from cascade.errors import RecordingError
 
-__all__ = ["Comparison", "Curve", "Point"]
+if TYPE_CHECKING:
+    from cascade.calibration.plan_path import PlanPath
+
+__all__ = ["Comparison", "Curve", "Point", "compare"]
+
+CORNERS = 200
+"""Points of an oracle's curve that are kept: more cannot be told apart in a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +93,138 @@ class Comparison:
     gain_rows: tuple[int, ...]
     top: str
     notes: tuple[str, ...]
+
+
+def compare(
+    recording: Recording,
+    source: ScoreSource | None = None,
+    *,
+    chosen: Chain | Plan | None = None,
+    path: PlanPath | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    prices: Prices | None = None,
+    batch: bool = False,
+    cached: float | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Comparison:
+    """Put a plan beside everything simpler, on the same requests and the same draws.
+
+    Args:
+        recording: what the tiers answered, with quality.
+        source: scores, e.g. those of `learn(...)`; the chain's own scorers' unless given.
+        chosen: the chain or plan in question; without one, baselines stand beside always-top.
+        path: the searched plans; they are priced again on this recording.
+        thresholds: as in `what_if`.
+        prices: as in `what_if`.
+        batch: as in `what_if`.
+        cached: as in `what_if`.
+        confidence: of all intervals.
+        resamples: of the paired bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        RecordingError: as `what_if`; or a tier's cost or quality is not known for every request.
+        ConfigError: as `what_if`.
+    """
+    priced = reprice(recording, prices=prices, batch=batch, cached=cached)
+    boot = Bootstrap(priced.groups, priced.weights, resamples, seed, confidence)
+    asked = Plan((Step(priced.names[priced.top]),)) if chosen is None else chosen
+    question = question_of(asked, priced, thresholds=thresholds, source=source)
+    simpler = Simpler(priced, question.source)
+    found = what_if(
+        asked,
+        recording,
+        thresholds=thresholds,
+        prices=prices,
+        batch=batch,
+        cached=cached,
+        source=source,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+    if found.quality is None:
+        raise RecordingError(f"plans cannot be compared: {'; '.join(found.notes)}")
+    curve, notes = _path(path, priced, question.source)
+    beside = baselines(simpler, cost=found.cost.value, quality=found.quality.value, boot=boot)
+    shown = None if chosen is None else found
+    harm, gain = _changed(found.outcomes, priced)
+    return Comparison(
+        chosen=shown,
+        path=curve,
+        singles=_singles(simpler),
+        baselines=beside,
+        mixing=_curve(simpler.mixing.cost, simpler.mixing.quality),
+        oracle_router=_oracle(simpler.router),
+        oracle_cascade=_oracle(simpler.cascade),
+        scorers=_scorers(question, priced, found) if chosen is not None else (),
+        reliability=_reliability(question, priced, found, boot) if chosen is not None else (),
+        metrics=metrics_of(simpler, question.source, shown, curve),
+        harm_rows=harm,
+        gain_rows=gain,
+        top=found.top,
+        notes=(*found.notes, *simpler.pairs.reasons, *notes),
+    )
+
+
+def _scorers(question: Question, recording: Recording, found: WhatIf) -> tuple[NetValue, ...]:
+    return net_values(
+        question.plan, recording, question.source, found.outcomes, stands=question.stands
+    )
+
+
+def _reliability(
+    question: Question, recording: Recording, found: WhatIf, boot: Bootstrap
+) -> tuple[Reliability, ...]:
+    return reliability(question.plan, recording, question.source, found.outcomes, boot)
+
+
+def _path(
+    path: PlanPath | None, recording: Recording, source: ScoreSource
+) -> tuple[Curve, tuple[str, ...]]:
+    """The searched plans, decided on this recording; those that it cannot decide are named."""
+    points, notes = [], []
+    for searched in path.points if path is not None else ():
+        plan = searched.plan
+        try:
+            found = simulate(plan, recording, source)
+        except RecordingError as error:
+            notes.append(f"plan {plan}: {error}")
+            continue
+        cost = mean_of(in_usd(found.cost_pusd), recording.weights)
+        quality = mean_of(found.quality, recording.weights)
+        if np.isnan(cost) or np.isnan(quality):
+            notes.append(f"plan {plan}: a cost or a quality on its way is not known")
+            continue
+        points.append(Point(cost, quality, str(plan), plan))
+    return tuple(points), tuple(notes)
+
+
+def _singles(simpler: Simpler) -> Curve:
+    return tuple(
+        Point(float(cost), float(quality), name, Plan((Step(name),)))
+        for name, cost, quality in zip(
+            simpler.names, simpler.mean_cost, simpler.mean_quality, strict=True
+        )
+    )
+
+
+def _curve(cost: Floats, quality: Floats) -> Curve:
+    return tuple(Point(float(c), float(q)) for c, q in zip(cost, quality, strict=True))
+
+
+def _oracle(oracle: Oracle) -> Curve:
+    """An oracle's curve, thinned."""
+    kept = np.unique(np.linspace(0, len(oracle.cost) - 1, CORNERS).round().astype(np.int64))
+    return _curve(oracle.cost[kept], oracle.quality[kept])
+
+
+def _changed(found: Outcomes, recording: Recording) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Requests answered worse than by the top tier, and better; the largest difference first."""
+    loss = recording.quality[:, recording.top] - found.quality
+    order = np.argsort(-loss, kind="stable")
+    harm = tuple(int(row) for row in order if loss[row] > 0)
+    order = np.argsort(loss, kind="stable")
+    return harm, tuple(int(row) for row in order if loss[row] < 0)
