@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +23,6 @@ from cascade import (
 )
 from cascade.calibration import import_traces, what_if
 from cascade.calibration.money import usd_of
-from cascade.errors import RecordingError
 from cascade.testing import ScriptedModels, failure, reply
 
 NAMES = ("a", "b", "c")
@@ -119,7 +117,7 @@ def recorded(kinds, requests, judged):
     return traces
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(worlds())
 def test_a_what_if_is_the_engine(world):
     """For any scorers, tiers, order and thresholds every decision and cost is the engine's own."""
@@ -128,12 +126,7 @@ def test_a_what_if_is_the_engine(world):
     whole = Chain((*(tier(n, kinds[n], 1.0) for n in NAMES), END))
     recording = import_traces(traces, chain=whole)
     chain = Chain(tuple(tier(name, kinds[name], thresholds[name]) for name in names))
-    try:
-        found = what_if(chain, recording, resamples=1)
-    except RecordingError as error:
-        # A judge that was never asked (there was no draft to judge) is unknown, and said to be.
-        assert "cannot be run again" in str(error) or "was never asked" in str(error)
-        return
+    found = what_if(chain, recording, resamples=1)
     for row, trace in enumerate(traces):
         mine = found.outcomes
         theirs = replay(trace, chain)
