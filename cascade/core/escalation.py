@@ -71,11 +71,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """A rejected draft, the score it got, if any, and why it was rejected."""
+    """A rejected draft, the score it got, if any, and why it was rejected.
+
+    Attributes:
+        witness: the tier's own answer where the draft repeats an earlier one: it was asked to
+            compare, and later scorers compare with what it said.
+    """
 
     draft: Draft
     value: float | None
     reason: str
+    witness: Draft | None = None
 
 
 def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, Any, Decision]:
@@ -127,11 +133,14 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
             status = ENDS[halt.failure.kind]
             mine = Graded(draft, None, words)
             return _ended(status, tier, halt.failure, [*rejected, mine], ledger)
-        if attempt.reply is not result:  # the scorer has found a better answer of this tier
+        own: Draft | None = None
+        if attempt.reply is not result:  # the scorer has found a better answer
+            if any(attempt.reply is graded.draft.reply for graded in rejected):
+                own = draft  # an earlier tier's: this one was a witness
             draft = replace(draft, reply=attempt.reply)
         if accepted:
             return Decision("accepted", draft, attempt.reason)
-        rejected.append(Graded(draft, value, attempt.reason))
+        rejected.append(Graded(draft, value, attempt.reason, own))
     return _nothing_accepted(rejected, last)
 
 
@@ -153,7 +162,7 @@ def _draft(
     if tier.scorer is not None:
         request = replace(request, payload=copy_of(request.payload))
         payload = copy_of(payload)
-    earlier = tuple(graded.draft for graded in rejected)
+    earlier = tuple(graded.witness or graded.draft for graded in rejected)
     return Draft(request, reply, tier.name, tier.model, payload, earlier)
 
 
