@@ -106,7 +106,7 @@ _STEMS = tuple(sorted({phrase[:5] for phrase in REFUSAL_PHRASES}))
 _LONG = 4
 """Letters from which a word says what an answer is about."""
 
-_MARKED = ("answer is", "answer:", "####", "\\boxed{")
+_SAYS, _IS, _HASHES, _BOXED = "answer is", "answer:", "####", "\\boxed{"
 _ENDINGS = tuple(".!?}])\"'`”’»。！？")  # noqa: RUF001  full stops of other scripts are meant
 
 
@@ -164,14 +164,14 @@ def surface_features(
         1.0 - len(trigrams) / max(1, len(words) - 2) if trigrams else 0.0,
         len(different) / count,
         log1p(len(numbers)),
-        sum(number not in asked_data for number in numbers) / max(1, len(numbers)),
-        sum(word in asked_lowered for word in longer) / max(1, len(longer)),
+        len([number for number in numbers if number not in asked_data]) / max(1, len(numbers)),
+        len([word for word in longer if word in asked_lowered]) / max(1, len(longer)),
         float(stripped.endswith(_ENDINGS)),
         float(text.count("```") // 2),
         float(sum(line.lstrip()[:2] in ("- ", "* ") or line[:1].isdigit() for line in lines)),
         float(stripped[:1] in ("{", "[") and stripped[-1:] in ("}", "]")),
         float(finish_reason == "length"),
-        float(any(mark in lowered for mark in _MARKED)),
+        float(_SAYS in lowered or _IS in lowered or _HASHES in lowered or _BOXED in lowered),
     )
 
 

@@ -69,6 +69,15 @@ class ScoreMap:
         half = len(self.numbers) // 2
         return np.interp(z, self.numbers[:half], self.numbers[half:]) + TILT * z
 
+    def one(self, z: float) -> float:
+        """One log-odds mapped; the same as calling it, in a fraction of the time."""
+        numbers = self.numbers
+        if self.kind == "shift":
+            return z + numbers[0]
+        if self.kind == "platt":
+            return numbers[0] * z + numbers[1]
+        return float(self(np.asarray(z)))
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data."""
         return {"kind": self.kind, "numbers": list(self.numbers)}

@@ -9,12 +9,12 @@ whether the two answers agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from cascade.config import registered
 from cascade.core.reply import Reply
+from cascade.core.scoring import Draft
 from cascade.errors import ConfigError, ScorerError
 
 __all__ = [
@@ -33,29 +33,28 @@ PAIR_GROUP = "cascade.pair_evidence"
 Numbers = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """One kind of evidence, called so that a broken plug-in cannot pass for a number.
+    """One kind of evidence, called so that a broken plug-in cannot pass for numbers.
 
-    Attributes:
+    Args:
         name: as registered.
         call: the callable.
-        group: `OWN_GROUP` or `PAIR_GROUP`.
-        fields: names of its numbers in order; () until one was seen.
+        fields: names of its numbers in order; () where the first result may tell them.
     """
 
-    name: str
-    call: Callable[..., Any]
-    group: str
-    fields: tuple[str, ...] = ()
+    __slots__ = ("_call", "_known", "fields", "name")
 
-    def read(self, *drafts: Any) -> tuple[tuple[str, ...], Numbers] | None:
-        """Field names and numbers, which may be infinite or NaN; `None` where there is no signal.
+    def __init__(self, name: str, call: Callable[..., Any], fields: tuple[str, ...] = ()) -> None:
+        self.name, self.fields = name, fields
+        self._call, self._known = call, fields
+
+    def read(self, *drafts: Draft) -> Numbers | None:
+        """Its numbers, which may be infinite or NaN; `None` where there is no signal.
 
         Raises:
             ScorerError: it gave something else, or other fields than before.
         """
-        found = self.call(*drafts)
+        found = self._call(*drafts)
         if found is None:
             return None
         names = getattr(found, "_fields", None)
@@ -66,12 +65,18 @@ class Reading:
                     "expected a mapping or a NamedTuple of numbers, or None"
                 )
             names, found = tuple(found), tuple(found.values())
+        if names is not self._known:  # the usual case is one and the same NamedTuple
+            self._check(names)
+        numbers: Numbers = found
+        return numbers
+
+    def _check(self, names: tuple[str, ...]) -> None:
         if self.fields and names != self.fields:
             raise ScorerError(
                 f"evidence {self.name!r} gave the fields {', '.join(map(str, names))[:120]}; "
                 f"expected {', '.join(self.fields)[:120]}"
             )
-        return names, found
+        self.fields = self._known = names
 
 
 @cache
@@ -90,8 +95,12 @@ def registered_evidence(group: str) -> dict[str, Callable[..., Any]]:
     return found
 
 
-def readings(names: Iterable[str] | None, group: str) -> dict[str, Reading]:
+def readings(
+    names: Iterable[str] | Mapping[str, tuple[str, ...]] | None, group: str
+) -> dict[str, Reading]:
     """The evidence of a group, by name; those in `names`, or all there is.
+
+    A mapping also says which fields each has.
 
     Raises:
         ConfigError: a name that nobody registered.
@@ -104,7 +113,8 @@ def readings(names: Iterable[str] | None, group: str) -> dict[str, Reading]:
                 f"evidence {name!r} is not registered in the entry-point group {group!r}; there is "
                 f"{', '.join(sorted(known)) or 'none'}: is the package installed that brings it?"
             )
-    return {name: Reading(name, known[name], group) for name in wanted}
+    fields = names if isinstance(names, Mapping) else {}
+    return {name: Reading(name, known[name], fields.get(name, ())) for name in wanted}
 
 
 def is_whole(reply: Reply) -> bool:

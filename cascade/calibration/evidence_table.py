@@ -131,7 +131,7 @@ class _Gatherer:
         self.own: dict[str, tuple[tuple[str, ...], Floats]] = {}
         self.pairs: dict[str, tuple[tuple[str, ...], dict[tuple[int, int], Floats]]] = {}
         self._recording, self._drafts = recording, Drafts(recording)
-        self._own, self._of_pairs = dict(own), dict(pairs)
+        self._own, self._of_pairs = own, pairs
         self._places = list(combinations(range(k), 2))
         self._n, self._k = n, k
 
@@ -145,7 +145,7 @@ class _Gatherer:
             for name, reading in self._own.items():
                 found = self._try(reading, row, tier, draft)
                 if found is not None:
-                    self._own_array(name, found[0])[row, tier] = found[1]
+                    self._own_array(name)[row, tier] = found
         for one, other in self._places:
             mine, theirs = drafts[one], drafts[other]
             if mine is None or theirs is None:
@@ -153,7 +153,7 @@ class _Gatherer:
             for name, reading in self._of_pairs.items():
                 found = self._try(reading, row, other, mine, theirs)
                 if found is not None:
-                    self._pair_array(name, found[0], one, other)[row] = found[1]
+                    self._pair_array(name, one, other)[row] = found
 
     def text(self, row: int) -> str:
         """The words of a request."""
@@ -176,14 +176,12 @@ class _Gatherer:
         recorded = recording.tiers[tier]
         return Draft(request or Request({}), reply, recorded.name, recorded.model)
 
-    def _try(
-        self, reading: Reading, row: int, tier: int, *drafts: Draft
-    ) -> tuple[tuple[str, ...], Floats] | None:
+    def _try(self, reading: Reading, row: int, tier: int, *drafts: Draft) -> Floats | None:
         try:
             found = reading.read(*drafts)
             if found is None:
                 return None
-            fields, numbers = found[0], _clipped(np.array(found[1], float))
+            numbers = _clipped(np.array(found, float))
         except Exception as error:  # anybody's code: say whose, and on which answer
             if isinstance(error, CascadeError):
                 raise
@@ -192,17 +190,17 @@ class _Gatherer:
                 f"{self._recording.ids[row]!r}, tier {self._recording.names[tier]!r}; mend it, or "
                 "leave it out with evidence=[...]"
             ) from error
-        return None if np.isnan(numbers).any() else (fields, numbers)
+        return None if np.isnan(numbers).any() else numbers
 
-    def _own_array(self, name: str, fields: tuple[str, ...]) -> Floats:
+    def _own_array(self, name: str) -> Floats:
         if name not in self.own:
-            self._own[name] = replace(self._own[name], fields=fields)
+            fields = self._own[name].fields
             self.own[name] = fields, np.full((self._n, self._k, len(fields)), np.nan)
         return self.own[name][1]
 
-    def _pair_array(self, name: str, fields: tuple[str, ...], one: int, other: int) -> Floats:
+    def _pair_array(self, name: str, one: int, other: int) -> Floats:
         if name not in self.pairs:
-            self._of_pairs[name] = replace(self._of_pairs[name], fields=fields)
+            fields = self._of_pairs[name].fields
             blank = {pair: np.full((self._n, len(fields)), np.nan) for pair in self._places}
             self.pairs[name] = fields, blank
         return self.pairs[name][1][one, other]

@@ -7,19 +7,19 @@ JSON file; nothing in it is run.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from cascade.calibration.evidence import OWN_GROUP, PAIR_GROUP, Reading, is_whole, readings
 from cascade.calibration.fingerprint import fingerprint
-from cascade.calibration.query_words import WordWeights, request_text
+from cascade.calibration.query_words import WordWeights
+from cascade.calibration.sight import Read, Sight, reader_of
 from cascade.calibration.state_model import StateModel, Verdict
-from cascade.calibration.states import Block, BlockKind, State, request_shape, votes
+from cascade.calibration.states import State
 from cascade.core.reply import Reply
 from cascade.core.request import Request
 from cascade.core.scoring import Draft
@@ -65,12 +65,18 @@ class LearnedModel:
         _ = self._readings
 
     @cached_property
-    def _readings(self) -> Mapping[str, Reading]:
-        own, pairs = readings(self.own, OWN_GROUP), readings(self.pairs, PAIR_GROUP)
-        found = {f"own {name}": replace(own[name], fields=self.own[name]) for name in own}
-        for name, reading in pairs.items():
-            found[f"pair {name}"] = replace(reading, fields=self.pairs[name])
-        return found
+    def _readings(self) -> tuple[Mapping[str, Reading], Mapping[str, Reading]]:
+        return readings(self.own, OWN_GROUP), readings(self.pairs, PAIR_GROUP)
+
+    @cached_property
+    def _readers(self) -> Mapping[State, tuple[Read, ...]]:
+        own, pairs = self._readings
+        return {
+            model.state: tuple(
+                reader_of(part.block, model.state, own, pairs, self.words) for part in model.blocks
+            )
+            for model in self.states
+        }
 
     @cached_property
     def _by_state(self) -> Mapping[State, StateModel]:
@@ -95,9 +101,7 @@ class LearnedModel:
         Raises:
             ScorerError: evidence gave something it must not.
         """
-        bought = {one.tier: one for one in draft.earlier if is_whole(one.reply)}
-        if is_whole(draft.reply):
-            bought[draft.tier] = draft
+        bought = {one.tier: one for one in (*draft.earlier, draft) if is_whole(one.reply)}
         name = returns or draft.tier
         judged = bought.get(name)
         if judged is None:
@@ -105,19 +109,23 @@ class LearnedModel:
         model = self.model_at(name, bought)
         if model is None:
             return Verdict(nan, f"nothing was learned about answers of tier {name!r}")
-        labels = draft.request.metadata
-        slice_name = str(labels.get(self.slice_key, "")) if labels else ""
-        sight = _Sight(self, model.state, judged, bought, slice_name)
-        return model.judge([sight.numbers(part.block) for part in model.blocks], slice_name)
+        return self._judged(model, Sight(judged, bought, self._slice_of(draft.request)))
 
     def gate(self, request: Request, tier: str) -> Verdict:
         """The probability that a tier's answer will be right, from the request alone."""
         model = self._by_state.get(State(tier, (), from_request=True))
         if model is None:
             return Verdict(nan, f"no gate was learned for tier {tier!r}")
-        slice_name = str(request.metadata.get(self.slice_key, ""))
-        sight = _Sight(self, model.state, Draft(request, Reply("")), {}, slice_name)
-        return model.judge([sight.numbers(part.block) for part in model.blocks], slice_name)
+        draft = Draft(request, Reply(""))
+        return self._judged(model, Sight(draft, {}, self._slice_of(request)))
+
+    def _judged(self, model: StateModel, sight: Sight) -> Verdict:
+        numbers = [read(sight) for read in self._readers[model.state]]
+        return model.judge(numbers, sight.slice_name)
+
+    def _slice_of(self, request: Request) -> str:
+        labels = request.metadata
+        return str(labels.get(self.slice_key, "")) if labels else ""
 
     def model_at(self, judged: str, bought: Iterable[str]) -> StateModel | None:
         """The model for a state, or for the largest learned part of it; `None` without any.
@@ -205,71 +213,3 @@ class LearnedModel:
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"model file {str(path)!r} is no JSON: {error}") from error
         return cls.from_dict(data, where=f"model file {str(path)!r}")
-
-
-class _Sight:
-    """The numbers that one draft shows, each read once and only where a state asks for it."""
-
-    __slots__ = ("_bought", "_judged", "_model", "_pairs", "_slice", "_state", "_text")
-
-    def __init__(
-        self,
-        model: LearnedModel,
-        state: State,
-        judged: Draft,
-        bought: Mapping[str, Draft],
-        slice_name: str,
-    ) -> None:
-        self._model, self._state, self._judged, self._bought = model, state, judged, bought
-        self._slice = slice_name
-        self._pairs: dict[tuple[str, str, str], Sequence[float] | None] = {}
-        self._text: str | None = None
-
-    def numbers(self, block: Block) -> Sequence[float] | None:
-        """The numbers of a block; `None` where it is missing."""
-        return _READ[block.kind](self, block)
-
-    def _own(self, block: Block) -> Sequence[float] | None:
-        found = self._model._readings["own " + block.of].read(self._judged)  # noqa: SLF001
-        return None if found is None else found[1]
-
-    def _slices(self, block: Block) -> Sequence[float]:
-        return [float(self._slice == name) for name in block.fields]
-
-    def _log_odds(self, _: Block) -> Sequence[float] | None:
-        weights, text = self._model.words.get(self._state.judged), self._words()
-        return None if weights is None or not text else (weights.log_odds(text),)
-
-    def _words(self) -> str:
-        if self._text is None:
-            self._text = request_text(self._judged.request)
-        return self._text
-
-    def _pair(self, name: str, one: str, other: str) -> Sequence[float] | None:
-        key = name, min(one, other), max(one, other)
-        if key not in self._pairs:
-            reading = self._model._readings["pair " + name]  # noqa: SLF001  one idea in two classes
-            found = reading.read(self._bought[one], self._bought[other])
-            self._pairs[key] = None if found is None else found[1]
-        return self._pairs[key]
-
-    def _votes(self, block: Block) -> Sequence[float] | None:
-        others = self._state.beside
-        same = [self._first(block.of, self._state.judged, other) for other in others]
-        among = [self._first(block.of, one, two) for one, two in combinations(others, 2)]
-        return votes(same, among) or None
-
-    def _first(self, name: str, one: str, other: str) -> float:
-        found = self._pair(name, one, other)
-        return nan if found is None else float(found[0])
-
-
-_READ: Mapping[BlockKind, Callable[[_Sight, Block], Sequence[float] | None]] = {
-    "own": _Sight._own,  # noqa: SLF001
-    "signal": lambda sight, block: None,  # noqa: ARG005  recorded elsewhere: a draft has none
-    "pair": lambda sight, block: sight._pair(block.of, sight._state.judged, block.tier),  # noqa: SLF001
-    "votes": _Sight._votes,  # noqa: SLF001
-    "words": _Sight._log_odds,  # noqa: SLF001
-    "slice": _Sight._slices,  # noqa: SLF001
-    "request": lambda sight, block: request_shape(sight._words()),  # noqa: ARG005, SLF001
-}

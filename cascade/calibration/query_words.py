@@ -6,10 +6,10 @@ much. Knows texts only; fitting needs scipy.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import log, sqrt
 from typing import Any
 
@@ -42,7 +42,13 @@ L2 = 2.0
 READ_CHARS = 20_000
 """How much of a request is read, from its end."""
 
-_WORD = re.compile(r"\\?[^\W\d_]{2,24}|\d{1,4}")
+MAX_CHARS = 24
+"""Longest word that is kept: longer ones are no words."""
+
+_PLAIN = str.maketrans(
+    {chr(code): " " for code in range(128) if not chr(code).isalnum()}
+    | dict.fromkeys("123456789", "0")
+)
 
 
 def request_text(request: Request) -> str:
@@ -65,10 +71,8 @@ def request_text(request: Request) -> str:
 
 
 def words_of(text: str) -> set[str]:
-    """The different words of a text; numbers count by their number of digits."""
-    return {
-        word if not word[0].isdigit() else "0" * len(word) for word in _WORD.findall(text.lower())
-    }
+    """The different words of a text, in small letters; all digits are 0, so that lengths remain."""
+    return set(text.lower().translate(_PLAIN).split())
 
 
 @dataclass(frozen=True)
@@ -109,15 +113,18 @@ class WordWeights:
     bias: float
     words: Mapping[str, tuple[float, float]] = field(repr=False)
 
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.words)
+
     def log_odds(self, text: str) -> float:
         """The log-odds that the tier is right, as far as the words of the request tell."""
         total = squares = 0.0
         known = self.words
-        for word in words_of(text):
-            found = known.get(word)
-            if found is not None:
-                total += found[1]
-                squares += found[0] * found[0]
+        for word in sorted(self._names & words_of(text)):  # sorted: sums must not hang on hashes
+            rarity, weight = known[word]
+            total += weight
+            squares += rarity * rarity
         return self.bias + (total / sqrt(squares) if squares else 0.0)
 
 
@@ -125,7 +132,7 @@ def vocabulary_of(texts: Sequence[str]) -> Vocabulary:
     """The most frequent words that do not stand in every text."""
     counts = Counter(word for text in texts for word in words_of(text))
     n = len(texts)
-    kept = [word for word, count in counts.items() if MIN_TEXTS <= count < n]
+    kept = [w for w, count in counts.items() if MIN_TEXTS <= count < n and len(w) <= MAX_CHARS]
     kept.sort(key=lambda word: (-counts[word], word))
     return Vocabulary({word: log((1 + n) / (1 + counts[word])) for word in kept[:MAX_WORDS]})
 

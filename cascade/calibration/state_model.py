@@ -121,7 +121,7 @@ class StateModel:
             for name in block.block.fields
         ]
 
-    def judge(self, numbers: Sequence[Sequence[float] | None], slice_name: str) -> Verdict:
+    def judge(self, numbers: list[Sequence[float] | None], slice_name: str) -> Verdict:
         """The probability for one answer.
 
         Args:
@@ -136,15 +136,18 @@ class StateModel:
                     return Verdict(nan, f"{block.block.label} is missing, and never was before")
                 missing += block.missing_weight
                 row += [nan] * len(block.mean)
-            else:
+            elif block.knots:
                 row += wide(values, block.knots)
+            else:
+                row += values
         low, high, mean, each = self._arrays
         given = np.array(row)
         parts = (np.minimum(np.maximum(given, low), high) - mean) * each
         total = float(parts.sum())
         if isnan(total):
-            if missing == 0.0 and None not in numbers:
-                return self.judge([_whole(values) for values in numbers], slice_name)
+            whole = [_whole(values) for values in numbers]
+            if whole != numbers:
+                return self.judge(whole, slice_name)
             parts = np.nan_to_num(parts)
             total = float(parts.sum())
         z = self.intercept + total + missing
@@ -152,14 +155,14 @@ class StateModel:
             bounded = np.minimum(np.maximum(given, -BOUND), BOUND).tolist()
             z = (1.0 - self.tree_share) * z + self.tree_share * self.trees.log_odds(bounded)
         for stage in self.maps:
-            z = float(stage.everyone(np.asarray(z))) + stage.slices.get(slice_name, 0.0)
+            z = stage.everyone.one(z) + stage.slices.get(slice_name, 0.0)
         p = 1.0 / (1.0 + exp(-z)) if z > -700 else 0.0  # noqa: PLR2004  the range of exp
         return Verdict(round(p * DECIMALS) / DECIMALS, self._reason(parts))
 
     def _reason(self, parts: Floats) -> str:
+        given, labels = parts.tolist(), self._labels
         order = np.abs(parts).argsort()[:-4:-1].tolist()
-        told = [f"{self._labels[at]} {parts[at]:+.2f}" for at in order if parts[at]]
-        return ", ".join(told)
+        return ", ".join([f"{labels[at]} {given[at]:+.2f}" for at in order if given[at]])
 
     def log_odds(self, x: Floats, missing: NDArray[np.bool_]) -> Floats:
         """Log-odds before the maps, for many answers at once.
@@ -191,9 +194,7 @@ class StateModel:
 
 
 def wide(values: Sequence[float], knots: Sequence[float]) -> list[float]:
-    """A block's numbers; of a signal also its rank among those learned from, in [0, 1]."""
-    if not knots:
-        return list(values)
+    """A signal's value, and its rank among those learned from, in [0, 1]."""
     value = values[0]
     return [value, float(np.interp(value, knots, np.linspace(0.0, 1.0, len(knots))))]
 
