@@ -61,6 +61,7 @@ def recording_of_run(task: Task, entries: Mapping[str, Entry]) -> Recording:
     return replace(
         made,
         tiers=_tiers(task),
+        references=made.references if task.content == "full" else np.full(len(made), None, object),
         quality=_quality(task, entries, made),
         charges=_joined(made.charges, extra),
         about=_with_self_disagreement(task, entries, about),
@@ -73,17 +74,12 @@ def as_served(task: Task, trace: Trace) -> Trace:
     Without the top tier's second answer, and with scorers' questions under their own names, so
     that it can be replayed with the chain.
     """
-    names = {
-        tier.name: recorded_tier(task.chain, tier).scorer
-        for tier in task.chain.tiers
-        if tier.scorer
-    }
     attempts = [
         replace(
             attempt,
             charges=tuple(
-                replace(charge, scorer=names[attempt.tier])
-                if charge.scorer == RECORDED and attempt.tier in names
+                replace(charge, scorer=task.scorers[attempt.tier])
+                if charge.scorer == RECORDED
                 else charge
                 for charge in attempt.charges
             ),

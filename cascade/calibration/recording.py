@@ -127,7 +127,8 @@ class Charges:
     Attributes:
         request: index of the request, shape (n_charges,).
         tier: index of the tier whose turn paid.
-        purpose: "draft" or "scorer".
+        purpose: "draft", "scorer", or "quality" for what only the recording paid: a judge's grades
+            and second answers of the top tier, which are in no tier's cost.
         model: the model asked, which for a scorer's question may be no tier's.
         service_tier: as the reply said, "" where it did not.
         batch: made through the Batch API.

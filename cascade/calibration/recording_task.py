@@ -23,12 +23,13 @@ from cascade.core.chain import Chain
 from cascade.core.payloads import check_payloads
 from cascade.core.request import Request
 from cascade.core.route import Route
+from cascade.core.scoring import scorer_name
 from cascade.core.tier import DEFAULT_THRESHOLD, Tier
 from cascade.core.trace import Content
 from cascade.errors import ConfigError, RecordingError, RequestError
 from cascade.traces.content import check_content
 
-__all__ = ["DOUBLE_CALLS", "Task", "task_of"]
+__all__ = ["DOUBLE_CALLS", "Task", "set_apart", "task_of"]
 
 DOUBLE_CALLS = 100
 """Requests that the top tier answers twice, where its answers stand in for references: d0 of a few
@@ -70,7 +71,12 @@ class Task:
         """Tiers and witnesses, in order."""
         return tuple(tier.name for tier in (*self.chain.tiers, *self.witnesses))
 
-    @property
+    @cached_property
+    def scorers(self) -> Mapping[str, str]:
+        """Names of the chain's own scorers, by tier."""
+        return {t.name: scorer_name(t.scorer) for t in self.chain.tiers if t.scorer is not None}
+
+    @cached_property
     def again(self) -> str:
         """Name of the top tier where it is asked once more."""
         return again(self.chain.top).name
@@ -173,7 +179,7 @@ def task_of(
         found = agreement()
     doubles = _drawn(listed, double_calls) if by_top else frozenset[str]()
     readers: set[str] = set()
-    chain, apart = _set_apart(chain, witnesses)
+    chain, apart = set_apart(chain, witnesses)
     task = Task(
         chain=chain,
         witnesses=apart,
@@ -190,7 +196,7 @@ def task_of(
     return task
 
 
-def _set_apart(chain: Chain, given: Sequence[Tier | str]) -> tuple[Chain, tuple[Tier, ...]]:
+def set_apart(chain: Chain, given: Sequence[Tier | str]) -> tuple[Chain, tuple[Tier, ...]]:
     """The chain without its witnesses, and the witnesses."""
     if isinstance(given, str):
         raise ConfigError(f"witnesses is the text {given!r}: expected a list, [{given!r}]")

@@ -63,7 +63,7 @@ def reprice(
         _sums(recording, is_draft, priced),
         _by_tokens(recording, listed, batch=batch, cached=cached),
     )
-    scorers = _sums(recording, ~is_draft, priced)
+    scorers = _sums(recording, charges.purpose == "scorer", priced)
     if not len(charges):  # what scorers asked was not recorded: only that they asked nothing
         scorers = np.where(recording.score_cost_pusd == 0, 0, UNKNOWN)
     new_prices = [listed.of_tier(tier) for tier in range(len(recording.tiers))]

@@ -21,7 +21,7 @@ from recorder_help import (
 )
 
 from cascade import Price, Retry, Tier
-from cascade.calibration import Recorder, read_recording, record
+from cascade.calibration import Recorder, read_recording, record, reprice
 from cascade.calibration.money import pico_of
 from cascade.core.chain import Chain
 from cascade.core.usage import Usage
@@ -194,3 +194,12 @@ def test_a_tier_of_the_chain_may_be_a_witness():
     assert found.names == (SMALL, BIG, MIDDLE, "gpt-5.4-nano")
     assert [tier.role for tier in found.tiers] == ["tier", "tier", "witness", "witness"]
     assert found.tiers[2].scorer == ""
+
+
+def test_what_only_the_recording_paid_is_in_no_tiers_cost():
+    """A price list over a recording changes what serving costs, and not by what grading cost."""
+    found = record(chain(), examples(3), models=models())
+    again = reprice(found, prices={SMALL: chain().tiers[0].price, BIG: chain().tiers[2].price})
+    assert np.array_equal(again.cost_pusd[:, [0, 2]], found.cost_pusd[:, [0, 2]])
+    assert np.array_equal(again.score_cost_pusd, found.score_cost_pusd)
+    assert (found.charges.purpose == "quality").sum() == 3
