@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cascade.calibration.certified_path import certify_path
     from cascade.calibration.certified_point import CertifiedPoint
     from cascade.calibration.certifying import certificate_of, certify
+    from cascade.calibration.chain_file import write_certified_chain
     from cascade.calibration.comparison import Comparison, Point, compare
     from cascade.calibration.datasets import Example, read_examples, request_digest
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from cascade.calibration.recording import About, Charges, RecordedTier, Recording, Tokens
     from cascade.calibration.recording_run import Recorder, Standing
     from cascade.calibration.reliability import Reliability
+    from cascade.calibration.reporting.made import Report, report
     from cascade.calibration.repricing import reprice
     from cascade.calibration.search import search_plans
     from cascade.calibration.splits import Splits, keyed_splits, own_splits
@@ -57,6 +59,7 @@ _HOMES = {
     "cascade.calibration.certified_path": ("certify_path",),
     "cascade.calibration.certified_point": ("CertifiedPoint",),
     "cascade.calibration.certifying": ("certificate_of", "certify"),
+    "cascade.calibration.chain_file": ("write_certified_chain",),
     "cascade.calibration.comparison": ("Comparison", "Point", "compare"),
     "cascade.calibration.datasets": ("Example", "read_examples", "request_digest"),
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
@@ -75,6 +78,7 @@ _HOMES = {
     "cascade.calibration.recording": ("About", "Charges", "RecordedTier", "Recording", "Tokens"),
     "cascade.calibration.recording_run": ("Recorder", "Standing"),
     "cascade.calibration.reliability": ("Reliability",),
+    "cascade.calibration.reporting.made": ("Report", "report"),
     "cascade.calibration.repricing": ("reprice",),
     "cascade.calibration.search": ("search_plans",),
     "cascade.calibration.splits": ("Splits", "keyed_splits", "own_splits"),
@@ -115,6 +119,7 @@ __all__ = [
     "Recorder",
     "Recording",
     "Reliability",
+    "Report",
     "ScoreSource",
     "Splits",
     "Standing",
@@ -142,11 +147,13 @@ __all__ = [
     "read_recording",
     "record",
     "refuse_gaps",
+    "report",
     "reprice",
     "request_digest",
     "search_plans",
     "simulate",
     "what_if",
+    "write_certified_chain",
     "write_recording",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,13 +13,17 @@ from cascade.calibration.certificate import Certificate
 from cascade.calibration.certified_chain import check_recorded
 from cascade.calibration.certified_path import certify_path
 from cascade.calibration.certifying import certificate_of
+from cascade.calibration.fingerprint import tier_fingerprint
 from cascade.calibration.plan import Plan, ScoreSource, Step
+from cascade.calibration.plan_path import PlanPath
 from cascade.calibration.recorded_scores import RecordedScores
 from cascade.calibration.recording import Recording
-from cascade.calibration.search import PlanPath, search_plans
+from cascade.calibration.recording_task import set_apart
+from cascade.calibration.search import search_plans
 from cascade.calibration.serving import chain_of_plan
 from cascade.calibration.splits import SHARES, Splits, keyed_splits, own_splits
 from cascade.core.chain import Chain
+from cascade.core.pricing import Price
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError, RecordingError
 
@@ -181,7 +185,7 @@ def prepare(
     key: str | bytes | None = None,
     shares: tuple[float, float, float] = SHARES,
     scores: Evidence = "auto",
-    witnesses: Sequence[Tier] = (),
+    witnesses: Sequence[Tier | str] | None = None,
     seed: int = 0,
     progress: Callable[[str], object] | None = None,
 ) -> Calibration:
@@ -194,7 +198,8 @@ def prepare(
         shares: of learn, certify and monitor.
         scores: "learned", "recorded", or "auto": whichever costs less at 98 % of the top tier's
             quality on the learn part.
-        witnesses: tiers that the recording holds as witnesses, if the plans may buy them.
+        witnesses: which witnesses of the recording plans may buy: tiers, or names as in `record`;
+            all of them unless given.
         seed: of all that is drawn.
         progress: told what is being done, in words.
 
@@ -205,9 +210,9 @@ def prepare(
     say = progress or (lambda _words: None)
     if scores not in ("auto", "learned", "recorded"):
         raise ConfigError(f"scores is {scores!r}: expected 'auto', 'learned' or 'recorded'")
-    check_recorded(chain, recording)
-    names = [tier.name for tier in chain.tiers]
-    mine = recording.with_tiers(names, [tier.name for tier in witnesses])
+    ladder, apart = set_apart(chain, _witnesses(recording) if witnesses is None else witnesses)
+    check_recorded(replace(chain, tiers=(*ladder.tiers, *apart), entry=None), recording)
+    mine = recording.with_tiers([t.name for t in ladder.tiers], [t.name for t in apart])
     if key is None and all(mine.splits):
         splits = own_splits(mine)
     else:
@@ -216,13 +221,25 @@ def prepare(
     found: list[Calibration] = []
     if scores != "recorded":
         say("learning what answers' evidence is worth")
-        found.append(_learned(mine, splits, seed, tuple(witnesses)))
-    if scores != "learned" and (scores == "recorded" or _has_scores(chain, mine)):
+        found.append(_learned(mine, splits, seed, apart))
+    if scores != "learned" and (scores == "recorded" or _has_scores(ladder, mine)):
         say("searching plans with the chain's own scorers")
-        own = RecordedScores(learn_part, chain), RecordedScores(certify_part, chain)
+        own = RecordedScores(learn_part, ladder), RecordedScores(certify_part, ladder)
         path = search_plans(learn_part, own[0])
         found.append(Calibration(mine, splits, path, "recorded", None, own[1], own[0]))
     return min(found, key=lambda one: one.path.at(USUAL_TARGET).cost_usd)
+
+
+def _witnesses(recording: Recording) -> list[Tier | str]:
+    """The witnesses of a recording, as far as a model's name and price say how to ask them."""
+    found: list[Tier | str] = []
+    for place in recording.witnesses:
+        known = recording.tiers[place]
+        price = None if known.price is None else Price.from_dict(known.price)
+        tier = Tier(known.model, name=known.name, price=price)
+        asked_plainly = known.settings in ("", tier_fingerprint(tier))
+        found.append(tier if asked_plainly else known.name)  # by name: a tier of the chain's file
+    return found
 
 
 def _learned(

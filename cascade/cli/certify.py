@@ -36,6 +36,12 @@ def certify(
         Path | None,
         typer.Option("--output", "-o", help="File for the certificate, e.g. certificate.json."),
     ] = None,
+    chain_output: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the chain to ask, e.g. certified.toml; a learned model goes beside it."
+        ),
+    ] = None,
     slices: Annotated[
         bool, typer.Option("--slices", help="The promise must hold on every slice by itself.")
     ] = False,
@@ -78,9 +84,14 @@ def certify(
         raise UsageError("--single counts no attempts: leave --ledger out")
     if target is not None and epsilon is not None:
         raise UsageError("--target and --epsilon both say how much may be lost: give one")
-    refuse_same_file(output, {"RECORDING": recording, "--chain": chain, "--ledger": ledger})
-    from cascade.calibration import read_recording  # noqa: PLC0415  loads numpy
-    from cascade.calibration import calibrate  # noqa: PLC0415
+    taken = {"RECORDING": recording, "--chain": chain, "--ledger": ledger}
+    refuse_same_file(output, taken)
+    refuse_same_file(chain_output, {**taken, "--output": output}, "--chain-output")
+    from cascade.calibration import (  # noqa: PLC0415  loads numpy
+        calibrate,
+        read_recording,
+        write_certified_chain,
+    )
 
     made = calibrate(
         load_chain(chain),
@@ -104,3 +115,6 @@ def certify(
         write(f"{made}\n")
     if output is not None:
         say(f"certificate written to {output}")
+    if chain_output is not None:
+        for written in write_certified_chain(made, chain, chain_output):
+            say(f"written: {written}")

@@ -89,8 +89,10 @@ def writing(path: Path | None) -> Iterator[Lines | None]:
         lines.close()
 
 
-def refuse_same_file(output: Path | None, others: Mapping[str, Path | None]) -> None:
-    """Refuse to write over what is read.
+def refuse_same_file(
+    output: Path | None, others: Mapping[str, Path | None], written: str = "--output"
+) -> None:
+    """Refuse to write over what is read; `written` is the option that names the output.
 
     Raises:
         UsageError: the output is one of the other files, named by their options.
@@ -98,7 +100,7 @@ def refuse_same_file(output: Path | None, others: Mapping[str, Path | None]) -> 
     for option, other in others.items():
         if output is not None and other is not None and _is_same(output, other):
             raise UsageError(
-                f"--output {str(output)!r} is the same file as {option}; choose another file"
+                f"{written} {str(output)!r} is the same file as {option}; choose another file"
             )
 
 
