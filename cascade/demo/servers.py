@@ -45,9 +45,9 @@ TEMPLATE = (
     "{% endfor %}"
 )
 
-SLOTS = 2
-"""Requests that one server answers at once. Each slot keeps its last prompt, so the worked examples
-are read once per slot and not once per request."""
+SLOTS = 3
+"""Requests that one server answers at once. Each slot keeps its last prompt, so that each tier of
+the demo has one, and its worked examples are read once and not once per request."""
 
 CONTEXT_PER_SLOT = 1536
 """Tokens; the longest prompt of the demo has about 900."""

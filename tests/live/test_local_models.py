@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from cascade import (
@@ -16,7 +17,8 @@ from cascade import (
     Trace,
     replay,
 )
-from cascade.demo.job import LABELS, local_chain, run, summarise, tickets
+from cascade.calibration import record, what_if
+from cascade.demo.job import LABELS, local_chain, tickets
 from cascade.demo.servers import GEMMA, SMOLLM
 from scorers import JsonSchema, LogprobConfidence, SelfCheck, first_reject
 
@@ -32,17 +34,16 @@ def tier(models, model, **settings):
     return Tier(model, client=Endpoint(models[model].base_url), price=PRICE, **settings)
 
 
-def test_the_demo_job_runs_to_its_summary(models):
-    """Ten tickets go through three real tiers; every answer is a label, every charge exact."""
-    chain = local_chain(models)
-    answered = list(run(Cascade(chain), tickets(10)))
-    summary = summarise(chain, answered, 1.0, answered, 1.0)
-    assert [item.error for item in answered] == [""] * 10
-    assert {item.label for item in answered} <= set(LABELS)
-    assert all(item.completion.trace.basis == "exact" for item in answered)
-    assert summary.cost_usd == sum(tier.cost_usd for tier in summary.tiers) > 0
-    assert sum(tier.answered for tier in summary.tiers) == 10
-    assert summary.tiers[0].answered > 0
+def test_the_demo_job_is_recorded_and_priced(models):
+    """Eight tickets are recorded on four real tiers; every answer is a label, every cost exact."""
+    recording = record(local_chain(models), tickets(8), concurrency=2)
+    assert recording.answered.all()
+    assert {text.strip() for text in recording.texts.ravel()} <= set(LABELS)
+    assert (recording.score_kind[:, :3] == 1).all()
+    assert set(np.unique(recording.quality)) <= {0.0, 1.0}
+    found = what_if(local_chain(), recording)
+    assert found.total_usd == sum(tier.cost_usd for tier in found.tiers) > 0
+    assert sum(tier.returned for tier in found.tiers) == 1
 
 
 def test_real_log_probabilities_reach_the_scorer(models):
