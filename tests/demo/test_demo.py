@@ -13,12 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cascade import Cascade, load_chain
-from cascade.calibration import Certificate, read_examples, read_recording
+from cascade.calibration import Certificate, read_recording
 from cascade.cli import app
 from cascade.core.pricing import model_table
 from cascade.demo.job import LABELS, STANDS_IN_FOR, local_chain, openai_chain, tickets
 from cascade.demo.servers import GEMMA, SMOLLM
-from cascade.testing import ScriptedModels, failure, reply
+from cascade.testing import ScriptedModels, reply
 
 SERVERS = {
     name: SimpleNamespace(base_url=f"http://127.0.0.1:{port}/v1")
