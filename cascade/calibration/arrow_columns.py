@@ -207,8 +207,6 @@ def texts_to(values: Sequence[Any] | NDArray[np.object_]) -> Any:
         clean = [SURROGATE.sub("\ufffd", value) if value else value for value in values]
         return arrow.array(clean, arrow.string())
     except (TypeError, arrow.ArrowException):
-        wrong = [i for i, v in enumerate(values) if v is not None and not isinstance(v, str)]
-        if not wrong:
-            raise
-        value = values[wrong[0]]
-        raise BadCellError(wrong[0], f"is {value!r:.80}; expected text") from None
+        rows = (i for i, value in enumerate(values) if not isinstance(value, str | None))
+        row = next(rows, 0)
+        raise BadCellError(row, f"is {values[row]!r:.80}; expected text") from None

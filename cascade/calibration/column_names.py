@@ -134,10 +134,8 @@ class Columns:
         return [name for name in PARTS if name in self._answers.columns]
 
     def id_of(self, table: Table) -> str:
-        """The column of a table that is the request's id."""
-        if table is self._answers:
-            return self.needed("id")
-        given = self._given.get("id", self._answers and self.needed("id"))
+        """The column of the table of requests that is their id."""
+        given = self.needed("id")
         found = [name for name in (given, *ANSWERS["id"]) if name in table.columns]
         if not found:
             raise RecordingError(

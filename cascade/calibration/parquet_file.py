@@ -76,7 +76,7 @@ def opened(path: Path) -> Iterator[ParquetColumns]:
     _check_ends(path)
     try:
         file = parquet.ParquetFile(path, page_checksum_verification=True)
-    except arrow.ArrowException as error:
+    except (OSError, arrow.ArrowException) as error:
         raise RecordingError(f"it is a damaged Parquet: {error}") from error
     with file:
         yield ParquetColumns(file)

@@ -135,8 +135,13 @@ class TestLongForm:
     def test_columns_by_other_names(self):
         """Any column may be named; "" says that there is none."""
         odd = [{"q": r["query_id"], "llm": r["model"], "right": bool(r["correct"])} for r in ROWS]
-        names = {"id": "q", "model": "llm", "quality": "right"}
-        assert import_long_form(odd, columns=names).quality.tolist() == [[1, 1], [0, 0]]
+        names = {"id": "q", "model": "llm", "quality": "right", "prompt": "what"}
+        odd = [{**row, "what": ["why", row["q"]]} for row in odd]
+        found = import_long_form(odd, columns=names)
+        assert found.quality.tolist() == [[1, 1], [0, 0]]
+        assert found.requests[0] == '["why", "a"]'
+        spelt = rows(cost_usd=None, cost_usd_api=[1.0] * 4)
+        assert import_long_form(spelt).cost_pusd.tolist() == [[10**12] * 2] * 2
         assert (
             "costs are unknown" in import_long_form(rows(), columns={"cost_usd": ""}).about.source
         )
@@ -254,6 +259,8 @@ class TestFiles:
         (tmp_path / "r.csv").write_text("\n".join(",".join(line) for line in [names, *cells]))
         found = [import_long_form(tmp_path / n) for n in ("responses.parquet", "r.csv", "r.jsonl")]
         found += [import_long_form(table), import_long_form(tmp_path)]
+        words = [{**row, "correct": str(bool(row["correct"])).lower()} for row in ROWS]
+        found.append(import_long_form(words))
         for one in found[1:]:
             for name in ("quality", "cost_pusd", "answered", "latency_s"):
                 np.testing.assert_array_equal(getattr(one, name), getattr(found[0], name))

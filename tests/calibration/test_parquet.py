@@ -9,7 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 
-from cascade.calibration import gaps, parquet_rows, read_recording, write_recording
+from cascade.calibration import (
+    Charges,
+    RecordedTier,
+    gaps,
+    parquet_rows,
+    read_recording,
+    write_recording,
+)
 from cascade.calibration.money import UNKNOWN
 from cascade.errors import RecordingError
 from tests.calibration.builders import recording
@@ -21,6 +28,12 @@ ROWS = {
     "quality": [1.0, 1.0, 0.0, 1.0],
     "cost_usd": [0.000001, 0.00002, 1.33e-05, None],
 }
+
+
+CHARGES = Charges(
+    *(np.array([0]), np.array([1]), objects(["draft"]), objects(["m"]), objects([""])),
+    *(np.array([False]), np.array([False]), np.zeros((1, 5)), np.array([10**18])),
+)
 
 
 @pytest.fixture
@@ -121,6 +134,11 @@ class TestForeignFiles:
         assert found.requests.tolist() == ["hi", {"messages": []}]
         assert found.score_kind.tolist() == [[1, 0], [0, 1]]
 
+    def test_decimals_are_numbers(self, foreign):
+        """Shares written as decimals are read as numbers."""
+        shares = pa.array(["0.5", "1", "0", "0.25"]).cast(pa.decimal128(5, 2))
+        assert foreign(quality=shares).quality.tolist() == [[0.5, 1], [0, 0.25]]
+
     @pytest.mark.parametrize("text", ["{not JSON", '{"a": 1}', "[1"])
     def test_prompts_that_look_like_data(self, foreign, text):
         """What is no payload is a prompt."""
@@ -172,6 +190,7 @@ class TestForeignFiles:
             ({"tier": [1.5, 2, 1.5, 2]}, "tier is of type double; expected text"),
             ({"role": ["boss", "tier", "boss", "tier"]}, "role of tier 'nano' is 'boss'"),
             ({"answered": [1, 2, 1, 1]}, "answered of request 'a', tier 'top' is 2.0; expected true or false"),
+            ({"request": [1, 1, 2, 2]}, "request is of type int64; expected text"),
             ({"charges": [1, 2, 3, 4]}, "column is of type int64; expected a list of structs"),
             ({"charges": [[{"cost_usd": -1.0}]] * 4}, "charges: an entry is -1.0"),
             ({name: values[:0] for name, values in ROWS.items()}, "holds no row"),
@@ -199,11 +218,13 @@ class TestBrokenFiles:
         with pytest.raises(RecordingError, match="is no Parquet; import"):
             read_recording(path)
 
-    @pytest.mark.parametrize("place", [40, -60])
-    def test_damaged(self, path, place):
+    @pytest.mark.parametrize("part", ["pages", "footer"])
+    def test_damaged(self, path, part):
         """A changed byte is noticed, in the pages as in the footer."""
         write_recording(recording([[1, 0]] * 50, 5), path)
         data = bytearray(path.read_bytes())
+        footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+        place = 40 if part == "pages" else footer
         for i in range(8):
             data[place + i] ^= 0xFF
         path.write_bytes(data)
@@ -265,6 +286,8 @@ class TestWriting:
         [
             ({"texts": objects([("x", 3)])}, "answer of request 'q0', tier 't1' is 3; expected text"),
             ({"requests": objects([{"a": object()}])}, "request 'q0' is no JSON"),
+            ({"charges": CHARGES}, "charges of request 'q0', tier 't1' is 1000000000000000000 pico"),
+            ({"tiers": (RecordedTier("a", "m", price={"id": object()}), RecordedTier("b", "m"))}, "a tier's settings are no plain data"),
             ({"cost_pusd": np.array([[1, 10**18]])}, "cost_usd of request 'q0', tier 't1' is 1000000000000000000 pico"),
         ],
     )  # fmt: skip

@@ -168,6 +168,12 @@ class TestExamples:
         assert found.ids.tolist() == ["t", "o"]
         assert found.references.tolist() == ["2", "1"]
 
+    def test_a_payload_of_another_time(self):
+        """A request that could not be sent today fits no example, and is left out."""
+        one, two = traces(["one", "two"], "good enough")
+        odd = replace(one, request={"messages": []})
+        assert len(import_traces([odd, two], examples=[Example("t", "two")])) == 1
+
     def test_none_fits(self):
         """Traces of other requests are refused instead of making an empty recording."""
         with pytest.raises(RecordingError, match="none asks what an example asks"):
@@ -185,6 +191,35 @@ def test_marks_of_metadata():
     found = import_traces(kept, group_key="user", slice_key="topic")
     assert (found.groups[0], found.slices[0]) == ("u7", "billing")
     assert import_traces(kept).groups[0] == kept[0].id
+
+
+def test_a_tier_that_was_passed_over():
+    """A request that begins higher up leaves gaps below, and none of its tiers is lost."""
+    found = import_traces(traces(["one"], "never asked", start_at="big"))
+    assert found.names == ("small", "big")
+    assert gaps(found).tolist() == [[True, False]]
+
+
+def test_a_reply_that_no_encoding_can_write():
+    """Half of a surrogate pair in a reply is escaped in its JSON."""
+    found = import_traces(traces(["one"], "odd \ud83d answer that is long"))
+    assert found.texts[0, 0] == "odd \ud83d answer that is long"
+    assert "\\ud83d" in found.replies[0, 0]
+
+
+def test_nothing_was_paid():
+    """A request that ended before its first call has tiers and no charge."""
+    from decimal import Decimal
+
+    from cascade import Budget
+    from cascade.errors import RunError
+
+    llm = Cascade(chain(), models=ScriptedModels({}))
+    with pytest.raises(RunError) as caught:
+        llm.complete("one", budget=Budget(Decimal("0.0000000001")), max_completion_tokens=50)
+    found = import_traces([caught.value.trace], chain=chain())
+    assert gaps(found).all()
+    assert len(found.charges) == 0
 
 
 def test_witnesses_stand_last():
@@ -238,6 +273,19 @@ def test_the_reply_of_a_better_sample():
     found = import_traces(kept)
     assert found.texts[0, 0] == "sample"
     assert '"sample"' in found.replies[0, 0]
+    attempt = kept[0].attempts[0]
+    odd = tuple(replace(charge, reply={"choices": 3}) for charge in attempt.charges)
+    unread = replace(kept[0], attempts=(replace(attempt, charges=odd),))
+    assert import_traces([unread]).replies[0, 0] == '{"choices": 3}'
+
+
+def test_a_turn_without_charges():
+    """A trace that kept no charges still gives its answer; time and tokens are unknown."""
+    one = traces(["one"], "good enough")[0]
+    found = import_traces([replace(one, attempts=(replace(one.attempts[0], charges=()),))])
+    assert found.answered.all()
+    assert np.isnan(found.latency_s).all()
+    assert np.isnan(found.tokens.input).all()
 
 
 def test_who_reads_earlier_answers():
@@ -247,7 +295,10 @@ def test_who_reads_earlier_answers():
     from scorers import AgreesWithEarlier, LengthBetween, first_reject
 
     def looks(draft):
-        return any(one.text for one in draft.earlier)
+        def within():
+            return any(one.text for one in draft.earlier)
+
+        return within()
 
     class Says:
         reads_earlier = True

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from cascade.calibration import read_recording, write_recording
+from cascade.calibration import About, read_recording, write_recording
 from tests.calibration.builders import recording
 
 ROWS = [
@@ -58,6 +58,13 @@ class TestShow:
         )
         assert "note answers of unknown quality: 'nano' 1" in shown
         assert "note requests of unknown cost: 'top' 1" in shown
+
+    def test_double_calls(self, cli, out):
+        """How often the last tier disagrees with itself is shown where it was measured."""
+        about = About(quality="top tier", self_disagreement=0.08, self_disagreement_calls=100)
+        write_recording(recording([[1, 0]], 5, about=about), out)
+        shown = words(cli("recording", "show", out).stdout)
+        assert "d0 8.0% of 100 double calls of the last tier differ" in shown
 
     def test_as_json(self, cli, out):
         """--json gives exact amounts as text, and numbers for the rest."""
