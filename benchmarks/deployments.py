@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from cascade.calibration import Plan, Recording, ScoreSource, Step
 from cascade.calibration.betting import betting_p
+from cascade.calibration.caution import cautious_order
 from cascade.calibration.intervals import clopper_pearson
+from cascade.calibration.labels import labels_without_harm as _labels_without_harm
 from cascade.calibration.losses import path_losses
 from cascade.calibration.money import in_usd
 from cascade.calibration.noninferiority import noninferiority_p
@@ -42,10 +44,12 @@ class Population:
         loss: quality of the top tier minus the plan's, shape (plans, requests).
         cost: of each plan as a share of always asking the top tier, shape (plans,). The first plan
             is the top tier alone.
+        in_front: how many plans after it are only there to be safe.
     """
 
     loss: Floats
     cost: Floats
+    in_front: int
 
     @property
     def true_loss(self) -> Floats:
@@ -87,21 +91,18 @@ def learn_path(recording: Recording, source: ScoreSource) -> tuple[Plan, ...]:
         [source.scores(ladder[: place + 1], tier) for place, tier in enumerate(ladder[:-1])]
     )
     costs = np.cumsum(in_usd(recording.cost_pusd)[:, ladder], axis=1)
-    quality = recording.quality[:, ladder]
-    axes = [candidates(column, GRID) for column in scores.T]
-    table = tabulate(endings_of_chain(scores, quality, costs), axes)
-    most = in_usd(recording.cost_pusd)[:, recording.top].sum()
-    cells = [cell for cell in table.path()[::-1] if table.cost.ravel()[cell] < most]
-    kept = [cells[i] for i in np.unique(np.linspace(0, len(cells) - 1, POINTS).astype(int))]
+    endings = endings_of_chain(scores, recording.quality[:, ladder], costs)
+    table = tabulate(endings, [candidates(column, GRID) for column in scores.T])
+    cells = table.path()[::-1]
     plans = []
-    for cell in kept:
+    for cell in cells[np.unique(np.linspace(0, len(cells) - 1, POINTS).astype(int))]:
         steps = [
             Step(name, threshold=threshold)
             for name, threshold in zip(names, table.at(cell), strict=False)
             if threshold != NEVER
         ]
         plans.append(Plan((*steps, Step(names[-1]))))
-    return (Plan((Step(names[-1]),)), *plans)
+    return tuple(plans)
 
 
 def populations(
@@ -119,16 +120,21 @@ def populations(
     while True:
         order = rng.permutation(n)
         cut = min(LABELS, n // 2)
-        learn, rest = order[:cut], order[cut:]
-        path = learn_path(recording.rows(learn), source_of(learn))
-        yield population_of(path, recording.rows(rest), source_of(rest))
+        learn, rest = recording.rows(order[:cut]), recording.rows(order[cut:])
+        scores = source_of(order[:cut])
+        plans = learn_path(learn, scores)
+        careful = cautious_order(plans, learn, scores)
+        in_front = len(careful) - len(cautious_order(plans, learn, scores, in_front=False))
+        yield population_of(careful, rest, source_of(order[cut:]), in_front)
 
 
-def population_of(path: tuple[Plan, ...], recording: Recording, source: ScoreSource) -> Population:
+def population_of(
+    path: tuple[Plan, ...], recording: Recording, source: ScoreSource, in_front: int = 0
+) -> Population:
     """What the plans of a path do with a recording."""
     found = path_losses(path, recording, source)
     costs = np.array([in_usd(outcome.cost_pusd).mean() for outcome in found.outcomes])
-    return Population(found.loss, costs / costs[0])
+    return Population(found.loss, costs / costs[0], in_front)
 
 
 def deployments(
@@ -145,13 +151,22 @@ def deployments(
     for n in sizes:
         drawn = population.loss[:, rng.integers(0, population.loss.shape[1], n)]
         for epsilon in margins:
+            tested = np.arange(len(truth))
+            if n < labels_without_harm(epsilon, delta):
+                tested = np.delete(tested, slice(1, 1 + population.in_front))
             for rule in rules:
-                chosen = max(RULES[rule](drawn, epsilon, delta), 0)
+                chosen = int(tested[max(RULES[rule](drawn[tested], epsilon, delta), 0)])
                 cost, broken = float(population.cost[chosen]), truth[chosen] > epsilon + 1e-12
                 yield Deployment(rule, epsilon, n, chosen, cost, bool(broken))
 
 
 # Rules: labels of each plan, the top tier alone first -> index of the plan chosen ----------------
+
+
+@lru_cache(maxsize=100)
+def labels_without_harm(epsilon: float, delta: float) -> int:
+    """As in the library, remembered."""
+    return _labels_without_harm(epsilon, delta)
 
 
 @lru_cache(maxsize=500_000)
