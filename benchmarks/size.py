@@ -3,9 +3,9 @@
     python -m benchmarks.size            # 4 margins x 60 sizes up to 1,000 requests
     python -m benchmarks.size --quick    # a few of them
 
-For each margin and number of requests the chance to certify a policy on or past the margin is summed
-over all outcomes, for every share of gain that there can be. It must not exceed 5 %. Ends with 1
-where it does.
+For each margin and number of requests the chance to certify a policy on or past the margin is
+summed over all outcomes, for every share of gain that there can be. It must not exceed 5 %. Ends
+with 1 where it does.
 """
 
 from __future__ import annotations
