@@ -16,6 +16,7 @@ from typing import Any
 
 from cascade.calibration.continued import is_answered
 from cascade.calibration.journal import Entry
+from cascade.calibration.quality.grading import AGREEMENT
 from cascade.calibration.recording_run import Recorder
 from cascade.calibration.recording_task import Task
 from cascade.core.budget import estimate_usage, worst_case_usd
@@ -138,7 +139,7 @@ def _notes(task: Task) -> Iterator[str]:
         if asking:
             names = ", ".join(map(repr, asking))
             yield f"what scorer {names} of tier {tier.name!r} may ask comes on top"
-    if any(_asking(task.metric.scorer)):
+    if task.metric.name != AGREEMENT and any(_asking(task.metric.scorer)):
         yield f"what the metric {task.metric.name!r} may ask comes on top"
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cascade.calibration.datasets import Example
+from cascade.calibration.quality.metric import Metric
 from cascade.calibration.recording_run import CONCURRENCY, Recorder, Standing
+from cascade.calibration.recording_task import DOUBLE_CALLS
+from cascade.core.trace import Content
+from cascade.drivers.base import Models
 
 if TYPE_CHECKING:
     from cascade.calibration.recording import Recording
@@ -27,9 +32,15 @@ def record(
     examples: Iterable[Example],
     *,
     output: str | Path | None = None,
+    metric: str | Metric | Callable[..., Any] | None = None,
+    witnesses: Sequence[Tier | str] = (),
+    content: Content = "full",
+    double_calls: int = DOUBLE_CALLS,
+    max_cost: str | int | Decimal | None = None,
     concurrency: int = CONCURRENCY,
     progress: Callable[[Standing], object] | None = None,
-    **settings: Any,
+    client: Any = None,
+    models: Models | None = None,
 ) -> Recording:
     """Ask every tier of a chain, run every scorer, grade every answer, and keep it all.
 
@@ -45,10 +56,19 @@ def record(
         chain: whose tiers and scorers are recorded.
         examples: requests, with what is known of them; see `read_examples`.
         output: file to write the recording to; without one nothing can be resumed.
+        metric: how answers are graded: a name of `METRICS` with its settings, a function of an
+            answer and its reference, or a scorer. Unless given, "normalised" where there are
+            references, and agreement with the top tier's answer where there are none.
+        witnesses: asked for evidence alone: tiers, models, or names of tiers of the chain, which
+            then are no longer part of the ladder.
+        content: what is kept of texts: "full", "hashed" or "none"; quality is the same under each.
+        double_calls: without references, how many examples the top tier is asked twice, for d0.
+        max_cost: US dollars that the whole recording may cost, earlier runs included; no request is
+            begun that could break it.
         concurrency: requests under way at once.
         progress: told a `Standing` after each request.
-        **settings: as for `Recorder`: metric, witnesses, content, double_calls, max_cost, client,
-            models.
+        client: as for `Cascade`.
+        models: as for `Cascade`.
 
     Returns:
         The recording of what was asked. Where something is missing (the cap was reached, a model
@@ -60,7 +80,18 @@ def record(
             recorded.
         ConfigError: a chain or setting that cannot work.
     """
-    recorder = Recorder(chain, examples, output=output, **settings)
+    recorder = Recorder(
+        chain,
+        examples,
+        output=output,
+        metric=metric,
+        witnesses=witnesses,
+        content=content,
+        double_calls=double_calls,
+        max_cost=max_cost,
+        client=client,
+        models=models,
+    )
     try:
         recorder.run(concurrency=concurrency, progress=progress)
         made = recorder.finish()

@@ -150,7 +150,9 @@ class Recorder:
 
     def close(self) -> None:
         """Close the journal, and delete it where nothing in it is needed any more."""
-        if (self._written and not self.remaining) or not self.journal.entries:
+        entries = self.journal.entries
+        is_written = self._written and not self.remaining and entries.keys() <= self._done
+        if is_written or not entries:
             self.journal.remove()
         self.journal.close()
 

@@ -232,7 +232,8 @@ def _run(
     if left.requests:
         words = f"{left.requests} of {len(recorder.task.examples)} examples are not complete"
         cost = f"about {_amount(left.expected_usd)}, at worst {_amount(left.most_usd)}"
-        say(f"{words}: {left.calls} calls, {cost}; the same command asks for them", style="yellow")
+        calls = "1 call" if left.calls == 1 else f"{left.calls} calls"
+        say(f"{words}: {calls}, {cost}; the same command asks for the rest", style="yellow")
     if stop.interrupted:
         return INTERRUPTED
     return WRONG_RUN if left.requests else 0

@@ -159,3 +159,19 @@ def test_what_is_left_to_pay_is_foretold(tmp_path):
     assert left.expected_usd / left.requests < each  # answers of one token instead of eight
     assert any("may ask comes on top" in note for note in left.notes)
     recorder.close()
+
+
+def test_notes_say_what_is_not_counted():
+    """Scorers and judges that may ask models are named; agreement asks nobody."""
+    listed = labelled(1)
+    plain = outlay_of(Recorder(limited(), listed, models=models())).notes
+    assert [note for note in plain if "'asks' of tier 'small'" in note]
+    assert not [note for note in plain if "metric" in note]
+    judged = Recorder(limited(), listed, models=models(), metric=f"judge:{JUDGE}:Is polite.")
+    assert [note for note in outlay_of(judged).notes if "what the metric 'judge:" in note]
+    unlabelled = Recorder(limited(), [replace(listed[0], reference=None)], models=models())
+    notes = outlay_of(unlabelled).notes
+    assert [
+        note for note in notes if "agreement with 'big', which is asked 1 of them twice" in note
+    ]
+    assert not [note for note in notes if "metric" in note]

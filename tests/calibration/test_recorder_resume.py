@@ -334,3 +334,17 @@ def test_a_witness_is_part_of_what_was_recorded(tmp_path):
     more = Tier("gpt-5.4-nano")
     with pytest.raises(RecordingError, match="records the tiers small, middle, big, not"):
         Recorder(chain(), labelled(1), models=models(), output=output, witnesses=[more])
+
+
+def test_answers_to_other_examples_are_not_thrown_away(tmp_path):
+    """A journal that holds more than was asked for this time stays, because it was paid for."""
+    output, journal = tmp_path / "r.parquet", tmp_path / "r.parquet.journal"
+    recorder = Recorder(chain(), labelled(3), models=models(), output=output)
+    recorder.run()
+    recorder.close()
+    asked = models()
+    assert len(recorded(output, asked, listed=labelled(2), metric=None)) == 2
+    assert journal.exists()
+    assert len(recorded(output, asked, listed=labelled(3), metric=None)) == 3
+    assert not asked.calls
+    assert not journal.exists()

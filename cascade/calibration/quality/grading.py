@@ -28,7 +28,7 @@ from cascade.core.wishes import Wish
 from cascade.wire.faults import MalformedReply
 from cascade.wire.replies import read_reply
 
-__all__ = ["Grading", "agreement", "answer_in", "grade_of", "grading_chain"]
+__all__ = ["AGREEMENT", "Grading", "agreement", "answer_in", "grade_of", "grading_chain"]
 
 EVERYTHING = Policy(
     on_refusal="score", on_length="score", on_content_filter="score", on_empty="score"
@@ -37,6 +37,7 @@ EVERYTHING = Policy(
 
 
 AGREEMENT = "agreement"
+"""The metric where the top tier's answer is the measure, and no other was asked for."""
 
 
 def agreement() -> Metric:
