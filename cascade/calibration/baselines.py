@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.bootstrap import Bootstrap
-from cascade.calibration.curves import Hull, hull_of
+from cascade.calibration.curves import CLOSE, Hull, hull_of
 from cascade.calibration.findings import Estimate
 from cascade.calibration.money import UNKNOWN, in_usd
 from cascade.calibration.oracles import Oracle, oracle_cascade, oracle_router
-from cascade.calibration.pairs import CLOSE, Pairs, pairs_of
+from cascade.calibration.pairs import Pairs, pairs_of
 from cascade.calibration.plan import Plan, ScoreSource, Step, simulate
 from cascade.calibration.recording import Recording
 from cascade.calibration.unasked import refuse_gaps

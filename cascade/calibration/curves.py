@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Hull", "aiq", "gap_closed", "hull_of"]
+__all__ = ["CLOSE", "Hull", "aiq", "area", "gap_closed", "hull_of"]
 
 Floats = NDArray[np.float64]
+
+CLOSE = 1e-9
+"""Sums of floating dollars and qualities that differ by no more are equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +34,21 @@ class Hull:
 
     def cost_at(self, quality: float) -> float | None:
         """The least cost for a quality; `None` where it is not reached."""
-        if quality > self.quality[-1]:
+        if quality > self.quality[-1] + CLOSE:
             return None
         return float(np.interp(quality, self.quality, self.cost))
 
     def quality_at(self, cost: float) -> float | None:
         """The best quality for a cost; `None` where nothing is so cheap."""
-        return None if cost < self.cost[0] else float(np.interp(cost, self.cost, self.quality))
+        if cost < self.cost[0] * (1 - CLOSE):
+            return None
+        return float(np.interp(cost, self.cost, self.quality))
 
     def mix_at(self, quality: float) -> tuple[int, int, float] | None:
         """The two corners, as given points, and the share of the second that reach a quality."""
-        if quality > self.quality[-1]:
+        if quality > self.quality[-1] + CLOSE:
             return None
+        quality = min(quality, float(self.quality[-1]))
         after = int(np.searchsorted(self.quality, quality))
         if after == 0:
             return int(self.corners[0]), int(self.corners[0]), 0.0

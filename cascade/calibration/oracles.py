@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.calibration.curves import CLOSE
+
 __all__ = ["Oracle", "oracle_cascade", "oracle_router"]
 
 Floats = NDArray[np.float64]
@@ -30,7 +32,7 @@ class Oracle:
 
     def cost_at(self, quality: float) -> float | None:
         """The least cost for a quality; `None` where even the oracle does not reach it."""
-        if quality > self.quality[-1]:
+        if quality > self.quality[-1] + CLOSE:
             return None
         return float(np.interp(quality, self.quality, self.cost))
 

@@ -8,6 +8,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.calibration.curves import CLOSE
 from cascade.calibration.money import in_usd
 from cascade.calibration.plan import Plan, ScoreSource, Step
 from cascade.calibration.recording import Recording
@@ -16,9 +17,6 @@ from cascade.errors import RecordingError
 __all__ = ["Pairs", "pairs_of"]
 
 Floats = NDArray[np.float64]
-
-CLOSE = 1e-9
-"""Sums of floating dollars and qualities differ by less."""
 
 
 @dataclass(frozen=True, eq=False)
