@@ -22,7 +22,7 @@ from cascade.errors import ConfigError, RecordingError
 if TYPE_CHECKING:
     from cascade.calibration.recording import RecordedTier
 
-__all__ = ["Question", "question_of"]
+__all__ = ["Question", "note_on_prices", "question_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ def _with_thresholds(plan: Plan, thresholds: Mapping[str, float]) -> Plan:
 
 def _same_tiers(chain: Chain, recording: Recording) -> tuple[str, ...]:
     """Refuse tiers that are not what was recorded; notes on what cannot be told."""
-    unknown, dearer = [], []
+    unknown = []
     for tier in chain.tiers:
         recorded = recording.tiers[recording.index(tier.name)]
         if recorded.model != tier.model:
@@ -119,19 +119,23 @@ def _same_tiers(chain: Chain, recording: Recording) -> tuple[str, ...]:
                 f"tier {tier.name!r}: its parameters, preamble or API are not those it was "
                 "recorded with, so that its answers are not known; record the chain again"
             )
-        if _has_new_price(chain, tier, recorded):
-            dearer.append(tier.name)
-    notes = []
-    if unknown:
-        named = ", ".join(map(repr, unknown))
-        notes.append(f"the recording does not say with which parameters {named} answered")
-    if dearer:
-        named = ", ".join(map(repr, dearer))
-        notes.append(
-            f"the chain's prices of {named} are not those of the recording; pass prices= (on the "
-            "command line --prices) to apply others"
-        )
-    return tuple(notes)
+    if not unknown:
+        return ()
+    named = ", ".join(map(repr, unknown))
+    return (f"the recording does not say with which parameters {named} answered",)
+
+
+def note_on_prices(chain: Chain | None, recording: Recording) -> tuple[str, ...]:
+    """What to know where a chain's prices are not those that were recorded."""
+    if chain is None:
+        return ()
+    tiers = ((tier, recording.tiers[recording.index(tier.name)]) for tier in chain.tiers)
+    changed = [repr(tier.name) for tier, old in tiers if _has_new_price(chain, tier, old)]
+    note = (
+        f"the chain's prices of {', '.join(changed)} are not those of the recording; pass prices= "
+        "(on the command line --prices) to apply others"
+    )
+    return (note,) if changed else ()
 
 
 def _has_new_price(chain: Chain, tier: Tier, recorded: RecordedTier) -> bool:

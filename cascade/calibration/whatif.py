@@ -18,7 +18,7 @@ from cascade.calibration.fingerprint import scorer_fingerprint
 from cascade.calibration.money import UNKNOWN, Pico, total_of, usd_of
 from cascade.calibration.plan import Outcomes, Plan, ScoreSource, simulate
 from cascade.calibration.price_list import Prices
-from cascade.calibration.question import Question, question_of
+from cascade.calibration.question import Question, note_on_prices, question_of
 from cascade.calibration.recording import Recording
 from cascade.calibration.repricing import reprice
 from cascade.calibration.shares import mean_of, tier_shares, turns
@@ -95,7 +95,12 @@ def what_if(
         confidence=confidence,
         resamples=resamples,
         seed=seed,
-        notes=(*question.notes, *paired.notes, *_notes(question, priced, batch=batch)),
+        notes=(
+            *question.notes,
+            *(note_on_prices(question.chain, recording) if prices is None else ()),
+            *paired.notes,
+            *_notes(question, priced, batch=batch),
+        ),
         outcomes=found,
     )
 
