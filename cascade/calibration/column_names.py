@@ -6,6 +6,7 @@ counts; `columns=` of an importer names others.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from cascade.calibration.tables import Table
@@ -51,18 +52,24 @@ that takes several values."""
 PARTS = ("task", "category", "turn", "sample", "sample_id", "trial", "repeat", "seed", "round")
 """Columns that make an id unique where it alone is not, e.g. the turn of a conversation."""
 
-SIGNALS = (
-    *("conf", "logprob", "logit", "msp", "prob", "entropy", "perplexity", "margin", "certainty"),
-    *("valid", "parseable", "found", "is_string", "verifier", "self_check", "selfcheck"),
+SIGNALS = frozenset(
+    {
+        *("conf", "confidence", "logprob", "logprobs", "logit", "logits", "msp", "prob", "probs"),
+        *("probability", "entropy", "perplexity", "margin", "certainty", "valid", "parseable"),
+        *("found", "string", "verifier", "selfcheck"),
+    }
 )
-"""Parts of the names of numeric columns that are signals. Others are left out: a number that was
+"""Words in the names of numeric columns that are signals. Others are left out: a number that was
 computed from the right answer would look like the best signal of all."""
+
+TELLTALE = frozenset({"correct", "gold", "label", "reference"})
+"""Words that say that a number was computed from the right answer."""
 
 
 def is_signal(name: str) -> bool:
     """Whether a numeric column of that name is evidence that was there without the right answer."""
-    word = name.lower()
-    return any(part in word for part in SIGNALS) and "correct" not in word and "gold" not in word
+    words = set(re.split(r"[^a-z0-9]+", name.lower()))
+    return bool(words & SIGNALS) and not words & TELLTALE
 
 
 class Columns:

@@ -125,11 +125,12 @@ class TestLongForm:
 
     def test_what_is_left_out_is_said(self):
         """Columns that mean nothing here, or might give the answer away, are named."""
-        found = import_long_form(rows(error_type=["x"] * 4, correct_strict=[1] * 4, length=[3] * 4))
-        assert found.about.source.endswith("not used: error_type, correct_strict, length")
+        more = {"error_type": ["x"] * 4, "correct_prob": [1] * 4, "problem": [3] * 4}
+        found = import_long_form(rows(**more))
+        assert found.about.source.endswith("not used: error_type, correct_prob, problem")
         assert set(found.signals) == {"conf_logprob"}
-        chosen = import_long_form(rows(length=[3] * 4), signals=["length"])
-        assert set(chosen.signals) == {"length"}
+        chosen = import_long_form(rows(problem=[3] * 4), signals=["problem"])
+        assert set(chosen.signals) == {"problem"}
         assert "conf_logprob" in chosen.about.source
 
     def test_columns_by_other_names(self):
