@@ -16,6 +16,7 @@ from cascade.cli.plan_labels import plan_labels
 from cascade.cli.prices import prices
 from cascade.cli.record import record
 from cascade.cli.recording import recording
+from cascade.cli.report import report
 from cascade.cli.run import run
 from cascade.cli.stats import stats
 from cascade.cli.trace import trace
@@ -59,5 +60,6 @@ app.add_typer(recording, name="recording")
 app.command()(certify)
 app.add_typer(certificate, name="certificate")
 app.command()(plan_labels)
+app.command()(report)
 app.command()(prices)
 app.command()(doctor)

@@ -33,6 +33,9 @@ __all__ = ["dropped_tiers", "frontier_of", "policies_of", "tiers_of"]
 PER = 1_000
 """Requests that costs are stated for."""
 
+MOST = 200
+"""Points of a line that are drawn: an oracle's has one for every request."""
+
 
 def frontier_of(comparison: Comparison, floor: float | None) -> Frontier:
     """The picture of cost and quality; empty where quality is not known."""
@@ -101,7 +104,11 @@ def _chosen(found: WhatIf | None) -> Spot | None:
 
 
 def _curve(points: Curve, kind: Kind) -> tuple[Spot, ...]:
-    return tuple(_spot(point, kind) for point in points if _is_known(point))
+    known = [point for point in points if _is_known(point)]
+    if len(known) > MOST:
+        places = np.unique(np.linspace(0, len(known) - 1, MOST).round().astype(int))
+        known = [known[place] for place in places]
+    return tuple(_spot(point, kind) for point in known)
 
 
 def _spot(point: Point, kind: Kind) -> Spot:
@@ -126,15 +133,25 @@ def policies_of(comparison: Comparison) -> tuple[PolicyLine, ...]:
     """The chosen plan, then everything that it must be compared with."""
     lines = [] if comparison.chosen is None else [_chosen_line(comparison.chosen)]
     top = next((p.cost_usd for p in comparison.singles if p.name == comparison.top), None)
-    named = {line.name for line in comparison.baselines}
     lines += [_baseline_line(baseline, top) for baseline in comparison.baselines]
-    for point in comparison.singles:
-        if f"always {point.name}" not in named:
-            cost = PER * point.cost_usd
-            share = point.cost_usd / top if top else None
-            what = f"every request goes to {point.name}"
-            lines.append(PolicyLine(f"always {point.name}", what, cost, point.quality, share))
+    there = {
+        baseline.plan.tiers[0]
+        for baseline in comparison.baselines
+        if baseline.name.startswith("always") and baseline.plan is not None
+    }
+    lines += [_single_line(one, top) for one in comparison.singles if one.name not in there]
     return tuple(lines)
+
+
+def _single_line(point: Point, top: float | None) -> PolicyLine:
+    cost = PER * point.cost_usd if math.isfinite(point.cost_usd) else None
+    return PolicyLine(
+        f"always {point.name}",
+        f"{point.name} alone",
+        cost,
+        point.quality if math.isfinite(point.quality) else None,
+        point.cost_usd / top if cost is not None and top else None,
+    )
 
 
 def _chosen_line(found: WhatIf) -> PolicyLine:
@@ -153,9 +170,10 @@ def _chosen_line(found: WhatIf) -> PolicyLine:
 def _baseline_line(baseline: Baseline, top: float | None) -> PolicyLine:
     if baseline.cost is None:
         return PolicyLine(baseline.name, baseline.what, reason=baseline.reason or "none")
+    what = baseline.what if baseline.kind != "pair" else f"{baseline.what}: {baseline.plan}"
     return PolicyLine(
         baseline.name,
-        baseline.what,
+        what,
         PER * baseline.cost.value,
         None if baseline.quality is None else baseline.quality.value,
         baseline.cost.value / top if top else None,

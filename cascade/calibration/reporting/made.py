@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cascade.calibration.certificate import Certificate
+from cascade.calibration.findings import WhatIf
+from cascade.calibration.plan import Plan, ScoreSource
+from cascade.calibration.plan_path import PlanPath
+from cascade.calibration.recording import Recording
+from cascade.calibration.reporting.basis import basis_of
+from cascade.calibration.reporting.beside_plan import compared
 from cascade.calibration.reporting.drawn import charts_of
 from cascade.calibration.reporting.page import report_html
+from cascade.calibration.reporting.promise import floor_of, promise_of
 from cascade.calibration.reporting.summary import summary_of
 from cascade.calibration.reporting.svg import Format, picture
 from cascade.calibration.reporting.view import View
+from cascade.calibration.reporting.whole import view_of
+from cascade.core.chain import Chain
+from cascade.errors import RecordingError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Report"]
+__all__ = ["Report", "report"]
 
 VERSION = 1
 """Of the JSON form."""
@@ -70,6 +81,76 @@ class Report:
 
     def __rich__(self) -> RenderableType:
         return self.summary()
+
+
+def report(
+    recording: Recording,
+    *,
+    certificate: Certificate | None = None,
+    source: ScoreSource | None = None,
+    path: PlanPath | None = None,
+    chosen: Chain | Plan | None = None,
+    missing: str = "",
+    notes: Iterable[str] = (),
+    title: str = "",
+    cases: int = 5,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Report:
+    """Put a plan, what it promises and everything simpler into one report.
+
+    Where something is missing (labels, prices, scores, a second tier, a certificate) the report
+    says so and holds the rest.
+
+    Args:
+        recording: what it rests on; best the requests that nothing was learnt from or chosen on.
+        certificate: the promise.
+        source: scores of the plan's steps; those of the chain's own scorers, or the recorded ones,
+            unless given.
+        path: the plans that a search found, priced again on this recording.
+        chosen: the chain or plan that it is about; the certificate's, else the recorded chain's,
+            unless given.
+        missing: why there is no certificate, in words, e.g. those of a `NotCertifiable`.
+        notes: what a reader must know besides.
+        title: what the report is called; where the recording comes from unless given.
+        cases: harms and gains shown, of each at most.
+        confidence: of all intervals but the certificate's.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        RecordingError: `chosen` was given, and the recording cannot tell what it does.
+        ConfigError: settings that cannot work.
+    """
+    basis = basis_of(recording, chosen, certificate, source)
+    kept, comparison = compared(
+        recording, basis, path, confidence=confidence, resamples=resamples, seed=seed
+    )
+    comparison = replace(comparison, notes=(*notes, *comparison.notes))
+    found = comparison.chosen
+    chain = basis.chosen if isinstance(basis.chosen, Chain) else None
+    promise = promise_of(certificate, found, chain=chain, missing=missing)
+    view = view_of(
+        kept,
+        comparison,
+        promise,
+        title=title or recording.about.source or "recording",
+        floor=floor_of(certificate, found) if promise.holds else None,
+        reasons=_reasons(path, found),
+        cases=cases,
+    )
+    return Report(view)
+
+
+def _reasons(path: PlanPath | None, found: WhatIf | None) -> dict[str, str]:
+    """Why tiers are not in the plan, as far as the search knows it."""
+    if path is None or found is None:
+        return {}
+    try:
+        return {tier.name: tier.reason for tier in path.dropped(found.plan)}
+    except RecordingError:  # a plan that the search did not find
+        return {}
 
 
 def _plain(value: Any) -> Any:

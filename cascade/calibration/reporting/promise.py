@@ -68,11 +68,10 @@ def promise_of(
     void = dict(certificate.lines()).get(VOID, "")
     expires = tuple(part.strip() for part in void.split(";") if part.strip())
     try:
-        notes = certificate.check(chain) if chain is not None else ()
+        notes = _check(certificate, found, chain)
     except CertificateVoid as error:
-        return Promise(
-            holds=False, sentence=f"{str(error)[:1].upper()}{str(error)[1:]}.", lines=lines
-        )
+        words = f"{str(error)[:1].upper()}{str(error)[1:]}."
+        return Promise(holds=False, sentence=words, lines=lines)
     return Promise(
         holds=True,
         sentence=certificate.sentence(),
@@ -80,6 +79,18 @@ def promise_of(
         lines=lines,
         expires=expires,
     )
+
+
+def _check(certificate: Certificate, found: WhatIf | None, chain: Chain | None) -> tuple[str, ...]:
+    """Notes, if the certificate speaks of what is reported; raises `CertificateVoid` if not."""
+    if chain is not None:
+        return certificate.check(chain)
+    if found is not None and found.plan != certificate.plan:
+        raise CertificateVoid(
+            f"the certificate speaks of another plan, {certificate.plan}: certify this one, or "
+            "report on that one"
+        )
+    return ()
 
 
 def floor_of(certificate: Certificate | None, found: WhatIf | None) -> float | None:

@@ -11,10 +11,13 @@ from cascade.calibration.reporting.view import Line
 from cascade.calibration.reporting.words import between, count, money, percent, share
 from cascade.traces.page.waterfall import seconds
 
-__all__ = ["about_words", "facts_of", "headline"]
+__all__ = ["about_words", "facts_of", "headline", "simpler_words"]
 
 SAME = 0.005
 """A difference in cost that is printed as 0 %."""
+
+EQUAL_QUALITY = "at equal quality"
+"""How the names of baselines end that are as good as the plan."""
 
 
 def about_words(recording: Recording) -> str:
@@ -63,6 +66,28 @@ def _quality_words(found: WhatIf) -> str:
     if found.retention is None:
         return f", at {percent(found.quality.value)} quality"
     return f", at {percent(found.retention)} of its quality"
+
+
+def simpler_words(comparison: Comparison) -> str:
+    """That something simpler reaches the plan's quality for less, where it does."""
+    found = comparison.chosen
+    if found is None or found.plan.is_constant:
+        return ""
+    cost = found.cost.value
+    there = [
+        (line.cost.value, line)
+        for line in comparison.baselines
+        if line.cost is not None and line.kind != "oracle" and line.name.endswith(EQUAL_QUALITY)
+    ]
+    least, line = min(there, key=lambda one: one[0], default=(cost, None))
+    if line is None or least >= cost * (1 - SAME):
+        return ""
+    what = line.what if line.plan is None else str(line.plan)
+    return (
+        f"Simpler and cheaper on these requests: {line.name} ({what}) costs "
+        f"{money(1000 * least)} per 1,000, {share(1 - least / cost)} less than the plan. It was "
+        "picked in hindsight, on the very requests it is measured on."
+    )
 
 
 def facts_of(comparison: Comparison) -> tuple[Line, ...]:

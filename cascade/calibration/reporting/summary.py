@@ -22,6 +22,8 @@ def summary_of(view: View) -> RenderableType:
         Text(on_one_line(f"{view.title}: {view.about}"), style="dim"),
         _promise(view),
     ]
+    if view.simpler:
+        parts.append(Text(on_one_line(view.simpler), style="yellow"))
     if view.policies:
         parts += [Text(), _policies(view)]
     if view.tiers:

@@ -223,6 +223,7 @@ class View:
         about: size and date of the recording, in words.
         promise: the certificate.
         facts: the few numbers at the top.
+        simpler: that something simpler does as well for less, in a sentence; "" where nothing does.
         plan: the chosen plan in words, "" where there is none.
         top: name of the top tier.
         frontier: cost and quality of everything.
@@ -249,6 +250,7 @@ class View:
     about: str
     promise: Promise
     facts: tuple[Line, ...] = ()
+    simpler: str = ""
     plan: str = ""
     top: str = ""
     frontier: Frontier = Frontier()

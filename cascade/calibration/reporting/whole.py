@@ -16,7 +16,7 @@ from cascade.calibration.reporting.gather import (
 from cascade.calibration.reporting.limits import limits_of
 from cascade.calibration.reporting.measured import measures_of
 from cascade.calibration.reporting.method import gaps_of, method_of, prices_of
-from cascade.calibration.reporting.sentences import about_words, facts_of, headline
+from cascade.calibration.reporting.sentences import about_words, facts_of, headline, simpler_words
 from cascade.calibration.reporting.view import Promise, View
 
 __all__ = ["view_of"]
@@ -51,6 +51,7 @@ def view_of(
         about=about_words(recording),
         promise=promise,
         facts=facts_of(comparison),
+        simpler=simpler_words(comparison),
         plan="" if found is None else str(found.plan),
         top=comparison.top,
         frontier=frontier_of(comparison, floor),

@@ -2,60 +2,14 @@
 
 import base64
 import hashlib
-import os
 import re
-import shutil
-import subprocess
 from functools import cache
-from html.parser import HTMLParser
-
-import pytest
 
 from cascade.calibration.reporting.page import LONGEST, report_html
 from cascade.calibration.reporting.view import Frontier, Promise, View
 from cascade.traces.page.content import Words
+from tests.calibration.reporting.pages import EVIL, Page
 from tests.calibration.reporting.views import view
-
-EVIL = (
-    "</style></title></script></pre></svg><script>document.title='ran'</script>"
-    "<svg onload=\"document.title='ran'\"><a href=\"javascript:document.title='ran'\">"
-    "<img src=x onerror=\"document.title='ran'\">\" onmouseover=\"x\" style='' x='{{ 7 * 7 }}"
-    "data:text/html,<script>\u202eabc\x00\x1b[31m\ud83d]]><![CDATA[&lt;"
-)
-
-VOID = ("meta", "br")
-
-
-class Page(HTMLParser):
-    """A page taken apart: its tags with their attributes, its text, and what is left open."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.tags, self.open, self.styles, self.pieces = [], [], [], []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        (self.styles if self.open[-1:] == ["style"] else self.pieces).append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.pieces).split())
-
-    def named(self, tag):
-        return [attrs for name, attrs in self.tags if name == tag]
-
 
 html_of = cache(report_html)
 
@@ -64,36 +18,6 @@ def page_of(made):
     page = Page(html_of(made))
     assert page.open == []
     return page
-
-
-@pytest.fixture
-def browse(tmp_path):
-    """Opens a page in a real browser, where there is one, and gives what became of it."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-
-    def load(html):
-        file = tmp_path / "page.html"
-        file.write_text(html, encoding="utf-8")
-        options = "headless no-sandbox disable-gpu disable-quic no-first-run"
-        options += " disable-background-networking disable-component-update disable-sync dump-dom"
-        done = subprocess.run(
-            [
-                chromium,
-                *(f"--{option}" for option in options.split()),
-                f"--user-data-dir={tmp_path / 'profile'}",
-                file.as_uri(),
-            ],
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        return done.stdout
-
-    return load
 
 
 class TestHostileText:

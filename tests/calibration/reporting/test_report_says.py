@@ -18,12 +18,7 @@ from cascade.calibration.reporting.method import gaps_of, method_of, prices_of
 from cascade.calibration.reporting.sentences import about_words, facts_of, headline
 from tests.calibration.builders import Scores, recording
 from tests.calibration.reporting.compared import TOP, compared, recorded
-
-
-def objects(*values):
-    made = np.empty(len(values), object)
-    made[:] = values
-    return made
+from tests.calibration.reporting.pages import objects
 
 
 class TestHeadline:

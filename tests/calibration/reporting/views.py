@@ -76,6 +76,7 @@ def view(word="nano", **changes):
             holds=True, sentence=word, next_step=word, lines=(line,), expires=(word,)
         ),
         "facts": (line,),
+        "simpler": word,
         "plan": word,
         "top": word,
         "frontier": frontier(word, word),

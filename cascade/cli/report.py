@@ -1,0 +1,148 @@
+"""`cascade report`: a recording, its plan and everything simpler, as one web page."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cascade.cli.files import refuse_same_file
+from cascade.cli.output import JsonOption, OutputError, UsageError, print_json, say, show
+from cascade.config import load_chain
+
+if TYPE_CHECKING:
+    from cascade.calibration import Certificate, Recording
+    from cascade.calibration.reporting.made import Report
+
+__all__ = ["report"]
+
+FormatName = Literal["svg", "png"]
+
+TESTED = (
+    "requests that the certificate was tested on: nothing was learnt from them or chosen on them"
+)
+
+ELSEWHERE = (
+    "the requests that the certificate was tested on are not found in this recording (another "
+    "recording, or another --key): numbers are of all its requests, and flatter what was learnt "
+    "from them"
+)
+
+
+def report(
+    recording: Annotated[Path, typer.Argument(help="Recording, as `cascade record` writes one.")],
+    *,
+    chain: Annotated[
+        Path | None,
+        typer.Option(
+            help="Chain as TOML that the report is about; the recorded one's thresholds unless "
+            "given, or the certificate's plan."
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Certificate, as `cascade certify` writes one.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Page to write; RECORDING with .html unless given."),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CASCADE_SPLIT_KEY", help="Of the certificate's split, as given to `certify`."
+        ),
+    ] = None,
+    charts: Annotated[
+        Path | None, typer.Option(help="Folder for each chart as a picture of its own.")
+    ] = None,
+    picture_format: Annotated[
+        FormatName, typer.Option("--format", help="Of the pictures.")
+    ] = "svg",
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one page that shows what a plan saves, what is promised, and everything simpler.
+
+    With a certificate the numbers are those of the requests it was tested on, where the recording
+    holds them. The page holds all it needs, runs no script and asks no other host. With --json it
+    is data on standard output, and a page is written only where --output names one.
+    """
+    from cascade.calibration.reporting.made import report as make  # noqa: PLC0415  loads numpy
+
+    page = _page(recording, output, as_json=as_json)
+    if open_it and page is None:
+        raise UsageError("--open shows a page: name one with --output, or leave --json out")
+    refuse_same_file(page, {"RECORDING": recording, "--chain": chain, "--certificate": certificate})
+    promised = _certificate(certificate)
+    part, notes = _part(recording, promised, key)
+    made = make(
+        part,
+        certificate=promised,
+        chosen=None if chain is None else load_chain(chain),
+        notes=notes,
+        title=recording.name,
+    )
+    if charts is not None:
+        _write_charts(made, charts, picture_format)
+    if page is not None:
+        _write(page, made.to_html().encode(), "--output")
+    if as_json:
+        print_json(made.to_dict())
+    else:
+        show(made.summary())
+    if page is not None:
+        say(f"report written to {page}")
+        if open_it and not webbrowser.open(page.absolute().as_uri()):
+            say("no web browser could be started; open the file yourself", style="yellow")
+
+
+def _page(recording: Path, output: Path | None, *, as_json: bool) -> Path | None:
+    """Where the page goes; `None` where only data was asked for."""
+    if output is not None or as_json:
+        return output
+    page = recording.with_suffix(".html")
+    if page == recording:
+        raise UsageError(f"{str(recording)!r} is a page already: a recording was expected")
+    return page
+
+
+def _part(
+    path: Path, certificate: Certificate | None, key: str | None
+) -> tuple[Recording, tuple[str, ...]]:
+    """The requests to report on, and a note on which they are."""
+    from cascade.calibration import read_recording  # noqa: PLC0415  loads numpy
+    from cascade.calibration.calibrating import KEY  # noqa: PLC0415
+    from cascade.calibration.reporting.tested import tested_part  # noqa: PLC0415
+
+    whole = read_recording(path)
+    if certificate is None:
+        return whole, ()
+    part = tested_part(whole, certificate, KEY if key is None else key)
+    if part is None:
+        return whole, (ELSEWHERE,)
+    return part, (f"numbers are of the {len(part):,} of {len(whole):,} {TESTED}",)
+
+
+def _certificate(path: Path | None) -> Certificate | None:
+    from cascade.calibration.certificate import Certificate  # noqa: PLC0415
+
+    return None if path is None else Certificate.load(path)
+
+
+def _write_charts(made: Report, folder: Path, form: FormatName) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"--charts {str(folder)!r} cannot be made: {error.strerror}") from error
+    for name in made.charts:
+        _write(folder / f"{name}.{form}", made.picture(name, form), "--charts")
+    say(f"{len(made.charts)} charts written to {folder}")
+
+
+def _write(path: Path, content: bytes, option: str) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{option} {str(path)!r} cannot be written: {error.strerror}") from error

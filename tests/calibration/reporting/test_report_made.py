@@ -1,0 +1,333 @@
+"""Whole reports: of full recordings, of poor ones, with a certificate and without."""
+
+import io
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from cascade import Chain, Tier
+from cascade.calibration import (
+    About,
+    Plan,
+    RecordedTier,
+    Step,
+    certify,
+    keyed_splits,
+    report,
+    search_plans,
+)
+from cascade.calibration.reporting import tested
+from cascade.errors import RecordingError
+from tests.calibration.builders import Scores, recording
+from tests.calibration.reporting.compared import TOP, recorded, scores
+from tests.calibration.reporting.pages import EVIL, Page, objects
+
+
+def real(n=400, seed=0, **given):
+    """Three tiers with scores that know something, and texts."""
+    draw = np.random.default_rng(seed)
+    hard = draw.random(n)
+    quality = (hard[:, None] < [0.6, 0.8, 0.95]).astype(float)
+    score = np.clip(1 - hard[:, None] + draw.normal(0, 0.08, (n, 3)), 0, 1)
+    score[:, 2] = np.nan
+    cost = (draw.integers(1, 4, (n, 3)) * [10**8, 10**9, 10**10]).astype(np.int64)
+    texts = np.array([[f"answer {j} to {i}" for j in range(3)] for i in range(n)], object)
+    names = ["nano", "mini", "big"]
+    tiers = [
+        RecordedTier(name, f"gpt-{name}", scorer="own" if name != "big" else "", threshold=0.5)
+        for name in names
+    ]
+    made = recording(
+        quality,
+        cost,
+        names=names,
+        score=score,
+        texts=texts,
+        requests=objects(*(f"question {i}" for i in range(n))),
+        about=About("support", "2026-11-20T10:00:00Z", quality="exact"),
+        **given,
+    )
+    return replace(made, tiers=tuple(tiers))
+
+
+class TestWithoutCertificate:
+    def test_the_recorded_chain(self):
+        """Without anything else the report is about the recorded chain and its thresholds."""
+        view = report(real()).view
+        assert view.plan == "nano >= 0.5 → mini >= 0.5 → big"
+        assert view.title == "support"
+        assert "% less than always asking big" in view.headline
+        assert not view.promise.holds
+        assert "151 labelled ones at least" in view.promise.next_step
+        assert [line.name for line in view.measures][:2] == [
+            "cost at 95 % of the quality",
+            "cost at 98 % of the quality",
+        ]
+        assert all(line.means for line in view.measures)
+        assert len(view.reliability) == len(view.scorers) == 2
+        assert {line.name for line in view.policies} >= {
+            *("chosen plan", "always top", "best pair at equal quality", "oracle cascade"),
+            *("random mixing at equal quality", "always mini"),
+        }
+        assert len(view.cases) == min(5, view.harms) + min(5, view.gains)
+
+    def test_a_path_and_a_plan(self):
+        """Plans that a search found are drawn, and tiers that are left out have their reason."""
+        made = real()
+        source = Scores({0: made.score[:, 0], 1: made.score[:, 1]})
+        path = search_plans(made, source)
+        found = report(made, path=path, source=source, chosen=path.at(0.98).plan).view
+        assert len(found.frontier.found) > 3
+        missing = {name for name in made.names if name not in path.at(0.98).plan.tiers}
+        assert {tier.name for tier in found.dropped} == missing
+        assert all(tier.reason != "the plan does not ask it" for tier in found.dropped)
+        elsewhere = report(made, path=path, source=source, chosen=Plan((Step("mini"), Step("big"))))
+        assert {tier.reason for tier in elsewhere.view.dropped} == {"the plan does not ask it"}
+
+    def test_something_simpler(self):
+        """Where a pair does as well for less, the report says so at its top."""
+        made = real()
+        bad = Plan((Step("nano", threshold=1.0), Step("mini", threshold=1.0), Step("big")))
+        assert report(made, chosen=bad).view.simpler.startswith("Simpler and cheaper")
+        assert report(recorded(), chosen=TOP, source=scores()).view.simpler == ""
+
+    def test_what_was_asked_for_must_be_told(self):
+        """A chain that the recording cannot answer is an error, not an empty report."""
+        with pytest.raises(RecordingError, match="huge"):
+            report(real(), chosen=Plan((Step("huge"),)))
+        chain = Chain([Tier("other", name="nano"), Tier("big")], allow_unknown_prices=True)
+        with pytest.raises(RecordingError):
+            report(real(), chosen=chain)
+
+
+class TestPoorRecordings:
+    def shown(self, made, **given):
+        found = report(made, **given)
+        page = Page(found.to_html())
+        assert page.open == []
+        json.dumps(found.to_dict(), allow_nan=False)
+        Console(file=io.StringIO()).print(found.summary())
+        return found.view, page
+
+    def test_one_tier(self):
+        """One tier gives a report of what it costs and how good it is."""
+        view, page = self.shown(real().with_tiers(["big"]))
+        assert view.headline.startswith("Only big is recorded")
+        assert "Everything compared" in page.text
+        assert "needs no promise" in view.promise.sentence
+
+    def test_no_labels(self):
+        """Without any label costs are reported, and quality is unknown everywhere."""
+        made = real()
+        view, _ = self.shown(replace(made, quality=np.full((400, 3), np.nan)))
+        assert "its quality is unknown" in view.headline
+        assert view.promise.sentence.startswith("Quality is unknown")
+        assert view.harms is None
+        assert any("nothing simpler is compared" in note for note in view.notes)
+        assert [line.quality for line in view.policies] == [None] * 4
+        assert view.frontier.is_empty
+
+    def test_some_labels(self):
+        """Where some answers lack a label the report rests on the others and says so."""
+        made = real()
+        quality = made.quality.copy()
+        quality[:150, 1] = np.nan
+        view, _ = self.shown(replace(made, quality=quality))
+        assert view.about.startswith("250 requests")
+        assert any("250 of 400 requests" in note for note in view.notes)
+        given, _ = self.shown(
+            replace(made, quality=quality),
+            source=Scores({0: made.score[:, 0], 1: made.score[:, 1]}),
+        )
+        assert given.frontier.chosen == view.frontier.chosen
+
+    def test_no_prices(self):
+        """Where no cost is known nothing is said of saving, and nothing counts as free."""
+        made = real()
+        view, page = self.shown(replace(made, cost_pusd=np.full((400, 3), -1)))
+        assert view.headline == "3 tiers compared; no plan was chosen"
+        assert any("nobody knows what" in note for note in view.notes)
+        assert "$0 " not in page.text
+
+    def test_tiers_that_were_not_asked(self):
+        """Where a tier was asked some requests only, those are not taken for all."""
+        made = real()
+        answered, quality = made.answered.copy(), made.quality.copy()
+        answered[:100, 2], quality[:100, 2] = False, np.nan
+        view, _ = self.shown(replace(made, answered=answered, usable=answered, quality=quality))
+        assert view.about.startswith("400 requests")
+        assert any("was not asked" in note for note in view.notes)
+
+    @pytest.mark.parametrize("value", [0.0, 1.0])
+    def test_all_right_or_all_wrong(self, value):
+        """Tiers that are always right, or never, make a report without a division by zero."""
+        made = real(60)
+        self.shown(replace(made, quality=np.full((60, 3), value)))
+
+    def test_a_cheap_tier_beats_the_top(self):
+        """Where a cheap tier is better than the top one, the plan beats it, and it is said."""
+        made = real(100)
+        view, _ = self.shown(
+            replace(made, quality=made.quality[:, ::-1].copy()), chosen=Plan((Step("nano"),))
+        )
+        assert view.headline.startswith("Always asking nano is enough")
+
+    def test_five_requests(self):
+        """Five requests, free ones among them, are enough for a report."""
+        made = real(5)
+        self.shown(replace(made, cost_pusd=np.zeros((5, 3), np.int64)))
+
+    def test_no_scores(self):
+        """Where nothing was scored the baselines stand alone."""
+        made = real()
+        bare = replace(
+            made,
+            score=np.full((400, 3), np.nan),
+            score_kind=np.zeros((400, 3), np.int8),
+            tiers=tuple(RecordedTier(name, name) for name in made.names),
+        )
+        view, _ = self.shown(bare)
+        assert view.headline == "3 tiers compared; no plan was chosen"
+        assert view.frontier.chosen is None
+        assert [spot.kind for spot in view.frontier.spots][:3] == ["cheapest", "single", "top"]
+
+
+class TestWithCertificate:
+    def certified(self, made):
+        splits = keyed_splits(made.groups, "k")
+        part = splits.part(made, "certify")
+        source = Scores({0: part.score[:, 0], 1: part.score[:, 1]})
+        plans = [Plan((Step("big"),)), Plan((Step("nano", threshold=0.75), Step("big")))]
+        return certify(plans, part, source, epsilon=0.1, splits=splits, created_at="2026-11-21")
+
+    def test_the_promise(self):
+        """The certificate's sentence, its figures, what voids it and the floor are shown."""
+        made = real(2000)
+        promised = self.certified(made)
+        view = report(made, certificate=promised).view
+        assert view.plan == "nano >= 0.75 → big"
+        assert view.promise.holds
+        assert view.promise.sentence == promised.sentence()
+        terms = {line.name: line for line in view.promise.lines}
+        assert "p = " in terms["test"].value
+        assert "must stay below" in terms["test"].means
+        assert any("model, prompt" in rule for rule in view.promise.expires)
+        top = made.quality[:, 2].mean()
+        assert view.frontier.floor == pytest.approx(top - 0.1)
+        assert "least quality promised" in report(made, certificate=promised).to_html()
+
+    def test_the_tested_part(self):
+        """The requests that nothing was chosen on are found again by their fingerprint."""
+        made = real(2000)
+        promised = self.certified(made)
+        part = tested.tested_part(made, promised, "k")
+        assert list(part.ids) == list(keyed_splits(made.groups, "k").part(made, "certify").ids)
+        assert tested.tested_part(part, promised, "other") is part
+        assert tested.tested_part(made, promised, "other") is None
+        assert tested.tested_part(real(300), promised, "k") is None
+        assert tested.tested_part(made, replace(promised, split=""), "k") is None
+        own = replace(made, splits=objects(*["train"] * 2000))
+        assert tested.tested_part(own, replace(promised, key=""), "k") is None
+
+    def test_void(self):
+        """A certificate of another chain promises nothing, and the page says what has changed."""
+        made = real(2000)
+        chain = Chain(
+            [
+                Tier("gpt-nano", name="nano", scorer=lambda draft: 1.0, threshold=0.2),
+                Tier("gpt-big", name="big"),
+            ],
+            allow_unknown_prices=True,
+        )
+        promised = self.certified(made)
+        source = Scores({0: made.score[:, 0], 1: made.score[:, 1]})
+        view = report(made, certificate=promised, chosen=chain, source=source).view
+        assert not view.promise.holds
+        assert "does not speak of chain" in view.promise.sentence
+        assert view.frontier.floor is None
+        other = report(made, certificate=promised, chosen=Plan((Step("mini"),)), source=source)
+        assert "speaks of another plan" in other.view.promise.sentence
+
+    def test_why_there_is_none(self):
+        """The reason why nothing was certified is shown as it is given."""
+        view = report(real(), missing="These 100 requests carry 4 points.", notes=["so"]).view
+        assert view.promise.sentence == "These 100 requests carry 4 points."
+        assert view.notes[0] == "so"
+
+
+class TestOutput:
+    def test_data(self):
+        """As data the report is JSON without NaN, amounts are decimal strings."""
+        data = report(real()).to_dict()
+        again = json.loads(json.dumps(data, allow_nan=False))
+        assert again == data
+        assert data["version"] == 1
+        assert isinstance(data["scorers"][0]["cost_usd"], str)
+
+    def test_the_same_bytes(self):
+        """Two reports of the same recording are the same page and the same data."""
+        first, second = report(real(), seed=3), report(real(), seed=3)
+        assert first.to_html() == second.to_html()
+        assert first.to_dict() == second.to_dict()
+
+    def test_pictures_and_words(self):
+        """Charts by name are files; the report prints its sentence, on a terminal a screenful."""
+        made = report(real())
+        assert set(made.charts) == {"frontier", "parts", "reliability_1", "reliability_2"}
+        assert made.picture("frontier").startswith(b"<svg")
+        with pytest.raises(KeyError):
+            made.picture("nothing")
+        assert str(made).startswith(made.view.headline)
+        console = Console(width=100, record=True, file=io.StringIO())
+        console.print(made)
+        text = console.export_text()
+        assert "not certified" in text
+        assert "chosen plan" in text
+
+    def test_a_terminal_is_safe(self):
+        """What acts on a terminal or breaks lines does not reach it from a recording."""
+        made = real(50)
+        tiers = tuple(replace(t, name=t.name + "\x1b[31m\n\u202e") for t in made.tiers)
+        console = Console(width=200, record=True, file=io.StringIO())
+        console.print(report(replace(made, tiers=tiers), title="a\x1b]0;t\x07b"))
+        text = console.export_text()
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+    def test_hostile_recording(self, browse):
+        """Hostile text in every column of a recording does not run in a real browser."""
+        made = real(300)
+        tiers = tuple(
+            replace(t, name=f"{t.name}{EVIL}", model=EVIL, scorer=t.scorer and EVIL)
+            for t in made.tiers
+        )
+        made = replace(
+            made,
+            tiers=tiers,
+            ids=objects(*(f"{i}{EVIL}" for i in range(300))),
+            slices=objects(*[EVIL] * 300),
+            texts=np.full((300, 3), EVIL, object),
+            requests=objects(*[{"messages": [{"role": EVIL, "content": EVIL}]}] * 300),
+            references=objects(*[EVIL] * 300),
+            about=About(*[EVIL] * 6),
+        )
+        html = report(made, title=EVIL).to_html()
+        page = Page(html)
+        assert page.open == []
+        assert not {"script", "img", "iframe", "object", "form"} & {tag for tag, _ in page.tags}
+        assert not [a for _, a in page.tags if any(n.startswith("on") for n in a)]
+        dump = browse(html)
+        assert "<title>ran</title>" not in dump
+        assert "Harm and gain" in dump
+
+    def test_ten_thousand_requests(self):
+        """A report over 10,000 requests takes seconds, and its page stays small."""
+        made = real(10_000)
+        begun = time.process_time()
+        html = report(made).to_html()
+        assert time.process_time() - begun < 20
+        assert len(html) < 400_000
