@@ -56,7 +56,9 @@ def betting_p(
         raise ConfigError("a loss is outside [-1, 1]: expected a difference of two qualities")
     bets = STAKES / (1 - epsilon)  # at most so much is lost: loss 1, weight the heaviest
     wealth = np.cumsum(np.log1p(-np.outer(scaled * (loss - epsilon), bets)), axis=0)
-    highest = np.logaddexp.reduce(wealth, axis=1).max(initial=-np.inf) - np.log(len(bets))
+    best = wealth.max(axis=1, keepdims=True)
+    total = best[:, 0] + np.log(np.exp(wealth - best).sum(axis=1))  # of all bets, in logarithms
+    highest = total.max(initial=-np.inf) - np.log(len(bets))
     return float(np.exp(-max(highest, 0.0)))
 
 
