@@ -121,7 +121,7 @@ def test_the_page_of_commands_is_what_they_say_today():
 def every_command(*above):
     """The names of all commands, as their help lists them."""
     text = CliRunner().invoke(app, [*above, "--help"]).output
-    names = re.findall(r"^  (\w+) +\S", text.partition("Commands:")[2], re.MULTILINE)
+    names = re.findall(r"^  ([\w-]+) +\S", text.partition("Commands:")[2], re.MULTILINE)
     return [
         " ".join(found)
         for name in names
