@@ -294,13 +294,13 @@ class Recorder:
         missing = self.task.tiers_for(name) - _answered(self._begun.get(name))
         bound = bound_of(self.task.asked, self.task.requests[name], missing)
         while not self.cap.begin(name, bound):
-            if self._stopped:
-                return False
             if not self.cap.wait(GLANCE_S):
                 self.why_stopped = (
                     f"the next request could break the cap of ${self.cap.limit_usd}: it may cost "
                     f"${bound:f}, and ${self.cap.left_usd:f} is left"
                 )
+                return False
+            if self._stopped:
                 return False
         for before in (self._begun.get(name), self._graded.get(name)):
             if before is not None:  # booked again where it is answered from there

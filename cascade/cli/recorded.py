@@ -93,7 +93,8 @@ def _tier(made: Recording, place: int) -> dict[str, Any]:
 
 def _facts(made: Recording, recorder: Recorder, output: Path | None) -> list[Text]:
     standing, about = recorder.standing, made.about
-    unknown = f", {standing.unknown_costs} calls of unknown cost" if standing.unknown_costs else ""
+    many = _times(standing.unknown_costs, "call")
+    unknown = f", {many} of unknown cost" if standing.unknown_costs else ""
     spent = Text.assemble("spent      ", cost_text(standing.spent_usd, "exact"), unknown)
     what = "agreement with the last tier" if about.quality == "top tier" else about.quality
     facts = [Text(f"recording  {output}"), spent, Text(f"quality    {what}")]
@@ -117,15 +118,22 @@ def _notes(data: dict[str, Any], quality: str) -> list[Text]:
         found.append(f"tier {name!r} answered nothing: no plan can use it")
     if data["quality_unknown"]:
         found.append(
-            f"tier {name!r}: {data['quality_unknown']} answers could not be graded by {quality!r}"
+            f"tier {name!r}: {_times(data['quality_unknown'], 'answer')} could not be graded by "
+            f"{quality!r}"
         )
     if data["scorer_failed"]:
         found.append(
-            f"tier {name!r}: scorer {data['scorer']!r} failed {data['scorer_failed']} times"
+            f"tier {name!r}: scorer {data['scorer']!r} failed on "
+            f"{_times(data['scorer_failed'], 'answer')}"
         )
     if data["cost_unknown"]:
-        found.append(f"tier {name!r}: the cost of {data['cost_unknown']} requests is unknown")
+        many = _times(data["cost_unknown"], "request")
+        found.append(f"tier {name!r}: the cost of {many} is unknown")
     return [Text(f"note       {text}", style="yellow") for text in found]
+
+
+def _times(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _mean(values: Any) -> float | None:

@@ -179,3 +179,22 @@ def test_no_scorer_sees_the_reference():
     )
     assert seen
     assert "four" not in str(seen)
+
+
+def test_a_metric_without_its_scorer_says_what_to_install(monkeypatch):
+    """The rules live in registered scorers; where none is registered the message says so."""
+    monkeypatch.setattr("cascade.calibration.quality.named.registered_scorers", dict)
+    with pytest.raises(ConfigError, match="no scorer 'reference' is registered"):
+        metric_of("exact")
+
+
+def test_a_callable_that_does_not_tell_what_it_takes_is_a_scorer():
+    """Some built-in functions have no signature; they are called with a draft."""
+    assert not metric_of(max).needs_reference
+
+
+def test_a_judge_of_references_says_nothing_without_one():
+    """A criterion about a reference cannot be judged where there is none."""
+    found = metric_of("judge:gpt-5.4-mini:Says {reference}")
+    assert found.needs_reference
+    assert value(found, "a", None) == Abstained("no right answer is known")

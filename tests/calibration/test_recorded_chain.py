@@ -17,7 +17,7 @@ from cascade import (
     sample,
 )
 from cascade.calibration import record
-from cascade.calibration.recorded_chain import recording_chain
+from cascade.calibration.recorded_chain import Watched, recording_chain
 from cascade.testing import ScriptedModels, failure, reply
 from scorers import Agreement, AgreesWithEarlier, LogprobConfidence, all_of
 
@@ -166,3 +166,16 @@ def test_the_top_tier_may_have_a_scorer_without_a_signal():
     asked = ScriptedModels({"gpt-5.4-nano": "4", "gpt-5.5": "4", "gpt-5.4-mini": "4"})
     found = record(tiers, examples(1, reference="4"), models=asked, witnesses=["gpt-5.4-mini"])
     assert found.score_kind[0].tolist() == [0, 2, 0]
+
+
+def test_any_look_at_the_earlier_answers_counts():
+    """Counting, indexing, looping and searching are looks; passing them on is none."""
+    looks = (len, bool, list, lambda some: some[0], lambda some: 3 in some)
+    for look in looks:
+        readers = set()
+        look(Watched(("draft",), "tier", readers))
+        assert readers == {"tier"}
+    readers = set()
+    passed_on = [Watched(("draft",), "tier", readers)]
+    assert passed_on
+    assert not readers

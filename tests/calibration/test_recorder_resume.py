@@ -19,7 +19,7 @@ from recorder_help import (
     models,
 )
 
-from cascade import RecordingError, Tier
+from cascade import Policy, RecordingError, Tier
 from cascade.calibration import Recorder, record
 from cascade.calibration.recorder import IncompleteRecordingWarning
 from cascade.core.chain import Chain
@@ -348,3 +348,14 @@ def test_answers_to_other_examples_are_not_thrown_away(tmp_path):
     assert len(recorded(output, asked, listed=labelled(3), metric=None)) == 3
     assert not asked.calls
     assert not journal.exists()
+
+
+def test_another_policy_is_another_recording(tmp_path):
+    """Where flawed answers go to a scorer, its scores are others."""
+    output = tmp_path / "r.parquet"
+    recorder = Recorder(chain(), labelled(1), models=models(), output=output)
+    recorder.run()
+    recorder.close()
+    other = chain(policy=Policy(on_length="score"))
+    with pytest.raises(RecordingError, match="under another policy"):
+        Recorder(other, labelled(1), models=models(), output=output)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import cascade
 from cascade.calibration import read_recording
 from cascade.cli import app
+from cascade.engine.lazy import LazyModels
 from cascade.testing import ScriptedModels, failure, reply
 
 CHAIN = """
@@ -150,6 +151,47 @@ def test_an_account_without_credit_keeps_what_was_paid(place):
     assert "stopped: the account cannot pay" in done.stderr
     assert len(read_recording("out.parquet")) == 2
     assert Path("out.parquet.journal").exists()
+
+
+def test_one_tier_is_recorded_with_a_word_about_it(place):
+    """What cannot be done with a single tier is said before and after."""
+    text = CHAIN.split("[[tier]]")
+    Path("chain.toml").write_text("[[tier]]".join([text[0], text[2]]))
+    done = run("-o", "out.parquet", "--double-calls", "0")
+    assert done.exit_code == 0, done.output
+    assert "nothing to choose between" in done.stderr
+    assert "next: one tier alone has no plan" in done.stdout
+    assert "d0         not measured" in done.stdout
+
+
+def test_what_is_odd_about_a_tier_is_noted(place, monkeypatch):
+    """Failures of tiers, scorers and metrics, and unknown costs, stand below the table."""
+    script = {"nano": failure("malformed", "HTML"), "big": reply("x", input_tokens=None)}
+    made = ScriptedModels(script)
+    monkeypatch.setattr("cascade.calibration.recording_run.live_models", lambda *_: made)
+    Path("data.jsonl").write_text('{"prompt": "one", "reference": "no record"}\n')
+    done = run("-o", "out.parquet", "--metric", "json")
+    words = " ".join(done.stdout.split())
+    assert "tier 'nano' answered nothing" in words
+    assert "tier 'big': 1 answer could not be graded by 'json'" in words
+    assert "tier 'big': the cost of 1 request is unknown" in words
+    assert "spent $0, 2 calls of unknown cost" in words
+
+
+def test_without_a_key_the_dry_run_says_so(place, monkeypatch):
+    """A dry run tells what stands in the way, and the run itself ends with 2."""
+
+    def live(client, models, clock):
+        return LazyModels("OpenAIModels", client, clock)
+
+    monkeypatch.setattr("cascade.calibration.recording_run.live_models", live)
+    done = run("--dry-run")
+    assert done.exit_code == 0
+    assert "note       there is no key: set OPENAI_API_KEY" in done.stdout
+    done = run("-o", "out.parquet")
+    assert done.exit_code == 2
+    assert "there is no key" in done.stderr
+    assert not Path("out.parquet.journal").exists()
 
 
 PROGRAM = """
