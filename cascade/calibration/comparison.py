@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cascade.calibration.as_data import as_data
 from cascade.calibration.baselines import Baseline, Simpler, baselines
 from cascade.calibration.bootstrap import Bootstrap
 from cascade.calibration.findings import WhatIf
@@ -93,6 +94,10 @@ class Comparison:
     gain_rows: tuple[int, ...]
     top: str
     notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready data; amounts are `Decimal`."""
+        return {spec.name: as_data(getattr(self, spec.name)) for spec in fields(self)}
 
 
 def compare(

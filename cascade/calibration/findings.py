@@ -6,12 +6,13 @@ Values only, and their JSON form. How they are found is `cascade.calibration.wha
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from cascade.calibration.as_data import as_data
 from cascade.calibration.plan import Outcomes, Plan
 
 __all__ = ["Estimate", "Latency", "TierShare", "WhatIf"]
@@ -145,11 +146,6 @@ class WhatIf:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready data, without the single outcomes."""
-        data = {name: value for name, value in vars(self).items() if name != "outcomes"}
-        for name, value in data.items():
-            if isinstance(value, Estimate | Latency):
-                data[name] = asdict(value)
-        data["plan"] = self.plan.to_dict()
-        data["tiers"] = [asdict(tier) for tier in self.tiers]
-        data["digest"] = self.digest
-        return data
+        shown = (spec.name for spec in fields(self) if spec.name != "outcomes")
+        data = {name: as_data(getattr(self, name)) for name in shown}
+        return {**data, "digest": self.digest}

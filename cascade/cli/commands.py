@@ -20,6 +20,7 @@ from cascade.cli.report import report
 from cascade.cli.run import run
 from cascade.cli.stats import stats
 from cascade.cli.trace import trace
+from cascade.cli.what_if import what_if
 
 __all__ = ["app"]
 
@@ -60,6 +61,7 @@ app.add_typer(recording, name="recording")
 app.command()(certify)
 app.add_typer(certificate, name="certificate")
 app.command()(plan_labels)
+app.command()(what_if)
 app.command()(report)
 app.command()(prices)
 app.command()(doctor)

@@ -1,0 +1,162 @@
+"""A what-if in the terminal: the plan, everything simpler, its steps and its scorers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cascade.calibration.reporting.words import money, percent
+from cascade.core.clean import on_one_line
+from cascade.core.trace_text import dollars
+from cascade.traces.tables import SHORTEST_NAME, Column, fitted
+
+if TYPE_CHECKING:
+    from cascade.calibration import Baseline, Comparison, Estimate, NetValue, WhatIf
+
+__all__ = ["comparison_tables", "what_if_tables"]
+
+THOUSAND = 1_000
+
+
+def comparison_tables(found: Comparison) -> RenderableType:
+    """A plan beside everything simpler, its steps, and what each of its scorers is worth."""
+    chosen = found.chosen
+    if chosen is None:
+        raise ValueError("nothing was chosen to be shown")
+    parts: list[RenderableType] = [*_head(chosen), Text(), _policies(chosen, found.baselines)]
+    parts += [Text(), _steps(chosen)]
+    if found.scorers:
+        parts += [Text(), _scorers(found.scorers)]
+    return Group(*parts, *_notes(found.notes))
+
+
+def what_if_tables(found: WhatIf) -> RenderableType:
+    """A plan alone, where there is nothing to put beside it."""
+    return Group(*_head(found), Text(), _policies(found, ()), Text(), _steps(found),
+                 *_notes(found.notes))  # fmt: skip
+
+
+def _head(found: WhatIf) -> Iterator[Text]:
+    """The plan in words, what it costs, and how it differs from the top tier."""
+    yield Text(on_one_line(str(found.plan)), "bold")
+    yield Text(
+        on_one_line(
+            f"{found.n:,} requests · {dollars(found.total_usd)} in all, of which "
+            f"{dollars(found.scorer_cost_usd)} for judging · prices {found.prices}"
+        )
+    )
+    if found.harm is not None and found.gain is not None:
+        yield Text(
+            on_one_line(
+                f"worse than {found.top} on {_range(found.harm)} of requests, better on "
+                f"{_range(found.gain)}; {found.confidence:.0%} intervals"
+            )
+        )
+    if found.latency is not None:
+        slow = found.latency
+        yield Text(
+            f"{slow.mean_s:.2f} s on average, 95 % within {slow.p95_s:.2f} s; "
+            f"{percent(slow.sequential)} of requests ask more than one tier"
+        )
+
+
+def _policies(chosen: WhatIf, beside: Sequence[Baseline]) -> RenderableType:
+    top = None if chosen.top_cost is None else chosen.top_cost.value
+    rows: list[tuple[str, Estimate | None, Estimate | None, str, str]] = [
+        ("this plan", chosen.cost, chosen.quality, "bold", "")
+    ]
+    rows += [
+        (one.name, one.cost, one.quality, "dim" if one.cost is None else "", one.reason or one.what)
+        for one in beside
+    ]
+    return fitted(
+        (
+            Column("", [Text(name, style) for name, *_, style, _ in rows], left=True),
+            Column("per 1,000", [_thousand(cost) for _, cost, *_ in rows]),
+            Column("interval", [_money_range(cost) for _, cost, *_ in rows], rank=2),
+            Column(on_one_line(f"of {chosen.top}"), [_of_top(cost, top) for _, cost, *_ in rows]),
+            Column("quality", [_share(quality) for _, _, quality, *_ in rows]),
+            Column("interval", [_ends(quality) for _, _, quality, *_ in rows], rank=1),
+            Column("what", [Text(on_one_line(what), "dim") for *_, what in rows], 3, 20, left=True),
+        )
+    )
+
+
+def _steps(found: WhatIf) -> RenderableType:
+    return fitted(
+        (
+            Column("step", [on_one_line(t.name) for t in found.tiers], 0, SHORTEST_NAME, left=True),
+            Column("asked", [percent(tier.asked) for tier in found.tiers]),
+            Column("returned", [percent(tier.returned) for tier in found.tiers]),
+            Column(
+                "quality",
+                ["-" if tier.quality is None else percent(tier.quality) for tier in found.tiers],
+            ),
+            Column("answers", [dollars(tier.cost_usd) for tier in found.tiers]),
+            Column("judging", [dollars(tier.scorer_cost_usd) for tier in found.tiers], rank=1),
+        )
+    )
+
+
+def _scorers(values: Sequence[NetValue]) -> RenderableType:
+    return fitted(
+        (
+            Column("scorer at", [_at(one) for one in values], 0, SHORTEST_NAME, left=True),
+            Column("judged", [f"{one.judged:,}" for one in values]),
+            Column("caught", [f"{one.caught:,.4g}" for one in values]),
+            Column("false rejects", [f"{one.false_rejects:,.4g}" for one in values], rank=2),
+            Column("false accepts", [f"{one.false_accepts:,.4g}" for one in values], rank=2),
+            Column("costs", [dollars(one.cost_usd) for one in values], rank=1),
+            Column("saves per 1,000", [_saves(one) for one in values]),
+        )
+    )
+
+
+def _at(value: NetValue) -> str:
+    of = "" if value.step == value.returns else f" on {value.returns}"
+    scorer = f" ({value.scorer})" if value.scorer else ""
+    return on_one_line(f"{value.step}{of}{scorer}")
+
+
+def _saves(value: NetValue) -> Text:
+    """At equal quality, against the plan without it."""
+    if value.net_usd is None:
+        return Text("its quality", "dim")  # nothing without it is so good
+    style = "green" if value.net_usd > 0 else "red"
+    return Text(money(THOUSAND * value.net_usd), style)
+
+
+def _notes(notes: Sequence[str]) -> Iterator[Text]:
+    if notes:
+        yield Text()
+    for note in notes:
+        yield Text(on_one_line(f"note: {note}"), "yellow")
+
+
+def _thousand(cost: Estimate | None) -> str:
+    return "-" if cost is None else money(THOUSAND * cost.value)
+
+
+def _money_range(cost: Estimate | None) -> str:
+    if cost is None:
+        return ""
+    return f"{money(THOUSAND * cost.low)} to {money(THOUSAND * cost.high)}"
+
+
+def _of_top(cost: Estimate | None, top: float | None) -> str:
+    return "-" if cost is None or not top else percent(cost.value / top)
+
+
+def _share(quality: Estimate | None) -> str:
+    return "-" if quality is None else percent(quality.value)
+
+
+def _ends(quality: Estimate | None) -> str:
+    return "" if quality is None else f"{percent(quality.low)} to {percent(quality.high)}"
+
+
+def _range(share: Estimate) -> str:
+    return f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"

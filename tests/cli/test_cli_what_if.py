@@ -1,0 +1,190 @@
+"""`cascade what-if`: a chain priced on recorded answers, from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from cascade.calibration import RecordedTier, Recording, Tokens, write_recording
+from cascade.calibration.fingerprint import scorer_fingerprint, tier_fingerprint
+from cascade.calibration.money import PER_USD
+from cascade.config import load_chain
+
+CHAIN = """
+name = "support"
+
+[[tier]]
+model = "nano"
+threshold = 0.5
+scorer = { use = "length_between", min_words = 3 }
+price = { input = "1", output = "2" }
+
+[[tier]]
+model = "big"
+price = { input = "10", output = "20" }
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A chain and a recording of it: 40 requests, nano right in half of what it is sure of."""
+    path = tmp_path / "support.toml"
+    path.write_text(CHAIN)
+    chain = load_chain(path)
+    tiers = [
+        RecordedTier(
+            tier.name,
+            tier.model,
+            settings=tier_fingerprint(tier),
+            scorer="LengthBetween" if tier.scorer else "",
+            scorer_settings=scorer_fingerprint(tier.scorer),
+            price=tier.price.to_dict(),
+        )
+        for tier in chain.tiers
+    ]
+    rows = np.arange(40)
+    quality = np.column_stack([rows % 4 != 0, rows % 10 != 3]).astype(float)
+    scores = np.column_stack([np.where(rows % 4 == 0, 0.2, 0.9), np.full(40, np.nan)])
+    cost = np.tile([PER_USD // 1000, PER_USD // 100], (40, 1))
+    tokens = Tokens(*(np.full((40, 2), value) for value in (1000.0, 0.0, 0.0, 0.0, 0.0)))
+
+    def write(**changed):
+        given = {
+            "quality": quality,
+            "cost_pusd": cost,
+            "score": scores,
+            "tokens": tokens,
+            **changed,
+        }
+        made = Recording.build(tiers, [f"q{row}" for row in rows], **given)
+        write_recording(made, tmp_path / "support.parquet")
+        return tmp_path / "support.parquet", path
+
+    return write
+
+
+def test_the_tables(cli, files):
+    """The plan, every baseline with its interval, the steps and the scorers' worth."""
+    recording, chain = files()
+    done = cli("what-if", recording, "--chain", chain, env={"COLUMNS": "160"})
+    assert done.exit_code == 0, done.output
+    for words in (
+        "nano >= 0.5 → big",
+        "40 requests · $0.14 in all",
+        "always cheapest",
+        "best single at equal quality",
+        "random mixing at equal cost",
+        "best pair at equal quality",
+        "oracle cascade",
+        "false accepts",
+        "saves per 1,000",
+        "35.0 %",
+    ):
+        assert words in done.stdout, words
+
+
+def test_as_data(cli, files):
+    """Everything is there for a program, exact amounts as decimal strings."""
+    recording, chain = files()
+    done = cli("what-if", recording, "--chain", chain, "--json", "--threshold", "nano=1")
+    data = json.loads(done.stdout)
+    assert data["chosen"]["total_usd"] == "0.44"
+    assert data["chosen"]["plan"]["steps"][0]["threshold"] == 1.0
+    assert {one["name"] for one in data["baselines"]} >= {"always top", "oracle router"}
+    assert data["metrics"]["cost_ratio"] == pytest.approx(1.1)
+    assert data["scorers"][0]["step"] == "nano"
+    assert data["reliability"][0]["bins"]
+    again = cli("what-if", recording, "--chain", chain, "--json", "--threshold", "nano=1")
+    assert again.stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        {"nano": {"in": "2", "out": "2"}},
+        {"as_of": "2026-11-22", "models": [
+            {"model": "nano", "price": {"id": "x", "standard": {"input": "2", "output": "2"}}},
+            {"model": "gone", "price": None},
+        ]},
+    ],
+)  # fmt: skip
+def test_other_prices(cli, files, tmp_path, prices):
+    """A few models by name, or what `cascade prices --json` prints."""
+    recording, chain = files()
+    (tmp_path / "prices.json").write_text(json.dumps(prices))
+    done = cli(
+        "what-if", recording, "--chain", chain, "--json", "--prices", tmp_path / "prices.json"
+    )
+    assert json.loads(done.stdout)["chosen"]["total_usd"] == "0.18"
+
+
+def test_a_whole_table_and_a_cached_prompt(cli, files, tmp_path):
+    """The shipped table lacks these models, so that their recorded prices stay."""
+    from importlib.resources import files as resources
+
+    recording, chain = files()
+    table = tmp_path / "models.json"
+    table.write_text(resources("cascade.data").joinpath("models.json").read_text())
+    done = cli("what-if", recording, "--chain", chain, "--json", "--prices", table)
+    assert json.loads(done.stdout)["chosen"]["total_usd"] == "0.14"
+    done = cli("what-if", recording, "--chain", chain, "--json", "--cached", "80%")
+    assert json.loads(done.stdout)["chosen"]["prices"] == "as recorded, 80% of the prompt cached"
+
+
+def test_without_labels_there_is_a_price_and_a_reason(cli, files):
+    """What the recording holds is shown; what is missing for the rest is said."""
+    recording, chain = files(quality=np.full((40, 2), np.nan))
+    done = cli("what-if", recording, "--chain", chain)
+    assert done.exit_code == 0, done.output
+    assert "$0.14 in all" in done.stdout
+    assert "no baselines: the quality of 40 of 40 answers" in done.stderr
+    data = json.loads(cli("what-if", recording, "--chain", chain, "--json").stdout)
+    assert data["chosen"]["quality"] is None
+    assert "label them" in data["no_baselines"]
+
+
+def test_a_recording_that_cannot_tell_ends_with_1(cli, files, tmp_path):
+    """A tier that was never recorded, and a batch price that nobody knows."""
+    recording, chain = files()
+    other = tmp_path / "other.toml"
+    other.write_text(CHAIN.replace('"nano"', '"micro"'))
+    done = cli("what-if", recording, "--chain", other)
+    assert done.exit_code == 1
+    assert "holds no 'micro'" in done.stderr
+    done = cli("what-if", recording, "--chain", chain, "--batch")
+    assert done.exit_code == 1
+    assert "nobody knows what 'nano' cost" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--threshold", "nano"), "expected TIER=VALUE"),
+        (("--threshold", "nano=2"), "expected TIER=VALUE"),
+        (("--threshold", "mini=0.5"), "no tier 'mini'"),
+        (("--cached", "much"), "is no number"),
+        (("--confidence", "100"), "confidence 1.0 is outside"),
+        (("--prices", "nowhere.json"), "cannot be read"),
+    ],
+)
+def test_calls_that_cannot_be_meant_end_with_2(cli, files, args, words):
+    """A wrong call says what was expected."""
+    recording, chain = files()
+    done = cli("what-if", recording, "--chain", chain, *args)
+    assert done.exit_code == 2, done.output
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"nano": 3}', '{"nano": {"in": "x", "out": 1}}', '{"models": [3]}']
+)
+def test_files_that_hold_no_prices(cli, files, tmp_path, text):
+    """What is expected of a file of prices is said with every mistake in one."""
+    recording, chain = files()
+    path = tmp_path / "prices.json"
+    path.write_text(text)
+    done = cli("what-if", recording, "--chain", chain, "--prices", path)
+    assert done.exit_code == 2
+    assert "USD per 1,000,000 tokens" in done.stderr
