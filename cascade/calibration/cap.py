@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from decimal import Decimal
+from typing import Literal
 
 from cascade.core.budget import Budget, worst_case_usd
 from cascade.core.chain import Chain
@@ -45,20 +46,20 @@ class Cap(Budget):
         self._hit.found = False
         return found
 
-    def begin(self, name: str, bound_usd: Decimal) -> bool:
-        """Take on a request, where all that it may cost fits.
+    def begin(self, name: str, bound_usd: Decimal) -> Literal["begun", "later", "never"]:
+        """Take on a request, where all that it may cost fits beside what is paid and under way.
 
         Returns:
-            False where it does not fit beside what is paid and under way.
+            "later" where requests under way may leave room for it, "never" where none is.
         """
         with self._changed:
             total = EXACT.add(self.committed_usd, bound_usd)
             for amount in self._set_aside.values():
                 total = EXACT.add(total, amount)
             if total > self.limit_usd:
-                return False
+                return "later" if self._set_aside else "never"
             self._set_aside[name] = bound_usd
-            return True
+            return "begun"
 
     def end(self, name: str) -> None:
         """A request has ended: what it did not need is free again."""
@@ -66,13 +67,11 @@ class Cap(Budget):
             self._set_aside.pop(name, None)
             self._changed.notify_all()
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for a request to end; False where none is under way."""
+    def wait(self, timeout_s: float) -> None:
+        """Wait for a request to end, where one is under way."""
         with self._changed:
-            if not self._set_aside:
-                return False
-            self._changed.wait(timeout_s)
-            return True
+            if self._set_aside:
+                self._changed.wait(timeout_s)
 
 
 def bound_of(chain: Chain, request: Request, names: frozenset[str]) -> Decimal:

@@ -293,15 +293,16 @@ class Recorder:
             return True
         missing = self.task.tiers_for(name) - _answered(self._begun.get(name))
         bound = bound_of(self.task.asked, self.task.requests[name], missing)
-        while not self.cap.begin(name, bound):
-            if not self.cap.wait(GLANCE_S):
-                self.why_stopped = (
-                    f"the next request could break the cap of ${self.cap.limit_usd}: it may cost "
-                    f"${bound:f}, and ${self.cap.left_usd:f} is left"
-                )
-                return False
+        while (said := self.cap.begin(name, bound)) == "later":
+            self.cap.wait(GLANCE_S)
             if self._stopped:
                 return False
+        if said == "never":
+            self.why_stopped = (
+                f"the next request could break the cap of ${self.cap.limit_usd}: it may cost "
+                f"${bound:f}, and ${self.cap.left_usd:f} is left"
+            )
+            return False
         for before in (self._begun.get(name), self._graded.get(name)):
             if before is not None:  # booked again where it is answered from there
                 self.cap.settle(before.known_cost_usd, Decimal(0))

@@ -136,12 +136,14 @@ def test_a_cap_needs_a_bound():
 def test_a_cap_lets_requests_wait_for_each_other():
     """A request waits for room that another one will free; alone it must fit."""
     cap = Cap("1")
-    assert cap.begin("one", Decimal("0.7"))
-    assert not cap.begin("two", Decimal("0.7"))
-    assert cap.wait(0)
+    assert cap.begin("one", Decimal("0.7")) == "begun"
+    assert cap.begin("two", Decimal("0.7")) == "later"
+    cap.wait(0)
     cap.end("one")
-    assert not cap.wait(0)
-    assert cap.begin("two", Decimal("0.7"))
+    cap.wait(20)  # nothing is under way, so there is nothing to wait for
+    assert cap.begin("two", Decimal("0.7")) == "begun"
+    cap.end("two")
+    assert cap.begin("three", Decimal("1.1")) == "never"
 
 
 def test_what_is_left_to_pay_is_foretold(tmp_path):
