@@ -15,7 +15,7 @@ special = needed("scipy.special")
 __all__ = ["LabelPlan", "labels_by_formula", "labels_without_harm", "plan_labels"]
 
 EXACT_UP_TO = 4_000
-"""Requests up to which the power is enumerated; beyond, the formula is within 2 %."""
+"""Requests up to which the power is enumerated; beyond, a formula is near and quick."""
 
 STEP = 0.01
 """How finely numbers of requests are tried; the power moves in teeth of about that width."""

@@ -38,11 +38,6 @@ class PathLosses:
     kept: Bools
     graded: bool
 
-    @property
-    def dropped(self) -> int:
-        """Requests left out because they have no label."""
-        return int((~self.kept).sum())
-
 
 @dataclass(frozen=True, eq=False)
 class Units:

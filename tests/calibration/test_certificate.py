@@ -9,8 +9,10 @@ import pytest
 
 from cascade import Chain, Policy, Price, Tier
 from cascade.calibration import About, Certificate, Plan, Step, certificate_of, certify
+from cascade.calibration.certificate_json import certificate_from_dict
 from cascade.calibration.certified_path import certify_path
 from cascade.calibration.certifying import Expiry
+from cascade.calibration.fingerprint import fingerprint
 from cascade.calibration.recorded_tiers import recorded_tier
 from cascade.calibration.splits import keyed_splits
 from cascade.errors import CertificateVoid, ConfigError, RecordingError
@@ -152,6 +154,52 @@ def test_the_key_of_the_split_is_not_in_it():
     assert found.learned_on == splits.size("learn")
 
 
+def test_everything_that_can_be_said_is_said(tmp_path):
+    """Attempts, slices, groups, dropped labels, d0 and the split are lines of the long form."""
+    about = About(quality="top tier", self_disagreement=0.004, self_disagreement_calls=250)
+    groups = np.array([f"user-{row // 2}" for row in range(N)], object)
+    made = recorded(about=about, groups=groups, slices=np.array(["en", "de"] * 200, object))
+    made.quality[:20] = np.nan
+    found = certify(
+        [TOP, PLAN],
+        made,
+        SCORES,
+        epsilon=0.08,
+        slices=True,
+        attempts=tmp_path / "attempts",
+        splits=keyed_splits(groups, "key"),
+    )
+    text = str(found)
+    for words in ("1, as the ledger counts", "slice de", "380; 20 more left out", "betting",
+                  "0.4 % differ (d0)", "learn/certify/monitor 50/40/10 %"):  # fmt: skip
+        assert words in text, text
+    assert [one.name for one in found.slices] == ["de", "en"]
+    assert "in 190 groups" in str(replace(found, units=190))
+
+
+def test_no_loss_at_all_is_said_so():
+    """A margin of nothing reads as a promise, not as a zero."""
+    assert "is not below (0 points) top" in replace(certificate(), epsilon=0.0).sentence()
+
+
+def test_a_free_top_tier_leaves_no_share_of_its_cost():
+    """Where always asking the top tier costs nothing, no share of that is said."""
+    made = recorded()
+    made.cost_pusd[:, 1] = 0
+    found = certify([TOP, PLAN], made, SCORES, epsilon=0.02)
+    assert found.cost is None
+    assert found.top_cost_usd.value == 0
+
+
+def test_quality_that_is_known_only_where_it_matters():
+    """Requests sent to the top tier need no label, and then no mean quality is said of them."""
+    made = recorded()
+    made.quality[300:] = np.nan
+    found = certify([TOP, PLAN], made, SCORES, epsilon=0.02)
+    assert (found.requests, found.dropped) == (400, 0)
+    assert found.quality.value == pytest.approx(299 / 300)
+
+
 def test_agreement_without_d0_is_noted():
     """Where quality is agreement and d0 was not measured, the certificate says what that means."""
     made = recorded(about=About(quality="top tier"))
@@ -196,6 +244,14 @@ def test_files_that_are_none_are_refused(tmp_path, text, word):
     path.write_text(text)
     with pytest.raises(RecordingError, match=word):
         Certificate.load(path)
+
+
+def test_a_certificate_that_lacks_a_part_is_refused():
+    """A whole hash over half a certificate is still half a certificate."""
+    data = certificate().to_dict()
+    del data["digest"], data["harm"]
+    with pytest.raises(RecordingError, match="lacks"):
+        certificate_from_dict({**data, "digest": fingerprint(data)})
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
