@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from cascade.calibration.money import UNKNOWN, in_usd
 from cascade.calibration.recording import SCORE_KINDS, Recording
-from cascade.traces.lines import cost_text, line
+from cascade.traces.lines import cost_text, line, short_dollars
 
 if TYPE_CHECKING:
     from cascade.calibration.outlay import Outlay
@@ -147,4 +148,5 @@ def _share(value: float | None) -> str:
 
 
 def _cost(value: float | None) -> str:
-    return "unknown" if value is None else f"${value:.3g}" if value < 1e-4 else f"${value:.6f}"  # noqa: PLR2004
+    """A mean, in three digits."""
+    return "unknown" if value is None else short_dollars(Decimal(f"{value:.3g}"))
