@@ -109,6 +109,40 @@ class Calibration:
         """The chain that serves a plan."""
         return chain_of_plan(plan, chain, model=self.model, witnesses=self.witnesses)
 
+    def certificate(
+        self,
+        chain: Chain,
+        *,
+        epsilon: float,
+        delta: float = 0.05,
+        slices: bool = False,
+        attempts: str | PathLike[str] | None = None,
+        created_at: str = "",
+        seed: int = 0,
+    ) -> Certificate:
+        """Certify the cheapest plan of the path that the certify part carries; see `calibrate`."""
+        part = self.certify_part
+        point = certify_path(
+            self.plans,
+            part,
+            self.source,
+            epsilon=epsilon,
+            delta=delta,
+            slices=slices,
+            attempts=attempts,
+            at=created_at,
+        )
+        return certificate_of(
+            point,
+            part,
+            self.source,
+            chain=self.chain_of(point.plan, chain),
+            splits=self.splits,
+            path=len(self.plans),
+            created_at=created_at,
+            seed=seed,
+        )
+
 
 def calibrate(
     chain: Chain,
@@ -152,27 +186,14 @@ def calibrate(
     if not 0 < confidence < 1:
         raise ConfigError(f"confidence is {confidence!r}: expected a share in (0, 1), e.g. 0.95")
     found = prepare(chain, recording, seed=seed, **settings)
-    margin = (
-        found.epsilon_of(USUAL_TARGET if target is None else target) if epsilon is None else epsilon
-    )
-    part = found.certify_part
-    point = certify_path(
-        found.plans,
-        part,
-        found.source,
-        epsilon=margin,
+    if epsilon is None:
+        epsilon = found.epsilon_of(USUAL_TARGET if target is None else target)
+    return found.certificate(
+        chain,
+        epsilon=epsilon,
         delta=round(1 - confidence, 12),
         slices=slices,
         attempts=attempts,
-        at=created_at,
-    )
-    return certificate_of(
-        point,
-        part,
-        found.source,
-        chain=found.chain_of(point.plan, chain),
-        splits=found.splits,
-        path=len(found.plans),
         created_at=created_at,
         seed=seed,
     )
