@@ -20,6 +20,9 @@ __all__ = ["comparison_tables", "what_if_tables"]
 
 THOUSAND = 1_000
 
+FINE = 12
+"""Decimals that a mean of floating dollars has; the rest is noise that would show as digits."""
+
 
 def comparison_tables(found: Comparison) -> RenderableType:
     """A plan beside everything simpler, its steps, and what each of its scorers is worth."""
@@ -124,7 +127,7 @@ def _at(value: NetValue) -> str:
 def _saves(value: NetValue) -> Text:
     """At equal quality, against the plan without it."""
     if value.net_usd is None:
-        return Text("its quality", "dim")  # nothing without it is so good
+        return Text("none is so good", "dim")  # without it
     style = "green" if value.net_usd > 0 else "red"
     return Text(money(THOUSAND * value.net_usd), style)
 
@@ -143,7 +146,8 @@ def _thousand(cost: Estimate | None) -> str:
 def _money_range(cost: Estimate | None) -> str:
     if cost is None:
         return ""
-    return f"{money(THOUSAND * cost.low)} to {money(THOUSAND * cost.high)}"
+    low, high = (money(round(THOUSAND * end, FINE)) for end in (cost.low, cost.high))
+    return f"{low} to {high}"
 
 
 def _of_top(cost: Estimate | None, top: float | None) -> str:
