@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,15 @@ __all__ = ["Bootstrap", "group_codes"]
 
 Floats = NDArray[np.float64]
 
-MOST_UNITS = 20_000
+MOST_UNITS = 10_000
 """Beyond so many groups, groups are put together at random into as many blocks and blocks are
 drawn: the spread of a mean stays what it is, and a million requests take no longer."""
 
 
 def group_codes(groups: NDArray[np.object_]) -> NDArray[np.int64]:
     """Each request's group as a number from 0, in order of first appearance."""
+    if len(set(groups)) == len(groups):  # every request on its own, as mostly
+        return np.arange(len(groups))
     seen: dict[Any, int] = {}
     return np.fromiter((seen.setdefault(g, len(seen)) for g in groups), np.int64, len(groups))
 
@@ -60,6 +63,11 @@ class Bootstrap:
         if not 0 < self.confidence < 1:
             raise ConfigError(f"confidence {self.confidence!r} is outside (0, 1)")
 
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """Each request's group as a number from 0, shape (n,)."""
+        return group_codes(self.groups)
+
     def means(self, values: Floats) -> Floats:
         """Weighted means of some columns in every draw.
 
@@ -71,10 +79,8 @@ class Bootstrap:
         """
         rng = np.random.default_rng(self.seed)
         units, count = self._units(rng)
-        columns = np.column_stack([values * self.weights[:, None], self.weights])
-        sums = np.stack(
-            [np.bincount(units, column, minlength=count) for column in columns.T], axis=1
-        )
+        columns = [*(column * self.weights for column in values.T), self.weights]
+        sums = np.stack([np.bincount(units, column, minlength=count) for column in columns], axis=1)
         drawn = np.empty((self.resamples, sums.shape[1]))
         for place in range(self.resamples):
             times = np.bincount(rng.integers(0, count, count), minlength=count)
@@ -98,7 +104,7 @@ class Bootstrap:
 
     def _units(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
         """What is drawn as a whole: groups, or random blocks of them."""
-        codes = group_codes(self.groups)
+        codes = self.codes
         count = int(codes.max()) + 1
         if count <= MOST_UNITS:
             return codes, count

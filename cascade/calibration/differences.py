@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.bootstrap import Bootstrap, group_codes
+from cascade.calibration.bootstrap import Bootstrap
 from cascade.calibration.findings import Estimate
 from cascade.calibration.intervals import clopper_pearson, net_harm_interval
 from cascade.calibration.money import in_usd
@@ -81,7 +81,7 @@ def differences(
     draws = dict(zip(known, drawn.T, strict=True))
     means = {name: mean_of(column, recording.weights) for name, column in known.items()}
     made = {name: boot.estimate(means[name], draws[name]) for name in known}
-    if "harm" in known and _is_exact(recording, known["harm"], known["gain"]):
+    if "harm" in known and _is_exact(boot, known["harm"], known["gain"]):
         made |= _exact(known["harm"], known["gain"], confidence)
     ratio = None
     if "top_cost" in known and means["top_cost"] > 0:
@@ -125,11 +125,11 @@ def _unknown(recording: Recording, columns: dict[str, Floats]) -> tuple[str, ...
     return tuple(note for name, note in words.items() if count[name])
 
 
-def _is_exact(recording: Recording, harm: Floats, gain: Floats) -> bool:
+def _is_exact(boot: Bootstrap, harm: Floats, gain: Floats) -> bool:
     """Whether counts tell all: quality 0 or 1, independent requests, equal weights."""
     whole = bool((((harm == 0) | (harm == 1)) & ((gain == 0) | (gain == 1))).all())
-    alone = int(group_codes(recording.groups).max()) + 1 == len(recording)
-    return whole and alone and bool((recording.weights == recording.weights[0]).all())
+    alone = int(boot.codes.max()) + 1 == len(harm)
+    return whole and alone and bool((boot.weights == boot.weights[0]).all())
 
 
 def _exact(harm: Floats, gain: Floats, confidence: float) -> dict[str, Estimate]:

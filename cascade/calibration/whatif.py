@@ -210,9 +210,10 @@ def _top_scorer(question: Question, recording: Recording, found: Outcomes) -> Pi
 def _latency(plan: Plan, recording: Recording, found: Outcomes) -> Latency | None:
     total = np.zeros(len(recording))
     for turn in turns(plan, recording, found):
-        total[turn.rows] += recording.latency_s[turn.rows, turn.tier]
-    if np.isnan(total).any():
-        return None
+        times = recording.latency_s[:, turn.tier][turn.rows]
+        if np.isnan(times).any():
+            return None
+        total[turn.rows] += times
     order = np.argsort(total, kind="stable")
     reached = np.cumsum(recording.weights[order])
     slow = np.searchsorted(reached, SLOW * reached[-1])

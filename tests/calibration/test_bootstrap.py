@@ -53,7 +53,7 @@ def test_a_seed_repeats_and_another_does_not():
 
 
 def test_many_groups_are_drawn_in_blocks_with_the_same_spread():
-    """From 20,000 groups on, random blocks of them are drawn; the spread stays."""
+    """From 10,000 groups on, random blocks of them are drawn; the spread stays."""
     values = np.random.default_rng(0).random((60_000, 1))
     means = Bootstrap(groups(60_000), np.ones(60_000), resamples=600).means(values)
     assert means.std() == pytest.approx(values.std() / 60_000**0.5, rel=0.12)
