@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import cascade
 import scorers
-from cascade import Cascade, Policy, Tier, errors, testing
+from cascade import Cascade, Policy, Tier, calibration, errors, testing
 from cascade.cli import app
 from cascade.config import chain_from_dict
 from cascade.engine.lazy import LazyModels
@@ -71,6 +71,7 @@ def run_console(code):
 def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch, scripted_openai):
     """Python and commands of a page run one after the other, offline, and their asserts hold."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     for _, toml in blocks(page, "toml"):
         if "[[tier]]" in toml:
             (tmp_path / "support.toml").write_text(toml)
@@ -157,7 +158,7 @@ def test_the_reference_holds_every_public_name_and_nothing_else():
     """Every public name is on a page of the reference, once."""
     public = {
         f"{package.__name__}.{name}"
-        for package in (cascade, scorers)
+        for package in (cascade, calibration, scorers)
         for name in package.__all__
         if not hasattr(errors, name)
     }
@@ -169,7 +170,13 @@ def guides():
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*cascade.__all__, *scorers.__all__, *errors.__all__, *testing.__all__})
+    "name",
+    sorted(
+        {
+            *(*cascade.__all__, *calibration.__all__, *scorers.__all__),
+            *(*errors.__all__, *testing.__all__),
+        }
+    ),
 )
 def test_every_public_name_is_met_in_a_guide(name):
     """Tutorial, how-to and concept pages name every public name."""

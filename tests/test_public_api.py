@@ -10,9 +10,12 @@ import pytest
 
 import cascade
 import scorers
+from cascade import calibration
+
+PACKAGES = (cascade, calibration, scorers)
 
 
-@pytest.mark.parametrize("package", [cascade, scorers], ids=lambda package: package.__name__)
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
 def test_all_is_sorted_and_real(package):
     """`__all__` is sorted, holds no name twice, and every name can be had."""
     names = package.__all__
@@ -43,7 +46,7 @@ def test_scorers_lists_what_it_holds():
 
 DOCUMENTED = [
     (package.__name__, name)
-    for package in (cascade, scorers)
+    for package in PACKAGES
     for name in package.__all__
     if inspect.isclass(getattr(package, name)) or inspect.isfunction(getattr(package, name))
 ]  # type aliases cannot carry a docstring; theirs stands below them in the source

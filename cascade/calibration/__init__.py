@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cascade.calibration.certifying import certificate_of, certify
     from cascade.calibration.chain_file import write_certified_chain
     from cascade.calibration.comparison import Comparison, Point, compare
-    from cascade.calibration.datasets import Example, read_examples, request_digest
+    from cascade.calibration.datasets import Example, read_examples
     from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
     from cascade.calibration.importers import import_long_form, import_traces, import_wide
     from cascade.calibration.labels import LabelPlan, plan_labels
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
     from cascade.calibration.plan_path import Dropped, PlanPath, PlanPoint
     from cascade.calibration.quality.metric import Metric
-    from cascade.calibration.quality.named import METRICS, metric_of
+    from cascade.calibration.quality.named import metric_of
     from cascade.calibration.recorded_scores import RecordedScores
     from cascade.calibration.recorder import IncompleteRecordingWarning, record
     from cascade.calibration.recording import About, Charges, RecordedTier, Recording, Tokens
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from cascade.calibration.repricing import reprice
     from cascade.calibration.search import search_plans
     from cascade.calibration.splits import Splits, keyed_splits, own_splits
-    from cascade.calibration.unasked import gaps, refuse_gaps
+    from cascade.calibration.unasked import gaps
     from cascade.calibration.whatif import what_if
 
 _HOMES = {
@@ -61,7 +61,7 @@ _HOMES = {
     "cascade.calibration.certifying": ("certificate_of", "certify"),
     "cascade.calibration.chain_file": ("write_certified_chain",),
     "cascade.calibration.comparison": ("Comparison", "Point", "compare"),
-    "cascade.calibration.datasets": ("Example", "read_examples", "request_digest"),
+    "cascade.calibration.datasets": ("Example", "read_examples"),
     "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
     "cascade.calibration.importers": ("import_long_form", "import_traces", "import_wide"),
     "cascade.calibration.labels": ("LabelPlan", "plan_labels"),
@@ -72,7 +72,7 @@ _HOMES = {
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
     "cascade.calibration.plan_path": ("Dropped", "PlanPath", "PlanPoint"),
     "cascade.calibration.quality.metric": ("Metric",),
-    "cascade.calibration.quality.named": ("METRICS", "metric_of"),
+    "cascade.calibration.quality.named": ("metric_of",),
     "cascade.calibration.recorded_scores": ("RecordedScores",),
     "cascade.calibration.recorder": ("IncompleteRecordingWarning", "record"),
     "cascade.calibration.recording": ("About", "Charges", "RecordedTier", "Recording", "Tokens"),
@@ -82,14 +82,13 @@ _HOMES = {
     "cascade.calibration.repricing": ("reprice",),
     "cascade.calibration.search": ("search_plans",),
     "cascade.calibration.splits": ("Splits", "keyed_splits", "own_splits"),
-    "cascade.calibration.unasked": ("gaps", "refuse_gaps"),
+    "cascade.calibration.unasked": ("gaps",),
     "cascade.calibration.whatif": ("what_if",),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "METRICS",
     "About",
     "Attempt",
     "Baseline",
@@ -146,10 +145,8 @@ __all__ = [
     "read_examples",
     "read_recording",
     "record",
-    "refuse_gaps",
     "report",
     "reprice",
-    "request_digest",
     "search_plans",
     "simulate",
     "what_if",

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cascade.calibration import Example, read_examples, request_digest
+from cascade.calibration import Example, read_examples
 from cascade.calibration import datasets as datasets_module
+from cascade.calibration.datasets import request_digest
 from cascade.core.request import Request
 from cascade.errors import RequestError
 

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from cascade import Abstained, Chain, ConfigError, Draft, Price, Reply, Request, Tier
-from cascade.calibration import METRICS, Example, Metric, metric_of, record
+from cascade.calibration import Example, Metric, metric_of, record
+from cascade.calibration.quality.named import METRICS
 from cascade.core.evaluation import evaluate
 from cascade.core.scoring import Failed, Score
 from cascade.core.wishes import Ran
