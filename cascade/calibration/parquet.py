@@ -55,6 +55,10 @@ from cascade.errors import RecordingError
 
 __all__ = ["read_recording", "write_recording"]
 
+LEVEL = 9
+"""Of zstd. Replies with log-probabilities are nearly all of a file; the usual level 3 writes four
+times as fast and leaves it an eighth larger."""
+
 
 def write_recording(recording: Recording, path: str | PathLike[str]) -> None:
     """Write a recording into a file; what it held stays until the new one is whole.
@@ -71,8 +75,9 @@ def write_recording(recording: Recording, path: str | PathLike[str]) -> None:
     parquet = needed("pyarrow.parquet")
     schema = schema_of(recording)
     with _replacing(Path(path)) as file:
-        settings = {"compression": "zstd", "write_page_checksum": True}
-        with parquet.ParquetWriter(file, schema, **settings) as writer:
+        with parquet.ParquetWriter(
+            file, schema, compression="zstd", compression_level=LEVEL, write_page_checksum=True
+        ) as writer:
             for table in tables_of(recording, schema):
                 writer.write_table(table)
 
