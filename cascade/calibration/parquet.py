@@ -74,12 +74,14 @@ def write_recording(recording: Recording, path: str | PathLike[str]) -> None:
     """
     parquet = needed("pyarrow.parquet")
     schema = schema_of(recording)
-    with _replacing(Path(path)) as file:
-        with parquet.ParquetWriter(
+    with (
+        _replacing(Path(path)) as file,
+        parquet.ParquetWriter(
             file, schema, compression="zstd", compression_level=LEVEL, write_page_checksum=True
-        ) as writer:
-            for table in tables_of(recording, schema):
-                writer.write_table(table)
+        ) as writer,
+    ):
+        for table in tables_of(recording, schema):
+            writer.write_table(table)
 
 
 def read_recording(path: str | PathLike[str]) -> Recording:
