@@ -41,7 +41,7 @@ def frontier_of(comparison: Comparison, floor: float | None) -> Frontier:
     """The picture of cost and quality; empty where quality is not known."""
     return Frontier(
         spots=(*_singles(comparison), *_pairs(comparison), *_oracles(comparison)),
-        found=_curve(comparison.path, "found"),
+        found=_curve(_by_cost(comparison.path), "found"),
         mixing=_curve(comparison.mixing, "single"),
         oracle=_curve(comparison.oracle_cascade, "oracle"),
         chosen=_chosen(comparison.chosen),
@@ -101,6 +101,11 @@ def _chosen(found: WhatIf | None) -> Spot | None:
         _range(found.cost, PER),
         _range(found.quality),
     )
+
+
+def _by_cost(points: Curve) -> Curve:
+    """Points from cheap to dear: on other requests than they were searched on the order differs."""
+    return tuple(sorted(points, key=lambda point: (point.cost_usd, point.quality)))
 
 
 def _curve(points: Curve, kind: Kind) -> tuple[Spot, ...]:

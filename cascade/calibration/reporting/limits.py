@@ -11,9 +11,28 @@ from cascade.calibration.reporting.words import percent
 
 __all__ = ["limits_of"]
 
+FRESH = (
+    "The plans found were searched on other requests than these. The promise is of the chosen one "
+    "alone: to pick another from the line by what it shows here would be choosing on the test."
+)
 
-def limits_of(recording: Recording, comparison: Comparison, *, certified: bool) -> tuple[str, ...]:
-    """The limits that apply to this recording, the most important ones first."""
+FLATTERED = (
+    "The line of plans found may be measured on requests that plans were searched on, which "
+    "flatters them. Only a certificate rests on requests that nothing was chosen on."
+)
+
+
+def limits_of(
+    recording: Recording, comparison: Comparison, *, certified: bool, fresh: bool = False
+) -> tuple[str, ...]:
+    """The limits that apply to this recording, the most important ones first.
+
+    Args:
+        recording: reported on.
+        comparison: of it.
+        certified: there is a certificate that holds.
+        fresh: its requests are those that the certificate was tested on.
+    """
     top = comparison.top
     limits = []
     if certified:
@@ -27,10 +46,7 @@ def limits_of(recording: Recording, comparison: Comparison, *, certified: bool) 
             "was chosen on the same requests looks better on them than it will be."
         )
     if comparison.path:
-        limits.append(
-            "The line of plans found is measured on requests that plans were searched on, and "
-            "flatters them. Only the certificate rests on requests that nothing was chosen on."
-        )
+        limits.append(FRESH if fresh else FLATTERED)
     limits += _about_quality(recording, top)
     limits.append(
         "Other requests than the recorded ones, another model behind the same name, another prompt "

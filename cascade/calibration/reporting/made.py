@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cascade.calibration.attempts import split_fingerprint
 from cascade.calibration.certificate import Certificate
 from cascade.calibration.findings import WhatIf
 from cascade.calibration.plan import Plan, ScoreSource
@@ -137,10 +138,15 @@ def report(
         promise,
         title=title or recording.about.source or "recording",
         floor=floor_of(certificate, found) if promise.holds else None,
+        fresh=promise.holds and _is_fresh(certificate, recording),
         reasons=_reasons(path, found),
         cases=cases,
     )
     return Report(view)
+
+
+def _is_fresh(certificate: Certificate | None, recording: Recording) -> bool:
+    return certificate is not None and certificate.split == split_fingerprint(recording.ids)
 
 
 def _reasons(path: PlanPath | None, found: WhatIf | None) -> dict[str, str]:

@@ -29,6 +29,7 @@ def view_of(
     *,
     title: str,
     floor: float | None = None,
+    fresh: bool = False,
     reasons: Mapping[str, str] | None = None,
     cases: int = 5,
 ) -> View:
@@ -40,6 +41,7 @@ def view_of(
         promise: the certificate, or what is missing for one.
         title: what the report is about.
         floor: the least quality that the promise allows.
+        fresh: the requests are those that the certificate was tested on.
         reasons: why tiers are not in the plan, by name.
         cases: harms and gains shown, of each at most.
     """
@@ -69,6 +71,6 @@ def view_of(
         prices=prices_of(recording),
         price_table=recording.about.price_table,
         notes=tuple(dict.fromkeys([*comparison.notes, *(() if found is None else found.notes)])),
-        limits=limits_of(recording, comparison, certified=promise.holds),
+        limits=limits_of(recording, comparison, certified=promise.holds, fresh=fresh),
         confidence=0.95 if found is None else found.confidence,
     )

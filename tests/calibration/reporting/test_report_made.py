@@ -226,6 +226,8 @@ class TestWithCertificate:
         promised = self.certified(made)
         part = tested.tested_part(made, promised, "k")
         assert list(part.ids) == list(keyed_splits(made.groups, "k").part(made, "certify").ids)
+        limits = " ".join(report(part, certificate=promised).view.limits)
+        assert "flatters" not in limits
         assert tested.tested_part(part, promised, "other") is part
         assert tested.tested_part(made, promised, "other") is None
         assert tested.tested_part(real(300), promised, "k") is None

@@ -85,6 +85,12 @@ class TestGathered:
         assert found.chosen.quality_range[0] < found.chosen.quality
         assert found.floor == 0.93
 
+    def test_plans_found_go_from_cheap_to_dear(self):
+        """Plans are joined by what they cost here, not by what they cost where they were found."""
+        path = (Point(0.02, 0.9, "a"), Point(0.001, 0.7, "b"))
+        found = frontier_of(compared(recorded(), path=path), None).found
+        assert [spot.name for spot in found] == ["b", "a"]
+
     def test_unknown_points_are_not_drawn(self):
         """A model whose quality or cost is unknown has no place in the picture."""
         singles = (
@@ -270,6 +276,8 @@ class TestLimits:
         assert "Nothing here is a promise" in without
         assert "flatters" in without
         assert "The oracles" in without
+        fresh = limits_of(made, compared(made), certified=True, fresh=True)
+        assert "choosing on the test" in " ".join(fresh)
         assert "average over requests" in " ".join(limits_of(made, compared(made), certified=True))
 
     def test_quality_by_agreement(self):
