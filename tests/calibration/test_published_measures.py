@@ -39,15 +39,16 @@ def test_agreement_of_final_numbers(gsm8k):
 
 def test_routers_on_gsm8k(gsm8k):
     """The answer says more than the question, and both more than chance: APGR beside 0.5."""
-    learning = learn(gsm8k, trees="never")
-    weak, strong = gsm8k.quality.T
-    answer = apgr(learning.source.scores((0,), 0), weak, strong)
-    question = apgr(learning.source.gate(0), weak, strong)
-    chance = apgr(np.random.default_rng(0).random(len(weak)), weak, strong)
-    assert 0.64 < answer < 0.76  # 0.695 was measured before
-    assert 0.53 < question < 0.62  # 0.536
-    assert chance == pytest.approx(0.5, abs=0.03)
-    assert cpt(0.5, learning.source.scores((0,), 0), weak, strong) < 0.3  # 0.2
+    learning = learn(gsm8k.rows(np.arange(700)), trees="never")
+    weak, strong = learning.recording.quality.T
+    scores = learning.source.scores((0,), 0)
+    answer, question = apgr(scores, weak, strong), apgr(learning.source.gate(0), weak, strong)
+    rng = np.random.default_rng(0)
+    chance = np.mean([apgr(rng.random(len(weak)), weak, strong) for _ in range(40)])
+    assert 0.6 < answer < 0.8  # 0.695 was measured before on all of it
+    assert 0.5 < question < answer  # 0.536
+    assert chance == pytest.approx(0.5, abs=0.02)
+    assert cpt(0.5, scores, weak, strong) < 0.35  # 0.2
 
 
 def test_pooled_auroc_is_above_that_within_tasks():
