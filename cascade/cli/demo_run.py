@@ -7,19 +7,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
 from cascade.calibration import (
+    Calibration,
     Certificate,
     Recorder,
     Recording,
     WhatIf,
-    calibrate,
+    prepare,
     read_recording,
+    report,
     what_if,
 )
-from cascade.calibration.reporting.made import report
 from cascade.cli.demo_words import bill, introduction, promise
 from cascade.cli.output import INTERRUPTED, OutputError, UsageError, print_json, say
 from cascade.cli.recording_bar import recording_bar
@@ -73,13 +75,17 @@ class DemoRun:
             if recording is None:
                 return INTERRUPTED
             found = what_if(chain, recording)
-            console.print(Text("One request, from its trace:"), self._trace(chain, found))
+            console.print(
+                Text("One request, from its trace:"), self._trace(chain, recording, found)
+            )
         console.print(bill(found, recording))
-        certificate, refusal = self._certified(chain, recording)
+        with console.status("Learning, searching plans, testing ..."):
+            plans = prepare(chain, recording)
+            certificate, refusal = self._certified(chain, plans)
         console.print(promise(certificate, refusal))
-        page = self._reported(recording, certificate)
+        page = self._reported(plans, certificate, refusal)
         if self._as_json:
-            print_json(_summary(recording, found, certificate, refusal, page))
+            print_json(_summary(found, certificate, refusal, page))
         console.print(Text(f"\nThe report: {page}"), soft_wrap=True)
         return 0
 
@@ -131,30 +137,48 @@ class DemoRun:
             raise RecordingError(f"{recorder.why_stopped or 'models failed'}; {words}")
         say(f"interrupted: {words}; the same command goes on with them", style="yellow")
 
-    def _trace(self, chain: Chain, found: WhatIf) -> Any:
-        """A ticket that climbs furthest and is answered rightly, asked for everyone to see."""
-        outcomes = found.outcomes
-        telling = max(range(found.n), key=lambda row: (outcomes.calls[row], outcomes.quality[row]))
+    def _trace(self, chain: Chain, recording: Recording, found: WhatIf) -> Any:
+        """A ticket that climbs furthest and is answered rightly, asked for everyone to see.
+
+        The models' probabilities differ a little from one time to another, so one is taken whose
+        first answers were the least sure.
+        """
+        outcomes, sure = found.outcomes, np.nansum(recording.score, axis=1)
+        telling = max(
+            range(found.n),
+            key=lambda row: (outcomes.calls[row], outcomes.quality[row], -sure[row]),
+        )
         return trace_panel(Cascade(chain).complete(self._examples[telling].request).trace)
 
     # Proving ---------------------------------------------------------------------------------
 
     def _certified(
-        self, chain: Chain, recording: Recording
+        self, chain: Chain, plans: Calibration
     ) -> tuple[Certificate | None, NotCertifiable | None]:
         """A certificate, or why there is none."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
+        file = self._folder / CERTIFICATE
         try:
-            with self._console.status("Learning, searching plans, testing ..."):
-                made = calibrate(chain, recording, epsilon=EPSILON, created_at=at)
+            made = plans.certificate(chain, epsilon=EPSILON, created_at=at)
         except NotCertifiable as refusal:
-            (self._folder / CERTIFICATE).unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
             return None, refusal
-        made.save(self._folder / CERTIFICATE)
+        made.save(file)
         return made, None
 
-    def _reported(self, recording: Recording, certificate: Certificate | None) -> Path:
-        made = report(recording, certificate=certificate, title="support tickets")
+    def _reported(
+        self, plans: Calibration, certificate: Certificate | None, refusal: NotCertifiable | None
+    ) -> Path:
+        """The page, about the requests that nothing was chosen on."""
+        made = report(
+            plans.certify_part,
+            certificate=certificate,
+            source=plans.source,
+            path=plans.path,
+            chosen=None if certificate is None else certificate.plan,
+            missing="" if refusal is None else str(refusal),
+            title="Support tickets",
+        )
         return self._write(PAGE, made.to_html())
 
     def _write(self, name: str, text: str) -> Path:
@@ -168,22 +192,22 @@ class DemoRun:
 
 
 def _summary(
-    recording: Recording,
     found: WhatIf,
     certificate: Certificate | None,
     refusal: NotCertifiable | None,
     page: Path,
 ) -> dict[str, Any]:
-    return {
-        "requests": len(recording),
+    data: dict[str, Any] = {
+        "requests": found.n,
         "what_if": found.to_dict(),
         "certificate": None if certificate is None else certificate.to_dict(),
-        "refusal": None
-        if refusal is None
-        else {
+        "refusal": None,
+        "report": str(page),
+    }
+    if refusal is not None:
+        data["refusal"] = {
             "words": str(refusal),
             "certifiable": refusal.certifiable,
             "labels_needed": refusal.labels_needed,
-        },
-        "report": str(page),
-    }
+        }
+    return data
