@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 from cascade.calibration.reporting.axes import Scale, base
@@ -114,22 +114,23 @@ def joins(placed: Sequence[Placed], scale: Scale) -> list[Any]:
 
 def texts(placed: Sequence[Placed], scale: Scale) -> list[Any]:
     """The words, with a rim in the ground's colour so that no line crosses them."""
-
-    def look(one: Placed) -> tuple[str, str, bool]:
-        return one.align, one.label.colour, one.label.bold
-
-    layers: list[Any] = []
-    for (align, colour, bold), group in groupby(sorted(placed, key=look), look):
-        rows = [{**scale.values(one.x, one.y), "text": one.label.text} for one in group]
-        words = base(rows, scale).encode(text="text:N")
-        given: dict[str, Any] = {
-            "align": align,
-            "baseline": "middle",
-            "fontSize": 12.5,
-            "fontWeight": 700 if bold else 400,
+    rows = [
+        {
+            **scale.values(one.x, one.y),
+            "text": one.label.text,
+            "align": one.align,
+            "weight": 700 if one.label.bold else 400,
+            "colour": LIGHT[one.label.colour],
         }
-        layers.append(
-            words.mark_text(stroke=LIGHT["sheet"], strokeWidth=4, color=LIGHT["sheet"], **given)
-        )
-        layers.append(words.mark_text(color=LIGHT[colour], **given))
-    return layers
+        for one in placed
+    ]
+    words = base(rows, scale).encode(text="text:N")
+    given: dict[str, Any] = {
+        "align": {"expr": "datum.align"},
+        "baseline": "middle",
+        "fontSize": 12.5,
+        "fontWeight": {"expr": "datum.weight"},
+    }
+    sheet = LIGHT["sheet"]
+    rim = words.mark_text(stroke=sheet, strokeWidth=4, color=sheet, **given)
+    return [rim, words.mark_text(color={"expr": "datum.colour"}, **given)]
