@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import numpy as np
-
 __all__ = ["as_data"]
 
 
 def as_data(value: Any) -> Any:
-    """Dataclasses as dictionaries, numbers as Python's own, numbers that are none as `None`.
+    """Dataclasses as dictionaries, numbers that are none (NaN, infinity) as `None`.
 
     What has a `to_dict` of its own is written by it. Amounts stay `Decimal`.
     """
@@ -25,8 +23,6 @@ def as_data(value: Any) -> Any:
         return {str(key): as_data(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_data(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from cascade.core.chain import Chain
 from cascade.errors import RecordingError
 
 if TYPE_CHECKING:
+    from cascade.calibration.findings import Estimate
     from cascade.calibration.plan_path import PlanPath
 
 __all__ = ["Comparison", "Curve", "Point", "compare"]
@@ -150,10 +151,9 @@ def compare(
         resamples=resamples,
         seed=seed,
     )
-    if found.quality is None:
-        raise RecordingError(f"plans cannot be compared: {'; '.join(found.notes)}")
+    quality = cast("Estimate", found.quality)  # `Simpler` has found every quality known
     curve, notes = _path(path, priced, question.source)
-    beside = baselines(simpler, cost=found.cost.value, quality=found.quality.value, boot=boot)
+    beside = baselines(simpler, cost=found.cost.value, quality=quality.value, boot=boot)
     shown = None if chosen is None else found
     harm, gain = _changed(found.outcomes, priced)
     return Comparison(

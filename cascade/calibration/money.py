@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cascade.core.price import EXACT, tidy
 
-__all__ = ["PER_USD", "UNKNOWN", "Pico", "in_usd", "pico_of", "total_of", "usd_of"]
+__all__ = ["PER_USD", "UNKNOWN", "Pico", "in_usd", "known_usd", "pico_of", "total_of", "usd_of"]
 
 PER_USD = 10**12
 """Picodollars in a dollar."""
@@ -48,6 +48,18 @@ def usd_of(amount: int | np.integer[Any]) -> Decimal | None:
     if amount == UNKNOWN:
         return None
     return tidy(EXACT.divide(Decimal(int(amount)), Decimal(PER_USD)))
+
+
+def known_usd(amount: int) -> Decimal:
+    """Picodollars that are known in dollars, exactly.
+
+    Raises:
+        ValueError: the amount is `UNKNOWN`.
+    """
+    found = usd_of(amount)
+    if found is None:
+        raise ValueError("an unknown amount has no value in dollars")
+    return found
 
 
 def in_usd(amounts: Pico) -> NDArray[np.float64]:

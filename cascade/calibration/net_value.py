@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from cascade.calibration.curves import hull_of
-from cascade.calibration.money import UNKNOWN, Pico, in_usd, total_of, usd_of
+from cascade.calibration.money import UNKNOWN, Pico, in_usd, known_usd, total_of
 from cascade.calibration.plan import Asked, Bools, Floats, Outcomes, Plan, ScoreSource, simulate
 from cascade.calibration.recording import Recording
 from cascade.calibration.shares import mean_of, turns
@@ -132,7 +132,7 @@ def _of_step(place: int, told: _Told) -> NetValue:
         scorer=recording.tiers[returns].scorer,
         judged=int(judged.sum()),
         accepted=int(accepted.sum()),
-        cost_usd=usd_of(cost) or Decimal(0),
+        cost_usd=known_usd(cost),
         caught=float((1 - right[rejected]).sum()),
         false_rejects=float(right[rejected].sum()),
         false_accepts=float((1 - right[accepted]).sum()),

@@ -66,7 +66,7 @@ def _oracle(costs: Floats, quality: Floats, weights: Floats) -> Oracle:
     share = weights / weights.sum()
     start = (float(share @ costs[rows, now]), float(share @ quality[rows, now]))
     steps: list[tuple[Floats, Floats]] = []
-    for _ in range(costs.shape[1]):
+    while True:  # at most one step per tier: every step costs more
         more = costs - costs[rows, now][:, None]
         better = quality - quality[rows, now][:, None]
         with np.errstate(divide="ignore", invalid="ignore"):

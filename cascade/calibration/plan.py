@@ -243,15 +243,12 @@ class _Climb:
         asked: Asked = ()
         paid = np.zeros(len(rows), np.int64)
         passed: list[tuple[int, Floats]] = []
-        for place in range(start, len(self.plan.steps)):
+        last = len(self.plan.steps) - 1
+        for place in range(start, last):
             step = self.plan.steps[place]
             tier, returns = self.recording.index(step.asks), self.recording.index(step.returns)
             asked = (*asked, tier)
             paid = _plus(paid, self.recording.cost_pusd[:, tier][rows])
-            if place == len(self.plan.steps) - 1:
-                self._end(rows, place, paid, len(asked))
-                self._last(rows, tier, passed)
-                return
             can = self.can(rows, tier, returns)
             said = self.source.scores(asked, returns)
             score = np.where(can, said[rows], np.nan)
@@ -265,6 +262,10 @@ class _Climb:
             self._end(rows[accepted], place, paid[accepted], len(asked))
             rows, paid = rows[~accepted], paid[~accepted]
             passed.append((returns, said))
+        tier = self.recording.index(self.plan.steps[last].asks)
+        paid = _plus(paid, self.recording.cost_pusd[:, tier][rows])
+        self._end(rows, last, paid, len(asked) + 1)
+        self._last(rows, tier, passed)
 
     def can(self, rows: NDArray[np.int64], tier: int, returns: int) -> Bools:
         """Where there is something to judge, and the one that was just asked has answered."""

@@ -67,10 +67,9 @@ class PriceList:
         same = (t for t in self._tiers if model in (t.model, t.name) or _base(model) == t.model)
         return next((_recorded(t) for t in same), None)
 
+    @property
     def kept(self) -> tuple[str, ...]:
         """Tiers whose model the new list does not hold: they keep the price recorded for them."""
-        if self._prices is None:
-            return ()
         return tuple(
             tier.name
             for tier in self._tiers

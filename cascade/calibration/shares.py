@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.findings import TierShare
-from cascade.calibration.money import Pico, total_of, usd_of
+from cascade.calibration.money import Pico, known_usd, total_of
 from cascade.calibration.plan import Asked, Bools, Outcomes, Plan, ScoreSource
 from cascade.calibration.recording import Recording
 
@@ -88,17 +88,13 @@ def tier_shares(
         returned = found.returned == tier
         quality = found.quality[returned]
         is_known = len(quality) > 0 and not np.isnan(quality).any()
-        cost = usd_of(total_of(recording.cost_pusd[asked[place], tier]))
-        scorer_cost = usd_of(scoring[place])
-        if cost is None or scorer_cost is None:  # what_if has refused unknown costs before
-            raise AssertionError(f"unknown cost at step {step.asks!r}")
         shares.append(
             TierShare(
                 step.asks,
                 mean_of(asked[place], recording.weights),
                 mean_of(returned, recording.weights),
-                cost,
-                scorer_cost,
+                known_usd(total_of(recording.cost_pusd[asked[place], tier])),
+                known_usd(scoring[place]),
                 mean_of(quality, recording.weights[returned]) if is_known else None,
             )
         )

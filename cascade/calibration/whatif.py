@@ -15,9 +15,9 @@ import numpy as np
 from cascade.calibration.differences import differences
 from cascade.calibration.findings import Latency, WhatIf
 from cascade.calibration.fingerprint import scorer_fingerprint
-from cascade.calibration.money import UNKNOWN, Pico, total_of, usd_of
+from cascade.calibration.money import UNKNOWN, Pico, known_usd, total_of
 from cascade.calibration.plan import Outcomes, Plan, ScoreSource, simulate
-from cascade.calibration.price_list import Prices
+from cascade.calibration.price_list import PriceList, Prices
 from cascade.calibration.question import Question, note_on_prices, question_of
 from cascade.calibration.recording import Recording
 from cascade.calibration.repricing import reprice
@@ -86,7 +86,7 @@ def what_if(
         n=len(priced),
         prices=_prices(recording, priced),
         top=priced.names[priced.top],
-        total_usd=_usd(total_of(found.cost_pusd)),
+        total_usd=known_usd(total_of(found.cost_pusd)),
         **paired.numbers,
         tiers=tiers,
         calls=mean_of(found.calls, priced.weights),
@@ -97,7 +97,7 @@ def what_if(
         seed=seed,
         notes=(
             *question.notes,
-            *(note_on_prices(question.chain, recording) if prices is None else ()),
+            *_on_prices(question, recording, prices),
             *paired.notes,
             *_notes(question, priced, batch=batch),
         ),
@@ -110,6 +110,15 @@ def _prices(recording: Recording, priced: Recording) -> str:
         return priced.about.price_table
     table = recording.about.price_table
     return f"as recorded ({table})" if table else "as recorded"
+
+
+def _on_prices(question: Question, recording: Recording, prices: Prices | None) -> tuple[str, ...]:
+    """What to know of the prices that were applied."""
+    if prices is None:
+        return note_on_prices(question.chain, recording)
+    kept = [name for name in PriceList(recording.tiers, prices).kept if name in question.plan.tiers]
+    note = f"the prices given hold none for {', '.join(map(repr, kept))}: as recorded"
+    return (note,) if kept else ()
 
 
 def _notes(question: Question, recording: Recording, *, batch: bool) -> tuple[str, ...]:
@@ -222,10 +231,3 @@ def _latency(plan: Plan, recording: Recording, found: Outcomes) -> Latency | Non
         float(total[order[min(int(slow), len(order) - 1)]]),
         mean_of(found.calls > 1, recording.weights),
     )
-
-
-def _usd(amount: int) -> Decimal:
-    found = usd_of(amount)
-    if found is None:
-        raise AssertionError("unknown costs are refused before they are added up")
-    return found

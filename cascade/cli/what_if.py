@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -14,7 +14,7 @@ from cascade.config import load_chain
 from cascade.errors import RecordingError
 
 if TYPE_CHECKING:
-    from cascade.calibration import Comparison, Recording
+    from cascade.calibration import Comparison, Recording, WhatIf
     from cascade.core.chain import Chain
 
 __all__ = ["what_if"]
@@ -78,7 +78,7 @@ def what_if(
     if as_json:
         print_json(beside.to_dict())
     else:
-        show(comparison_tables(beside))
+        show(comparison_tables(beside, cast("WhatIf", beside.chosen)))
 
 
 def _compared(

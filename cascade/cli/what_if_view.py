@@ -24,11 +24,8 @@ FINE = 12
 """Decimals that a mean of floating dollars has; the rest is noise that would show as digits."""
 
 
-def comparison_tables(found: Comparison) -> RenderableType:
+def comparison_tables(found: Comparison, chosen: WhatIf) -> RenderableType:
     """A plan beside everything simpler, its steps, and what each of its scorers is worth."""
-    chosen = found.chosen
-    if chosen is None:
-        raise ValueError("nothing was chosen to be shown")
     parts: list[RenderableType] = [*_head(chosen), Text(), _policies(chosen, found.baselines)]
     parts += [Text(), _steps(chosen)]
     if found.scorers:

@@ -180,3 +180,19 @@ def test_pairs_cost_what_their_plans_do(world, seed):
         told = simulate(plan, recorded, source)
         assert in_usd(told.cost_pusd).mean() == pytest.approx(found.cost[place])
         assert told.quality.mean() == pytest.approx(found.quality[place])
+
+
+def test_an_oracle_reaches_no_more_than_there_is():
+    """Above the best of all answers there is no cost."""
+    oracle = oracle_router(np.ones((2, 1)), np.array([[1.0], [0.0]]), np.ones(2))
+    assert oracle.cost_at(0.6) is None
+
+
+def test_thousands_of_thresholds_are_thinned():
+    """Of very many distinct scores some two thousand are tried, the ends among them."""
+    n = 5000
+    scores = np.linspace(0, 1, n)
+    recorded = recording(np.ones((n, 2)), [1, 2], names=["a", "b"])
+    found = pairs_of(recorded, Scores({0: scores}))
+    assert len(found.threshold) == 2000
+    assert (found.threshold[0], found.threshold[-1]) == (1, 0)

@@ -7,10 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from cascade.calibration import Gate, Plan, Step, compare, search_plans
+from cascade.calibration import Gate, Plan, PlanPath, PlanPoint, Step, compare, search_plans
+from cascade.calibration.as_data import as_data
 from cascade.calibration.bootstrap import Bootstrap
 from cascade.calibration.measures import DEFINITIONS
-from cascade.calibration.money import PER_USD
+from cascade.calibration.money import PER_USD, UNKNOWN
 from cascade.calibration.plan import simulate
 from cascade.calibration.reliability import reliability
 from cascade.cli.output import plain
@@ -201,3 +202,31 @@ def test_gated_requests_are_judged_where_they_begin():
     _, mini = told(plan, made, source, resamples=20)
     assert mini.n == 2
     assert sorted((one.low, one.high) for one in mini.bins) == [(0.3, 0.3), (0.9, 0.9)]
+
+
+def test_measures_that_need_scores_are_missing_without_them():
+    """A recording without scorers has no APGR and no pair; all the rest is there."""
+    made, _ = dealt(40)
+    found = compare(made, resamples=20)
+    assert found.metrics["apgr"] is None
+    assert found.metrics["cost_at_98"] is not None
+    assert any("no scorer was recorded there" in note for note in found.notes)
+
+
+def test_a_plan_over_an_unpriced_witness_is_named():
+    """A searched plan whose cost is not known on this recording is left out with a note."""
+    made = recording([[1, 1, 1]] * 3, [1, UNKNOWN, 3], names=["nano", "peer", "top"]).with_tiers(
+        ["nano", "top"], ["peer"]
+    )
+    source = Scores({0: [0.5] * 3}, by_state={((0, 2), 0): [0.9] * 3})
+    plan = Plan((Step("nano", threshold=0.9), Step("peer", "nano", 0.5), Step("top")))
+    point = PlanPoint(plan, 1.0, 1.0, 1.0, (0.0, 1.0, 0.0), 2.0)
+    path = PlanPath((point,), point, (), 1)
+    found = compare(made, source, chosen=Plan((Step("nano"),)), path=path, resamples=20)
+    assert found.path == ()
+    assert "a cost or a quality on its way is not known" in found.notes[0]
+
+
+def test_numbers_that_are_none_are_null():
+    """JSON has no infinity."""
+    assert as_data((float("inf"), float("nan"), 1.5, "x")) == [None, None, 1.5, "x"]

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade.calibration.money import UNKNOWN, in_usd, pico_of, usd_of
+from cascade.calibration.money import (
+    PER_USD,
+    UNKNOWN,
+    in_usd,
+    known_usd,
+    pico_of,
+    total_of,
+    usd_of,
+)
 
 
 @given(st.decimals(0, 1000, places=12))
@@ -32,3 +40,13 @@ def test_nothing_is_rounded_away(amount, words):
     """Amounts that a picodollar cannot hold are refused."""
     with pytest.raises(ValueError, match=words):
         pico_of(Decimal(amount))
+
+
+def test_sums_are_exact_and_unknown_where_a_part_is():
+    """A sum beyond 64 bits stays whole; one unknown amount makes it unknown."""
+    large = np.full(3, 2**62, np.int64)
+    assert total_of(large) == 3 * 2**62
+    assert total_of(np.array([1, UNKNOWN])) == UNKNOWN
+    assert known_usd(total_of(np.array([PER_USD, 1]))) == Decimal("1.000000000001")
+    with pytest.raises(ValueError, match="unknown amount"):
+        known_usd(UNKNOWN)

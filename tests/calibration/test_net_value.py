@@ -91,3 +91,14 @@ def test_what_cannot_be_told_says_why():
     only._by_tier = {9: np.zeros(2)}
     first, _ = net_values(plan, three, only, simulate(plan, three, only))
     assert "no scores for tier 1" in first.alternatives[1].reason
+
+
+def test_where_nothing_can_be_told_there_is_no_value():
+    """Neither alternatives nor single models are known: no cost without, and it counts as worth it."""
+    quality = [[1, 1], [np.nan, 1]]
+    cost = np.array([[PER_USD, UNKNOWN], [PER_USD, PER_USD]])
+    made = recording(quality, cost, names=["nano", "top"])
+    source = Scores({0: [0.9, 0.1]})
+    (found,) = net_values(PLAN, made, source, simulate(PLAN, made, source))
+    assert (found.cost_without_usd, found.net_usd) == (None, None)
+    assert found.is_worth_it

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cascade import Abstained, Chain, Needs, Price, Score, Tier, ask
-from cascade.calibration import RecordedScores, RecordedTier, Recording
+from cascade.calibration import RecordedScores, RecordedTier, Recording, Tokens
 from cascade.calibration.drafts import Drafts
 from cascade.calibration.fingerprint import scorer_fingerprint
 from cascade.errors import RecordingError
@@ -231,3 +231,24 @@ def test_what_cannot_be_read_is_named():
     with pytest.raises(RecordingError, match="answer of 'a' to request '1' was not kept"):
         Drafts(bare).draft(0, (0,))
     assert Drafts(made((None,) * 3, requests=np.array(["{no json", "x", "y"], object))).request(0)
+
+
+def test_an_empty_reply_is_an_earlier_draft_and_a_failed_call_is_none():
+    """As in the engine: what came back empty has tokens, and says nothing."""
+    shape = (3, 3)
+    blank = np.full(shape, np.nan)
+    output = blank.copy()
+    output[2, 1] = 1.0
+    tokens = Tokens(blank, output, blank, blank, blank)
+    recorded = made((AtLeast(2), None, agrees), tokens=tokens)
+    draft = Drafts(recorded).draft(2, (0, 1, 2))
+    assert [one.text for one in draft.earlier] == ["no no", ""]
+    assert RecordedScores(recorded, chain((None, None, agrees))).scores((1, 2), 2)[2] == 0
+
+
+def test_log_probabilities_are_read_where_replies_were_kept():
+    """A scorer that reads tokens runs again on kept replies."""
+    replies = np.full((3, 3), json.dumps(dict(reply("yes", probabilities=[0.5]).wire)), object)
+    recorded = made((AtLeast(2), None, None), replies=replies)
+    source = RecordedScores(recorded, chain((reads_tokens, None, None)))
+    assert source.scores((0,), 0).tolist() == [1, 1, 1]

@@ -191,3 +191,8 @@ def test_the_shipped_table_prices_a_recording():
     assert usd_of(again.cost_pusd[0, 0]) == nano
     assert again.cost_pusd[0, 1] == 1_020_000_000
     assert again.about.price_table == f"{TABLE.as_of}/{TABLE.digest}"
+
+
+def test_a_free_model_costs_nothing_even_without_usage():
+    """Where nothing is ever charged the cost is known without any tokens."""
+    assert price_many(np.full((1, 5), np.nan), Price.free()).tolist() == [0]

@@ -329,3 +329,34 @@ def test_a_scorer_that_never_speaks_escalates_everything():
     found = what_if(chain, recorded(chain, score=blank, score_kind=kinds), resamples=10)
     assert found.total_usd == Decimal(44)
     assert found.tiers[0].is_idle
+
+
+class Elsewhere:
+    """An entry with a gate's settings and no model behind them."""
+
+    start_at = "top"
+    threshold = 0.5
+
+    def __call__(self, request):
+        return None
+
+
+def test_an_entry_that_only_looks_like_a_gate():
+    """Settings without a model cannot say where requests begin."""
+    with pytest.raises(RecordingError, match="no learned entry"):
+        what_if(replace(CHAIN, entry=Elsewhere()), recorded())
+
+
+def test_a_list_that_lacks_a_model_keeps_its_recorded_price():
+    """A new list without a model is noted; what was recorded for it stands."""
+    tokens = Tokens(*(np.full((4, 2), value) for value in (1e6, 0.0, 0.0, 0.0, 0.0)))
+    found = what_if(CHAIN, recorded(tokens=tokens), prices={"top": Price.of("20", "20")})
+    assert found.total_usd == Decimal(24)
+    assert found.notes == ("the prices given hold none for 'nano': as recorded",)
+
+
+def test_a_price_that_was_not_recorded_is_not_compared():
+    """Nothing is said of a change where the recorded price is not known."""
+    made = recorded()
+    blank = replace(made, tiers=tuple(replace(tier, price=None) for tier in made.tiers))
+    assert what_if(CHAIN, blank, resamples=10).notes == ()

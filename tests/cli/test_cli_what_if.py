@@ -188,3 +188,18 @@ def test_files_that_hold_no_prices(cli, files, tmp_path, text):
     done = cli("what-if", recording, "--chain", chain, "--prices", path)
     assert done.exit_code == 2
     assert "USD per 1,000,000 tokens" in done.stderr
+
+
+def test_times_and_worth_are_shown_where_they_are_known(cli, files):
+    """Latency in words; a scorer that costs more than it saves is shown in dollars."""
+    seconds = np.tile([1.0, 3.0], (40, 1))
+    recording, chain = files(latency_s=seconds)
+    args = ("what-if", recording, "--chain", chain, "--threshold", "nano=0.1")
+    done = cli(*args, env={"COLUMNS": "160"})
+    assert "1.00 s on average, 95 % within 1.00 s; 0.0 % of requests ask more" in done.stdout
+    assert "$0.00" in done.stdout or "$0" in done.stdout
+    single = chain.with_name("single.toml")
+    single.write_text(CHAIN.split("[[tier]]", maxsplit=1)[0] + "[[tier]]" + CHAIN.split("[[tier]]")[2])
+    done = cli("what-if", recording, "--chain", single)
+    assert done.exit_code == 0, done.output
+    assert "saves per 1,000" not in done.stdout
