@@ -54,7 +54,8 @@ def likeness(one: Draft, other: Draft) -> Likeness | None:
     """How far two drafts of the same request say the same.
 
     Looks through the words around an answer: see `scorers.final_answer`; tool calls, also those
-    written as text, are compared by name and arguments, records by their fields.
+    written as text, are compared by name and arguments, records by their fields. Where tools are
+    offered, two answers in words are the same: neither calls one.
 
     Returns:
         The likeness, or `None` where one of them is no whole answer: refused, empty, cut off.
@@ -62,7 +63,17 @@ def likeness(one: Draft, other: Draft) -> Likeness | None:
     Pitfalls: models of one family share mistakes; free text is hardly ever the same.
     """
     mine, theirs = _read(one), _read(other)
-    return None if mine is None or theirs is None else _compare(mine, theirs)
+    if mine is None or theirs is None:
+        return None
+    found = _compare(mine, theirs)
+    if mine.kind == theirs.kind == "text" and _offers_tools(one):
+        return Likeness(1.0, 1.0, found.shared, 1.0)  # both call nothing
+    return found
+
+
+def _offers_tools(draft: Draft) -> bool:
+    payload = draft.request.payload
+    return bool(payload.get("tools") or payload.get("functions"))
 
 
 class _Said(NamedTuple):

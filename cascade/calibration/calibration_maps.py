@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.logistic import fit_logistic, log_loss, logit, sigmoid
+from cascade.calibration.needs import needed
 
 __all__ = ["MapKind", "ScoreMap", "best_map", "fit_map"]
 
@@ -83,8 +84,17 @@ class ScoreMap:
         return {"kind": self.kind, "numbers": list(self.numbers)}
 
 
+NO_MAP = ScoreMap("shift", (0.0,))
+
+
 def best_map(
-    z: Floats, quality: Floats, weights: Floats, groups: NDArray[np.int64], *, seed: int
+    z: Floats,
+    quality: Floats,
+    weights: Floats,
+    groups: NDArray[np.int64],
+    *,
+    seed: int,
+    at_home: bool = False,
 ) -> ScoreMap:
     """The map that wins among those that so many labels allow.
 
@@ -94,10 +104,14 @@ def best_map(
         weights: of the requests, (n,).
         groups: what belongs together and is not split, (n,).
         seed: of the split for held-out log-loss.
+        at_home: the scores were learned on this very task, so their level is right already, and
+            no map at all is the first candidate.
 
     Returns:
         The simplest map within a thousandth of the best log-loss; a shift below 100 labels.
     """
+    if at_home and len(z) < SLOPES_FROM:
+        return NO_MAP
     kinds: list[MapKind] = ["shift"]
     if len(z) >= SLOPES_FROM:
         kinds += ["platt", "beta"]
@@ -115,6 +129,8 @@ def best_map(
             held_out[~rest] = fit_map(kind, z[rest], quality[rest], weights[rest])(z[~rest])
         losses[kind] = log_loss(held_out, quality, weights)
     close = min(losses.values()) + 1e-3
+    if at_home and log_loss(z, quality, weights) <= close:
+        return NO_MAP
     winner = next(kind for kind in kinds if losses[kind] <= close)
     return fit_map(winner, z, quality, weights)
 
@@ -175,24 +191,18 @@ def _isotonic(z: Floats, quality: Floats, weights: Floats) -> Floats:
     """Pooled adjacent violators, each pool one knot at its centre: no steps, hence no new ties."""
     if not len(z):
         return np.array([-1.0, 1.0, TILT - 1.0, 1.0 - TILT])
-    pools: list[list[float]] = []  # weight, weighted quality, weighted z
     order = np.argsort(z, kind="stable")
-    for at in order:
-        weight = float(weights[at])
-        pools.append([weight, weight * float(quality[at]), weight * float(z[at])])
-        while len(pools) > 1 and _mean(pools[-2]) >= _mean(pools[-1]):
-            last = pools.pop()
-            pools[-1] = [one + other for one, other in zip(pools[-1], last, strict=True)]
+    isotonic = needed("sklearn.isotonic").isotonic_regression
+    level = np.asarray(isotonic(quality[order], sample_weight=weights[order]))
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(level) > 0]))
+    weight = np.add.reduceat(weights[order], starts)
+    good = np.add.reduceat(weights[order] * quality[order], starts)
+    knots = np.add.reduceat(weights[order] * z[order], starts) / weight
     # Half a success and half a failure in each pool: a pool of right answers alone is not certain.
-    level = logit(np.array([(good + 0.5) / (weight + 1.0) for weight, good, _ in pools]))
-    knots = np.array([total / weight for weight, _, total in pools])
+    level = logit((good + 0.5) / (weight + 1.0))
     keep = np.concatenate([[True], np.diff(knots) > 1e-9])  # noqa: PLR2004
     knots, level = knots[keep], level[keep]
     return np.concatenate([knots, np.maximum.accumulate(level - TILT * knots)])
-
-
-def _mean(pool: list[float]) -> float:
-    return pool[1] / pool[0]
 
 
 _FITS: Mapping[MapKind, Any] = {

@@ -36,6 +36,7 @@ class LearnedSource:
     ) -> None:
         wanted = [*model.own, *model.pairs]
         self._table = gather(recording, wanted) if table is None else table
+        _check_fields(model, self._table)
         self._model, self._recording = model, recording
         self._names = recording.names
         self._place = {name: at for at, name in enumerate(self._names)}
@@ -68,6 +69,13 @@ class LearnedSource:
         """Log-odds of one state's model before its maps, for all requests, (n,)."""
         return self._raw(model, np.arange(len(self._recording)))
 
+    def sees(self, state: State) -> NDArray[np.bool_]:
+        """Which requests have all the whole answers of a state, (n,)."""
+        if state.from_request:
+            return np.ones(len(self._recording), bool)
+        needed = [self._place[name] for name in (state.judged, *state.beside)]
+        return np.asarray(self._table.usable[:, needed].all(axis=1))
+
     def _judged(self, model: StateModel, rows: NDArray[np.int64]) -> Floats:
         z = self._raw(model, rows)
         return rounded(model.mapped(z, self._table.slices[rows]))
@@ -78,6 +86,17 @@ class LearnedSource:
             self._words[judged] = _word_log_odds(self._model, judged, self._table)
         words = self._words.get(judged)
         return raw_log_odds(model, self._table, self._place, words)[rows]
+
+
+def _check_fields(model: LearnedModel, table: EvidenceTable) -> None:
+    """Raise `RecordingError` where evidence is no longer what the model learned from."""
+    for of, known in ((model.own, table.own), (model.pairs, table.pairs)):
+        for name, fields in of.items():
+            if name in known and known[name][0] != fields:
+                raise RecordingError(
+                    f"evidence {name!r} has the fields {', '.join(known[name][0])[:120]} now; the "
+                    f"model learned from {', '.join(fields)[:120]}: learn it again"
+                )
 
 
 def bought_rows(

@@ -24,6 +24,9 @@ AGREES = 3.0
 
 AGREES_SPREAD = 1.5
 
+ONE_OF_MANY_SPREAD = 0.5
+"""For a single agreement where their share counts already: one witness is much like another."""
+
 WORDS, WORDS_SPREAD = 0.5, 0.5
 """Log-odds from words are worth half: they are overconfident by nature."""
 
@@ -73,7 +76,7 @@ def _belief(block: Block, name: str, *, alone: bool) -> tuple[float, float]:
     if block.kind == "votes" and name == "share":
         return AGREES, AGREES_SPREAD
     if block.kind == "pair" and name == block.fields[0]:
-        return (AGREES if alone else 0.0), AGREES_SPREAD
+        return (AGREES, AGREES_SPREAD) if alone else (0.0, ONE_OF_MANY_SPREAD)
     if block.kind == "words":
         return WORDS, WORDS_SPREAD
     if block.kind == "slice":

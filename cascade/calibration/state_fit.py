@@ -40,7 +40,7 @@ FEW = 60
 
 USUAL = 0.1
 
-SHARES = (0.5, 1.0)
+SHARES = (0.25, 0.5, 0.75, 1.0)
 """Shares of the trees that are tried."""
 
 WIN = 5e-4
@@ -256,7 +256,7 @@ class StateFit:
     def _stage(self, rows: NDArray[np.bool_]) -> MapStage:
         z, quality, weights = self.held_out_raw[rows], self.quality[rows], self.weights[rows]
         groups = self._labels.groups[self.rows][rows]
-        everyone = best_map(z, quality, weights, groups, seed=self._labels.seed)
+        everyone = best_map(z, quality, weights, groups, seed=self._labels.seed, at_home=True)
         if not self._labels.named:
             return MapStage(everyone)
         return MapStage(everyone, slice_shifts(everyone(z), quality, weights, self._slices[rows]))
