@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cascade.calibration.certificate import Certificate
 from cascade.calibration.plan import Plan, ScoreSource, Step
@@ -42,20 +42,18 @@ def basis_of(
     if chosen is not None:
         return Basis(chosen, source)
     if certificate is not None:
-        return _if_told(Basis(certificate.chain or certificate.plan, source), recording)
+        return _if_told(certificate.chain or certificate.plan, source, recording)
     plan = _recorded_plan(recording)
-    return Basis(None, source) if plan is None else _if_told(Basis(plan, source), recording)
+    return Basis(None, source) if plan is None else _if_told(plan, source, recording)
 
 
-def _if_told(basis: Basis, recording: Recording) -> Basis:
-    """The same, without the plan where the recording cannot tell."""
-    if basis.chosen is None:
-        return basis
+def _if_told(chosen: Chain | Plan, source: ScoreSource | None, recording: Recording) -> Basis:
+    """The plan, or a note where the recording cannot tell what it does."""
     try:
-        what_if(basis.chosen, recording, source=basis.source, resamples=1)
+        what_if(chosen, recording, source=source, resamples=1)
     except RecordingError as error:
-        return replace(basis, chosen=None, notes=(f"nothing is said of the plan: {error}",))
-    return basis
+        return Basis(None, source, (f"nothing is said of the plan: {error}",))
+    return Basis(chosen, source)
 
 
 def _recorded_plan(recording: Recording) -> Plan | None:

@@ -18,6 +18,7 @@ from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.basis import basis_of
 from cascade.calibration.reporting.beside_plan import compared
 from cascade.calibration.reporting.drawn import charts_of
+from cascade.calibration.reporting.method import is_graded
 from cascade.calibration.reporting.page import report_html
 from cascade.calibration.reporting.promise import floor_of, promise_of
 from cascade.calibration.reporting.summary import summary_of
@@ -131,7 +132,7 @@ def report(
     comparison = replace(comparison, notes=(*notes, *comparison.notes))
     found = comparison.chosen
     chain = basis.chosen if isinstance(basis.chosen, Chain) else None
-    promise = promise_of(certificate, found, chain=chain, missing=missing)
+    promise = promise_of(certificate, found, chain=chain, graded=is_graded(kept), missing=missing)
     view = view_of(
         kept,
         comparison,

@@ -10,7 +10,7 @@ from cascade.calibration.labels import labels_without_harm, plan_labels
 from cascade.calibration.reporting.view import Line, Promise
 from cascade.calibration.reporting.words import points
 from cascade.core.chain import Chain
-from cascade.errors import CertificateVoid, ConfigError, NotCertifiable
+from cascade.errors import CertificateVoid, NotCertifiable
 
 __all__ = ["USUAL_MARGIN", "floor_of", "promise_of"]
 
@@ -18,6 +18,10 @@ USUAL_MARGIN = 0.02
 """The margin that labels are counted for where none was asked for: 2 points."""
 
 DELTA = 0.05
+
+GRADED = (
+    "`cascade certify` tests it on requests kept aside, and says how many graded ones it takes."
+)
 
 MEANS: Mapping[str, str] = {
     "plan": "which tier is asked when, and the score from which its answer stands",
@@ -48,6 +52,7 @@ def promise_of(
     found: WhatIf | None,
     *,
     chain: Chain | None = None,
+    graded: bool = False,
     missing: str = "",
 ) -> Promise:
     """The promise as the page shows it.
@@ -56,10 +61,11 @@ def promise_of(
         certificate: what was certified; `None` for nothing.
         found: what became of the recorded requests, for counting labels where nothing is certified.
         chain: that the report is about; the certificate must speak of it.
+        graded: quality is more than right or wrong.
         missing: why there is none, where it is known.
     """
     if certificate is None:
-        return _none(found, missing)
+        return _none(found, missing, graded=graded)
     lines = tuple(
         Line(term, words, means=MEANS.get(term, ""))
         for term, words in certificate.lines()
@@ -100,12 +106,12 @@ def floor_of(certificate: Certificate | None, found: WhatIf | None) -> float | N
     return found.top_quality.value - certificate.epsilon
 
 
-def _none(found: WhatIf | None, missing: str) -> Promise:
-    sentence, next_step = (missing, "") if missing else _why_none(found)
+def _none(found: WhatIf | None, missing: str, *, graded: bool) -> Promise:
+    sentence, next_step = (missing, "") if missing else _why_none(found, graded=graded)
     return Promise(holds=False, sentence=sentence, next_step=next_step)
 
 
-def _why_none(found: WhatIf | None) -> tuple[str, str]:
+def _why_none(found: WhatIf | None, *, graded: bool) -> tuple[str, str]:
     """Why there is no promise, and the next step."""
     if found is None:
         return (
@@ -121,7 +127,7 @@ def _why_none(found: WhatIf | None) -> tuple[str, str]:
         )
     return (
         "There is no certificate, so the numbers below hold for the recorded requests only.",
-        _labels(found.harm.value, found.gain.value),
+        GRADED if graded else _labels(found.harm.value, found.gain.value),
     )
 
 
@@ -137,8 +143,6 @@ def _labels(harm: float, gain: float) -> str:
         wanted = plan_labels(USUAL_MARGIN, harm, gain, DELTA)
     except NotCertifiable:
         return f"{words}; with harm and gain as seen here no number of them would do."
-    except ConfigError:  # graded quality: mean losses are no shares
-        return f"{words}."
     if wanted.requests <= least:
         return f"{words}."
     return f"{words}, and about {wanted.requests:,} where harm and gain are as seen here."

@@ -22,7 +22,7 @@ __all__ = ["inline_svg", "picture"]
 
 SVG = "{http://www.w3.org/2000/svg}"
 
-ELEMENTS = frozenset({"svg", "g", "path", "line", "rect", "text", "tspan"})
+ELEMENTS = frozenset({"svg", "g", "path", "line", "rect", "text"})
 
 ATTRIBUTES = frozenset(
     {
@@ -87,7 +87,7 @@ def _written(element: Element) -> str:
         return ""
     kept = [_attribute(key, value) for key, value in element.items() if key in ATTRIBUTES]
     inner = str(escape(element.text or "")) + "".join(_written(child) for child in element)
-    if not inner and tag in ("g", "text", "tspan"):
+    if not inner and tag == "g":
         return ""
     return f"<{tag}{''.join(kept)}>{inner}</{tag}>" if inner else f"<{tag}{''.join(kept)}/>"
 

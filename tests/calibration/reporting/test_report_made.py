@@ -12,6 +12,7 @@ from rich.console import Console
 from cascade import Chain, Tier
 from cascade.calibration import (
     About,
+    Gate,
     Plan,
     RecordedTier,
     Step,
@@ -21,10 +22,14 @@ from cascade.calibration import (
     search_plans,
 )
 from cascade.calibration.reporting import tested
+from cascade.calibration.reporting.made import Report
+from cascade.calibration.reporting.summary import summary_of
+from cascade.calibration.reporting.view import Frontier
 from cascade.errors import RecordingError
 from tests.calibration.builders import Scores, recording
 from tests.calibration.reporting.compared import TOP, recorded, scores
 from tests.calibration.reporting.pages import EVIL, Page, objects
+from tests.calibration.reporting.views import view
 
 
 def real(n=400, seed=0, **given):
@@ -139,11 +144,13 @@ class TestPoorRecordings:
         view, _ = self.shown(replace(made, quality=quality))
         assert view.about.startswith("250 requests")
         assert any("250 of 400 requests" in note for note in view.notes)
-        given, _ = self.shown(
-            replace(made, quality=quality),
-            source=Scores({0: made.score[:, 0], 1: made.score[:, 1]}),
-        )
+        gates = {0: np.linspace(0, 1, 400)}
+        source = Scores({0: made.score[:, 0], 1: made.score[:, 1]}, gates=gates)
+        given, _ = self.shown(replace(made, quality=quality), source=source)
         assert given.frontier.chosen == view.frontier.chosen
+        gated = Plan((Step("nano", threshold=0.5), Step("big")), Gate("big", 0.5))
+        found, _ = self.shown(replace(made, quality=quality), source=source, chosen=gated)
+        assert 0.4 < {tier.name: tier.asked for tier in found.tiers}["nano"] < 0.95
 
     def test_no_prices(self):
         """Where no cost is known nothing is said of saving, and nothing counts as free."""
@@ -235,6 +242,18 @@ class TestWithCertificate:
         own = replace(made, splits=objects(*["train"] * 2000))
         assert tested.tested_part(own, replace(promised, key=""), "k") is None
 
+    def test_what_its_plan_needs(self):
+        """A certified plan whose scores the recording lacks is promised, and not reported on."""
+        made = real(2000)
+        promised = self.certified(made)
+        bare = replace(made, score=np.full((2000, 3), np.nan), score_kind=np.zeros((2000, 3), int))
+        lost = bare.with_tiers(["mini", "big"])
+        view = report(lost, certificate=promised).view
+        assert view.promise.holds
+        assert view.plan == ""
+        assert any("nothing is said of the plan" in note for note in view.notes)
+        assert view.frontier.floor is None
+
     def test_void(self):
         """A certificate of another chain promises nothing, and the page says what has changed."""
         made = real(2000)
@@ -253,6 +272,17 @@ class TestWithCertificate:
         assert view.frontier.floor is None
         other = report(made, certificate=promised, chosen=Plan((Step("mini"),)), source=source)
         assert "speaks of another plan" in other.view.promise.sentence
+
+    def test_how_many_labels(self):
+        """How many labels a promise takes is said, or that no number would do, or who can say."""
+        made = real()
+        good = report(made, chosen=Plan((Step("nano", threshold=0.6), Step("big")))).view
+        assert "151 labelled ones at least" in good.promise.next_step
+        bad = report(made, chosen=Plan((Step("nano"),))).view
+        assert "no number of them would do" in bad.promise.next_step
+        graded = replace(made, quality=made.quality * 0.5)
+        assert "graded ones" in report(graded).view.promise.next_step
+        assert report(made, chosen=Plan((Step("big"),))).view.promise.next_step == ""
 
     def test_why_there_is_none(self):
         """The reason why nothing was certified is shown as it is given."""
@@ -333,3 +363,20 @@ class TestOutput:
         html = report(made).to_html()
         assert time.process_time() - begun < 20
         assert len(html) < 400_000
+
+
+def test_a_certified_summary():
+    """A certified plan is printed as such, with the promise in its words."""
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(summary_of(view("nano", simpler="")))
+    text = console.export_text()
+    assert "certified: nano" in text
+    assert "not certified" not in text
+
+
+def test_no_number_is_no_json():
+    """What is not finite is unknown in the data."""
+    made = view("nano")
+    spot = replace(made.frontier.spots[0], cost=float("nan"))
+    data = Report(replace(made, frontier=Frontier(spots=(spot,)))).to_dict()
+    assert data["frontier"]["spots"][0]["cost"] is None

@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from functools import cache
 
+from cascade.calibration.net_value import Alternative
 from cascade.calibration.reporting.page import LONGEST, report_html
 from cascade.calibration.reporting.view import Frontier, Promise, View
 from cascade.traces.page.content import Words
@@ -127,8 +129,6 @@ class TestWhatIsThere:
 
     def test_long_texts_are_folded_and_cut(self):
         """A long text shows its beginning, is whole in a fold, and is cut where it is huge."""
-        from dataclasses import replace
-
         made = view()
         long = replace(made.cases[0], answer=Words("ab" * 1000), request=Words("x" * 30_000))
         html = report_html(replace(made, cases=(long,)))
@@ -136,6 +136,19 @@ class TestWhatIsThere:
         assert "ab" * 1000 in html
         assert "x" * LONGEST + " … (cut here)" in html
         assert "x" * (LONGEST + 1) not in html
+
+    def test_scorers_without_alternative(self):
+        """What cannot be had without a scorer, or cannot be told, is said in words."""
+        made = view()
+        scorer = replace(
+            made.scorers[0],
+            net_usd=None,
+            alternatives=(Alternative("drop nano", None, None, "no such answers"),),
+        )
+        page = page_of(replace(made, scorers=(scorer, replace(scorer, net_usd=-0.001))))
+        assert "not to be had without it" in page.text
+        assert "drop nano: no such answers" in page.text
+        assert "\N{MINUS SIGN}$1.00" in page.text
 
     def test_unknown_is_no_number(self):
         """Counts that nobody knows are not shown as 0."""

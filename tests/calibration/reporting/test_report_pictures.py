@@ -91,6 +91,12 @@ class TestFrontier:
         assert "always big" in texts(svg)
         assert svg.count("<path") >= 71
 
+    def test_plans_of_one_cost(self):
+        """Plans that cost the same stand above each other, and their line still has its words."""
+        plans = tuple(Spot(str(n), "found", 1.0, 0.6 + n / 100) for n in range(9))
+        made = replace(frontier(), found=plans)
+        assert "plans found" in shown(frontier_chart(made))
+
     def test_long_and_hostile_names(self):
         """A name is cut, on one line, and free of characters that XML or a reader chokes on."""
         made = frontier("x\x00\ud83d\n" + "long " * 30)
@@ -219,3 +225,17 @@ class TestMuchWorseModels:
         back = scale.above(self.made().mixing[::-1])
         assert back[-1].quality == scale.quality[0]
         assert scale.above([self.made().mixing[0]]) == []
+
+
+def test_whatever_the_renderer_writes(monkeypatch):
+    """Elements and attributes that could act are left out, should a renderer ever write them."""
+    drawn = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:x="http://www.w3.org/1999/xlink" '
+        'viewBox="0 0 9 9" onload="a()"><style>*{}</style><script>a()</script><g><g/>'
+        '<a x:href="javascript:a()"><text>in a link</text></a><image x:href="https://a.example"/>'
+        '<text onclick="a()" style="fill:red" fill="#ff0000" x="1.23456">kept</text></g></svg>'
+    )
+    monkeypatch.setattr("cascade.calibration.reporting.svg._draw", lambda chart: drawn)
+    svg = inline_svg(None, title="t", says="s", name="n")
+    assert svg.endswith('<g><text fill="#ff0000" x="1.23">kept</text></g></svg>')
+    assert not re.search(r"style|script|href|onclick|onload|image", svg)

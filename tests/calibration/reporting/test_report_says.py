@@ -38,6 +38,18 @@ class TestHeadline:
         )
         assert {fact.name: fact.value for fact in facts_of(never)}["Costs more"] == "5.0 %"
 
+    def test_a_plan_that_saves_nothing(self):
+        """A difference that would be printed as 0 % is called none."""
+        made = recording([[0, 1]] * 20, [10**7, 10**10], names=["nano", "top"])
+        same = compared(made, source=Scores({0: np.zeros(20)}))
+        assert headline(made, same).startswith("Costs as much as always asking top")
+
+    def test_time(self):
+        """Times are shown where they were recorded."""
+        made = recorded(latency_s=np.full((20, 2), 0.5))
+        assert facts_of(compared(made))[-1].value == "600 ms"
+        assert facts_of(compared(recorded()))[-1].value == "unknown"
+
     def test_constant_plans(self):
         """A plan that asks one model is named as such, the top tier or a cheaper one."""
         made = recorded()
@@ -84,6 +96,12 @@ class TestGathered:
         assert found.chosen.cost == pytest.approx(5)
         assert found.chosen.quality_range[0] < found.chosen.quality
         assert found.floor == 0.93
+
+    def test_long_lines_are_thinned(self):
+        """A line of thousands of points keeps its ends and as many as can be told apart."""
+        line = tuple(Point(n / 1e4, n / 1e4, str(n)) for n in range(3000))
+        found = frontier_of(compared(recorded(), oracle_cascade=line), None).oracle
+        assert (found[0].name, found[-1].name, len(found)) == ("0", "2999", 200)
 
     def test_plans_found_go_from_cheap_to_dear(self):
         """Plans are joined by what they cost here, not by what they cost where they were found."""
