@@ -328,6 +328,8 @@ class Recording:
     def with_tiers(self, names: Sequence[str], witnesses: Sequence[str] = ()) -> Self:
         """The same with some tiers only, in a given order; `witnesses` follow them in that role.
 
+        Recorded scores that were given in view of other earlier answers do not come along.
+
         Raises:
             RecordingError: no tier, a name that is none, or one twice.
         """
@@ -337,7 +339,20 @@ class Recording:
         made = self._at(np.arange(len(self)), np.array([self.index(name) for name in wanted]))
         roles = cast("list[Role]", ["tier"] * len(names) + ["witness"] * len(witnesses))
         tiers = [replace(tier, role=role) for tier, role in zip(made.tiers, roles, strict=True)]
-        return replace(made, tiers=tuple(tiers))
+        other = np.array([self._read_others(name, wanted) for name in wanted])
+        return replace(
+            made,
+            tiers=tuple(tiers),
+            score=np.where(other, np.nan, made.score),
+            score_kind=np.where(other, 0, made.score_kind).astype(np.int8),
+            score_cost_pusd=np.where(other, 0, made.score_cost_pusd),
+        )
+
+    def _read_others(self, name: str, order: Sequence[str]) -> bool:
+        """Whether a tier's scorer read earlier answers which are not those before it now."""
+        place = self.index(name)
+        before = [self.names[i] for i in self.ladder if i < place]
+        return self.tiers[place].scorer_reads_earlier and before != list(order[: order.index(name)])
 
     def _at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Self:
         changed: dict[str, Any] = {"tiers": tuple(self.tiers[i] for i in columns)}

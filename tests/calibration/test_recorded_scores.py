@@ -135,6 +135,25 @@ def test_earlier_answers_are_those_that_were_bought():
         RecordedScores(recorded).scores((2,), 2)
 
 
+def test_leaving_a_tier_out_leaves_scores_out_that_read_it():
+    """Scores given in view of other answers are no scores of the shorter ladder."""
+    recorded = made((AtLeast(2), None, agrees))
+    whole = recorded.with_tiers(["a", "b", "c"])
+    assert whole.score[:, 2].tolist() == [0.125, 0.125, 0.125]
+    for order in (["a", "c"], ["b", "a", "c"], ["c"]):
+        short = recorded.with_tiers(order)
+        at = order.index("c")
+        assert np.isnan(short.score[:, at]).all()
+        assert not short.score_kind[:, at].any()
+        with pytest.raises(RecordingError, match="no scorer was recorded there"):
+            RecordedScores(short).scores(tuple(range(at + 1)), at)
+    short = recorded.with_tiers(["a", "c"])
+    assert (
+        RecordedScores(short, chain((AtLeast(2), None, agrees))).scores((0, 1), 1).tolist()
+        == [1] * 3
+    )
+
+
 def test_coroutines_run_too():
     """A scorer that waits is awaited, whoever else's loop is running."""
     source = RecordedScores(made((AtLeast(2), None, None)), chain((waits, None, None)))
