@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cascade.calibration.attempts import attempt_delta
+from cascade.calibration.caution import cautious_order
 from cascade.calibration.certificate import Certificate
 from cascade.calibration.certified_chain import check_recorded
 from cascade.calibration.certified_path import certify_path
 from cascade.calibration.certifying import certificate_of
 from cascade.calibration.fingerprint import tier_fingerprint
-from cascade.calibration.plan import Plan, ScoreSource, Step
+from cascade.calibration.labels import labels_without_harm
+from cascade.calibration.plan import Plan, ScoreSource
 from cascade.calibration.plan_path import PlanPath
 from cascade.calibration.recorded_scores import RecordedScores
 from cascade.calibration.recording import Recording
 from cascade.calibration.recording_task import set_apart
 from cascade.calibration.search import search_plans
-from cascade.calibration.serving import chain_of_plan
+from cascade.calibration.serving import chain_of_plan, strict
 from cascade.calibration.splits import SHARES, Splits, keyed_splits, own_splits
 from cascade.core.chain import Chain
+from cascade.core.policy import Policy
 from cascade.core.pricing import Price
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError, RecordingError
@@ -66,12 +70,14 @@ class Calibration:
     learn_source: ScoreSource
     witnesses: tuple[Tier, ...] = ()
 
-    @property
-    def plans(self) -> tuple[Plan, ...]:
-        """The path as it is certified: the top tier alone first, then ever cheaper plans."""
-        top = Plan((Step(self.recording.names[self.recording.top]),))
-        others = [point.plan for point in reversed(self.path.points) if point.plan != top]
-        return (top, *others)
+    def plans(self, epsilon: float, delta: float = 0.05) -> tuple[Plan, ...]:
+        """The path as it is certified: the top tier alone, then plans that risk ever more.
+
+        Read off the learn part and the number of labels alone: the certify part is not looked at.
+        """
+        enough = len(self.certify_part) >= labels_without_harm(epsilon, delta) if epsilon else True
+        found = [point.plan for point in self.path.points]
+        return cautious_order(found, self.learn_part, self.learn_source, in_front=enough)
 
     @property
     def certify_part(self) -> Recording:
@@ -122,8 +128,10 @@ class Calibration:
     ) -> Certificate:
         """Certify the cheapest plan of the path that the certify part carries; see `calibrate`."""
         part = self.certify_part
+        first = delta if attempts is None else attempt_delta(delta, 1)
+        plans = self.plans(epsilon, first)
         point = certify_path(
-            self.plans,
+            plans,
             part,
             self.source,
             epsilon=epsilon,
@@ -138,9 +146,10 @@ class Calibration:
             self.source,
             chain=self.chain_of(point.plan, chain),
             splits=self.splits,
-            path=len(self.plans),
+            path=len(plans),
             created_at=created_at,
             seed=seed,
+            notes=_changed_policy(chain),
         )
 
 
@@ -234,7 +243,7 @@ def prepare(
     ladder, apart = set_apart(chain, _witnesses(recording) if witnesses is None else witnesses)
     check_recorded(replace(chain, tiers=(*ladder.tiers, *apart), entry=None), recording)
     mine = recording.with_tiers([t.name for t in ladder.tiers], [t.name for t in apart])
-    if key is None and all(mine.splits):
+    if key is None and any(mine.splits):
         splits = own_splits(mine)
     else:
         splits = keyed_splits(mine.groups, KEY if key is None else key, shares)
@@ -249,6 +258,24 @@ def prepare(
         path = search_plans(learn_part, own[0])
         found.append(Calibration(mine, splits, path, "recorded", None, own[1], own[0]))
     return min(found, key=lambda one: one.path.at(USUAL_TARGET).cost_usd)
+
+
+def _changed_policy(chain: Chain) -> tuple[str, ...]:
+    """What the served chain escalates although the chain that was recorded let it stand."""
+    served = strict(chain.policy)
+    changed = [
+        spec.name
+        for spec in fields(Policy)
+        if getattr(served, spec.name) != getattr(chain.policy, spec.name)
+        and getattr(chain.policy, spec.name) != getattr(Policy(), spec.name)
+    ]
+    if not changed:
+        return ()
+    words = ", ".join(changed)
+    note = (
+        f"chain {chain.name!r} let answers stand without a score; what is served does not: {words}"
+    )
+    return (note,)
 
 
 def _witnesses(recording: Recording) -> list[Tier | str]:

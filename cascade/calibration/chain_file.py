@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from cascade.calibration.certificate import Certificate
 from cascade.calibration.needs import needed
 from cascade.calibration.plan import Plan, Step
+from cascade.calibration.serving import strict
+from cascade.core.policy import Policy
 from cascade.errors import ConfigError
 
 __all__ = ["write_certified_chain"]
@@ -78,7 +81,8 @@ def certified_data(data: Mapping[str, Any], plan: Plan, model_file: str | None) 
             if model_file is not None:
                 table["scorer"] = _learned(step, model_file)
         tiers.append(table)
-    made = {key: value for key, value in data.items() if key not in ("tier", "entry")}
+    made = {key: value for key, value in data.items() if key not in ("tier", "entry", "policy")}
+    made["policy"] = _policy(data.get("policy", {}))
     if plan.gate is not None and model_file is not None:
         made["entry"] = {
             "use": "learned_entry",
@@ -88,6 +92,16 @@ def certified_data(data: Mapping[str, Any], plan: Plan, model_file: str | None) 
             "threshold": plan.gate.threshold,
         }
     return {**made, "tier": tiers}
+
+
+def _policy(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The policy as the plan is served with, where it is not the usual one."""
+    usual, served = Policy(), strict(Policy(**table))
+    return {
+        spec.name: getattr(served, spec.name)
+        for spec in fields(Policy)
+        if getattr(served, spec.name) != getattr(usual, spec.name)
+    }
 
 
 def _learned(step: Step, model_file: str) -> dict[str, str]:

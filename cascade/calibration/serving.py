@@ -9,10 +9,26 @@ from typing import Any
 from cascade.calibration.plan import Gate, Plan, Step
 from cascade.config import registered, registered_scorers
 from cascade.core.chain import Chain
+from cascade.core.policy import Policy
 from cascade.core.tier import DEFAULT_THRESHOLD, Tier
 from cascade.errors import ConfigError
 
-__all__ = ["chain_of_plan", "plan_of_chain"]
+__all__ = ["chain_of_plan", "plan_of_chain", "strict"]
+
+STRICT = {
+    **dict.fromkeys(("on_abstain", "on_scorer_failure", "on_rate_limit"), "escalate"),
+    **dict.fromkeys(("on_refusal", "on_length", "on_content_filter", "on_empty"), "escalate"),
+    "repair": False,
+}
+"""The policy of a plan that is served: it returns what a score has accepted, or what the last tier
+says. Anything else would let answers stand that no promise was tested on; and an answer that has
+seen a rejected one is not the one that was recorded."""
+
+
+def strict(policy: Policy) -> Policy:
+    """A policy under which a served plan decides as `simulate` does."""
+    changed: Any = STRICT
+    return replace(policy, **changed)
 
 
 def chain_of_plan(
@@ -21,11 +37,12 @@ def chain_of_plan(
     """The chain that decides requests as a plan says.
 
     A witness becomes a tier of its own, whose scorer judges the earlier answer that the plan names
-    and returns it. A gate becomes the chain's entry.
+    and returns it. A gate becomes the chain's entry. Whatever the chain's policy let stand without
+    a score escalates (`STRICT`).
 
     Args:
         plan: whose tiers are the chain's, or witnesses.
-        chain: where the tiers come from; its policy, name and prices stay.
+        chain: where the tiers come from; its name and prices stay.
         model: a `LearnedModel` that scores every step; `None` keeps the tiers' own scorers.
         witnesses: the witnesses' tiers.
 
@@ -45,7 +62,9 @@ def chain_of_plan(
     *judged, last = plan.steps
     tiers = [_tier(step, known[step.asks], model) for step in judged]
     top = replace(known[last.asks], scorer=None, threshold=DEFAULT_THRESHOLD)  # it stands unjudged
-    return replace(chain, tiers=(*tiers, top), entry=_entry(plan, model))
+    return replace(
+        chain, tiers=(*tiers, top), entry=_entry(plan, model), policy=strict(chain.policy)
+    )
 
 
 def _tier(step: Step, tier: Tier, model: Any) -> Tier:

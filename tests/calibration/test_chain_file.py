@@ -78,7 +78,7 @@ def test_own_scorers_keep_their_files():
     assert data["tier"][0]["threshold"] == 0.25
     assert data["tier"][0]["scorer"] == {"use": "json_schema", "schema_file": "ticket.json"}
     assert data["tier"][1]["params"] == {"reasoning_effort": "none"}
-    assert data["policy"] == {"on_refusal": "accept"}
+    assert data["policy"] == {"on_content_filter": "escalate"}
 
 
 def test_a_witness_and_a_gate_are_written():
