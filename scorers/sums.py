@@ -56,8 +56,11 @@ _PART = re.compile(rf"({_NUMBER})|({_SIGN})|([()])", re.IGNORECASE)
 _PLAIN = {"×": "*", "x": "*", "X": "*", "\\times": "*", "\\cdot": "*", "÷": "/", "\\div": "/"}  # noqa: RUF001
 
 
-def sum_features(draft: Draft) -> SumFeatures | None:
-    """The equations that an answer writes down; `None` where it has none that can be worked out.
+NO_SUMS = SumFeatures(0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
+
+
+def sum_features(draft: Draft) -> SumFeatures:
+    """The equations that an answer writes down; an answer without any has no wrong one.
 
     Pitfalls: right sums do not make a right answer; wrong ones hardly ever lead to one. Expressions
     with brackets inside and with letters are passed over.
@@ -73,7 +76,7 @@ def sum_features(draft: Draft) -> SumFeatures | None:
             last = last or right[2]
             errors.append(error)
     if not errors:
-        return None
+        return NO_SUMS
     wrong = len([error for error in errors if error > NEAR])
     end = text.rstrip().rpartition("\n")[2]
     return SumFeatures(

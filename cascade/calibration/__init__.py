@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cascade.calibration.plan_path import Dropped, PlanPath, PlanPoint
     from cascade.calibration.quality.metric import Metric
     from cascade.calibration.quality.named import metric_of
+    from cascade.calibration.recalibrating import recalibrated
     from cascade.calibration.recorded_scores import RecordedScores
     from cascade.calibration.recorder import IncompleteRecordingWarning, record
     from cascade.calibration.recording import About, Charges, RecordedTier, Recording, Tokens
@@ -73,6 +74,7 @@ _HOMES = {
     "cascade.calibration.plan_path": ("Dropped", "PlanPath", "PlanPoint"),
     "cascade.calibration.quality.metric": ("Metric",),
     "cascade.calibration.quality.named": ("metric_of",),
+    "cascade.calibration.recalibrating": ("recalibrated",),
     "cascade.calibration.recorded_scores": ("RecordedScores",),
     "cascade.calibration.recorder": ("IncompleteRecordingWarning", "record"),
     "cascade.calibration.recording": ("About", "Charges", "RecordedTier", "Recording", "Tokens"),
@@ -144,6 +146,7 @@ __all__ = [
     "read_attempts",
     "read_examples",
     "read_recording",
+    "recalibrated",
     "record",
     "report",
     "reprice",

@@ -75,9 +75,10 @@ def _edges(column: Floats) -> Floats:
 
 
 def _codes(column: Floats, edges: Floats) -> Floats:
-    """How many edges lie below each value; NaN stays."""
+    """How many edges lie below each value; NaN stays, unless there is nothing else."""
     codes = np.searchsorted(edges, column, side="left").astype(float)
-    codes[np.isnan(column)] = np.nan
+    gone = np.isnan(column)
+    codes[gone] = 0.0 if gone.all() else np.nan  # scikit-learn stumbles over a column of NaN
     return codes
 
 

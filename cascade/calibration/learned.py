@@ -7,6 +7,7 @@ JSON file; nothing in it is run.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from cascade.calibration.recording import Recording
 
 __all__ = ["LearnedModel"]
+
+
+_NUMBERS = re.compile(r'\[[^\[\]{}"]*\]|\{\s+"(?:mean|rows)": [^{}]*\}')
+"""Lists of numbers and the numbers of a feature, which are read best in one line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,6 +206,7 @@ class LearnedModel:
     def save(self, path: str | Path) -> None:
         """Write it as a JSON file."""
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        text = _NUMBERS.sub(lambda found: " ".join(found[0].split()), text)
         Path(path).write_text(text + "\n", encoding="utf-8")
 
     @classmethod

@@ -32,7 +32,8 @@ WORDS, WORDS_SPREAD = 0.5, 0.5
 
 SLICE_SPREAD = 0.5
 
-MISSING_SPREAD = 1.0
+MISSING, MISSING_SPREAD = -0.5, 1.0
+"""A signal that is missing speaks against an answer, until labels say otherwise."""
 
 INTERCEPT_SPREAD = 2.0
 
@@ -66,7 +67,7 @@ def prior_of(blocks: Sequence[FittedBlock], state: State) -> Prior:
             spread.append(width * scale if scale and not np.isnan(width) else np.nan)
             if part.block.kind in ("pair", "votes"):
                 level += belief * (centre - 0.5)
-    mean += [0.0] * len(blocks) + [level]
+    mean += [MISSING if part.missing_rows else 0.0 for part in blocks] + [level]
     spread += [MISSING_SPREAD] * len(blocks) + [INTERCEPT_SPREAD]
     return Prior(np.array(mean), np.array(spread))
 

@@ -46,6 +46,9 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 WIN = 5e-4
 """Log-loss by which trees must win."""
 
+RARELY = 20
+"""Requests below which the lack of a block teaches nothing: an answer without it gets no score."""
+
 KNOTS = 33
 
 
@@ -95,30 +98,54 @@ class StateFit:
             self.rows = np.arange(len(table))
         else:
             self.rows = np.flatnonzero(table.usable[:, [self._judged, *beside]].all(axis=1))
+        columns = self._columns(table)
+        self._leave_out(columns)
         self.quality = labels.quality[self.rows, self._judged]
         self.known = ~np.isnan(self.quality)
         self.weights = labels.weights[self.rows]
         self._folds = labels.folds[self.rows]
-        self._read(table)
+        self._read(columns)
 
     # What there is --------------------------------------------------------------------------------
 
-    def _read(self, table: EvidenceTable) -> None:
+    def _columns(self, table: EvidenceTable) -> list[tuple[Block, Floats]]:
         """Numbers of all blocks that are there in some request."""
-        self._blocks: list[FittedBlock] = []
-        columns, absent = [], []
+        found = []
         for block in blocks_of(self.state, table, self._labels.named):
             if block.kind == "words" and not self._word_fits.speak(self._judged):
                 continue
             numbers = self._numbers(block, table)
             gone = np.asarray(np.isnan(numbers).any(axis=1))
-            if gone.all():
+            if not gone.all():
+                found.append((block, np.where(gone[:, None], np.nan, numbers)))
+        return found
+
+    def _leave_out(self, columns: list[tuple[Block, Floats]]) -> None:
+        """Drop requests that lack what hardly any lacks: there is no signal, then or later."""
+        keep = np.ones(len(self.rows), bool)
+        for _, numbers in columns:
+            gone = np.isnan(numbers[:, 0])
+            if gone.sum() < RARELY:
+                keep &= ~gone
+        self.rows = self.rows[keep]
+        columns[:] = [(block, numbers[keep]) for block, numbers in columns]
+
+    def _read(self, of_blocks: list[tuple[Block, Floats]]) -> None:
+        """Mean, scale and ranks of all numbers; they need no labels."""
+        self._blocks: list[FittedBlock] = []
+        columns, absent = [], []
+        for block, numbers in of_blocks:
+            gone = np.isnan(numbers[:, 0])
+            there = numbers[~gone]
+            if not len(there):
                 continue
-            knots = _knots(block, numbers[~gone][:, 0])
-            values = wide_numbers(np.where(gone[:, None], np.nan, numbers), knots)
+            knots = _knots(block, there[:, 0])
+            values = wide_numbers(numbers, knots)
             there = values[~gone]
             mean, scale = there.mean(axis=0), there.std(axis=0)
             scale = np.where(scale > 1e-9 * np.maximum(1.0, np.abs(mean)), scale, 0.0)
+            if not gone.any() and not scale.any():
+                continue  # it says the same of every answer
             self._blocks.append(
                 FittedBlock(
                     block,
