@@ -5,7 +5,7 @@ States share it: what a plan may use of it is cut out by `cascade.calibration.st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Self
@@ -21,9 +21,12 @@ from cascade.core.request import Request
 from cascade.core.scoring import Draft
 from cascade.errors import CascadeError, RecordingError
 
-__all__ = ["BOUND", "EvidenceTable", "gather"]
+__all__ = ["BOUND", "WORDS", "EvidenceTable", "gather"]
 
 Floats = NDArray[np.float64]
+
+WORDS = "words"
+"""Names the words of the requests among evidence; no package brings them."""
 
 BOUND = 1e6
 """Numbers are clipped to this: -inf, the logarithm of nothing, is a value like any other, only far
@@ -86,38 +89,53 @@ def gather(
 
     Args:
         recording: what the tiers answered.
-        evidence: names of evidence to read, of both groups; all that is registered unless given.
+        evidence: names of evidence of both groups, of recorded signals, and "words" for those of
+            the requests; all there is unless given.
         progress: called with (requests done, of how many) now and then.
 
     Raises:
         ConfigError: evidence that is not registered.
         RecordingError: evidence raised; the request and the tier are named.
     """
-    own, pairs = _wanted(evidence)
-    gatherer = _Gatherer(recording, own, pairs)
+    wanted = _Wanted.of(evidence, recording)
+    gatherer = _Gatherer(recording, wanted.own, wanted.pairs)
     for row in range(len(recording)):
         gatherer.read(row)
         if progress is not None and row % 100 == 99:  # noqa: PLR2004  often enough for a bar
             progress(row + 1, len(recording))
-    words = [gatherer.text(row) for row in range(len(recording))]
-    found = np.empty(len(words), object)
-    found[:] = words
+    words = np.full(len(recording), "", object)
+    if wanted.words:
+        words[:] = [gatherer.text(row) for row in range(len(recording))]
     return EvidenceTable(
         own=gatherer.own,
         pairs=gatherer.pairs,
-        signals={name: _clipped(values) for name, values in recording.signals.items()},
+        signals={name: _clipped(recording.signals[name]) for name in wanted.signals},
         usable=gatherer.usable,
-        words=found,
+        words=words,
         slices=recording.slices,
     )
 
 
-def _wanted(evidence: Iterable[str] | None) -> tuple[dict[str, Reading], dict[str, Reading]]:
-    if evidence is None:
-        return readings(None, OWN_GROUP), readings(None, PAIR_GROUP)
-    names, of_pairs = list(evidence), readings(None, PAIR_GROUP)
-    pairs = {name: of_pairs[name] for name in names if name in of_pairs}
-    return readings([name for name in names if name not in pairs], OWN_GROUP), pairs
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be read, by name."""
+
+    own: Mapping[str, Reading]
+    pairs: Mapping[str, Reading]
+    signals: Sequence[str]
+    words: bool
+
+    @classmethod
+    def of(cls, evidence: Iterable[str] | None, recording: Recording) -> _Wanted:
+        """All there is, or what `evidence` names."""
+        known = list(recording.signals)
+        if evidence is None:
+            return cls(readings(None, OWN_GROUP), readings(None, PAIR_GROUP), known, words=True)
+        names, of_pairs = list(evidence), readings(None, PAIR_GROUP)
+        pairs = {name: of_pairs[name] for name in names if name in of_pairs}
+        signals = [name for name in names if name in known and name not in pairs]
+        rest = [name for name in names if name not in (*pairs, *signals, WORDS)]
+        return cls(readings(rest, OWN_GROUP), pairs, signals, WORDS in names)
 
 
 class _Gatherer:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.evidence_table import EvidenceTable, gather
+from cascade.calibration.evidence_table import WORDS, EvidenceTable, gather
 from cascade.calibration.learned import LearnedModel
 from cascade.calibration.recording import Recording
 from cascade.calibration.state_model import FittedBlock, StateModel, rounded
@@ -34,8 +34,7 @@ class LearnedSource:
     def __init__(
         self, model: LearnedModel, recording: Recording, table: EvidenceTable | None = None
     ) -> None:
-        wanted = [*model.own, *model.pairs]
-        self._table = gather(recording, wanted) if table is None else table
+        self._table = gather(recording, _used(model, recording)) if table is None else table
         _check_fields(model, self._table)
         self._model, self._recording = model, recording
         self._names = recording.names
@@ -86,6 +85,14 @@ class LearnedSource:
             self._words[judged] = _word_log_odds(self._model, judged, self._table)
         words = self._words.get(judged)
         return raw_log_odds(model, self._table, self._place, words)[rows]
+
+
+def _used(model: LearnedModel, recording: Recording) -> list[str]:
+    """Names of the evidence that a model reads, as far as the recording can have it."""
+    blocks = [part.block for one in model.states for part in one.blocks]
+    signals = {block.of for block in blocks if block.kind == "signal"} & recording.signals.keys()
+    words = [WORDS] if any(block.kind in ("words", "request") for block in blocks) else []
+    return [*model.own, *model.pairs, *sorted(signals), *words]
 
 
 def _check_fields(model: LearnedModel, table: EvidenceTable) -> None:
@@ -156,8 +163,8 @@ def wide_numbers(values: Floats, knots: Sequence[float] | Floats) -> Floats:
     """Numbers of a block, (n, numbers); of a signal also its rank, as `state_model.wide`."""
     if not len(knots):
         return values
-    rank = np.interp(values[:, 0], knots, np.linspace(0.0, 1.0, len(knots)))
-    return np.column_stack([values[:, 0], rank])
+    value = np.clip(values[:, 0], knots[0], knots[-1])
+    return np.column_stack([value, np.interp(value, knots, np.linspace(0.0, 1.0, len(knots)))])
 
 
 def _word_log_odds(model: LearnedModel, judged: str, table: EvidenceTable) -> Floats:

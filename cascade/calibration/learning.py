@@ -60,7 +60,7 @@ def learn(
 
     Args:
         recording: what to learn from; rows of unknown quality get scores and teach nothing.
-        evidence: names of evidence and recorded signals to use; all there is unless given.
+        evidence: names of what to use, as in `gather`; all there is unless given.
         folds: parts for out-of-fold scores, from 2; groups are not split.
         seed: of the folds and of all that is fitted.
         trees: "auto" tries boosted trees from 500 labels; "never"; "always".

@@ -22,7 +22,7 @@ from cascade.calibration.learned_source import wide_numbers
 from cascade.calibration.logistic import fit_logistic, log_loss
 from cascade.calibration.pooling import slice_shifts
 from cascade.calibration.priors import prior_of
-from cascade.calibration.state_model import CLIP, FittedBlock, MapStage, StateModel
+from cascade.calibration.state_model import BOUND, CLIP, FittedBlock, MapStage, StateModel
 from cascade.calibration.states import Block, State, blocks_of, numbers_of
 from cascade.calibration.trees import Trees
 from cascade.calibration.word_fits import WordFits
@@ -344,11 +344,20 @@ class StateFit:
 
 
 def _knots(block: Block, values: Floats) -> Floats:
-    """Quantiles by which a signal's rank is read; its scale may be anything."""
+    """Quantiles by which a signal's rank is read; its scale may be anything.
+
+    A signal that is infinite lies a quarter of the others' range beyond them.
+    """
     if block.kind != "signal":
         return np.zeros(0)
-    found = np.unique(np.quantile(values, np.linspace(0, 1, KNOTS)))
-    return found if len(found) > 1 else np.array([found[0], found[0] + 1.0])
+    finite = values[np.abs(values) < BOUND]
+    if not len(finite):
+        return np.array([-1.0, 1.0])
+    found = np.unique(np.quantile(finite, np.linspace(0, 1, KNOTS)))
+    room = 0.25 * (found[-1] - found[0]) or 1.0
+    below, above = (values <= -BOUND).any(), (values >= BOUND).any()
+    low = [found[0] - room] if below or len(found) == 1 else []
+    return np.concatenate([low, found, [found[-1] + room] if above else []])
 
 
 def _short(number: float) -> float:

@@ -194,8 +194,8 @@ class StateModel:
 
 
 def wide(values: Sequence[float], knots: Sequence[float]) -> list[float]:
-    """A signal's value, and its rank among those learned from, in [0, 1]."""
-    value = values[0]
+    """A signal's value, within what was learned from, and its rank there, in [0, 1]."""
+    value = min(max(values[0], knots[0]), knots[-1])
     return [value, float(np.interp(value, knots, np.linspace(0.0, 1.0, len(knots))))]
 
 

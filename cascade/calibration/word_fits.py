@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 MIN_LABELS = 100
 """Labels of a tier below which words are not looked at."""
 
-MIN_WORDS = 20
+MIN_WORDS = 2
 
 
 class WordFits:
