@@ -16,6 +16,9 @@ from cascade.errors import NotCertifiable
 
 __all__ = ["bill", "introduction", "promise"]
 
+ALMOST_ALL = 0.98
+"""Of the top tier's cost; a plan that costs as much is not worth its trouble."""
+
 
 def introduction(chain: Chain, count: int) -> Text:
     """What is asked of whom."""
@@ -72,6 +75,8 @@ def promise(certificate: Certificate | None, refusal: NotCertifiable | None) -> 
     if certificate is not None:
         text.append("Proved: ", style="bold green").append(certificate.sentence())
         text.append(f"\nPlan: {certificate.plan}")
+        if certificate.cost is not None and certificate.cost.value > ALMOST_ALL:
+            text.append(f"\nThat saves next to nothing: {certificate.top} alone is simpler.")
     if refusal is not None:
         text.append("Not proved: ", style="bold yellow").append(str(refusal))
     return text

@@ -73,10 +73,10 @@ def test_the_readme_prints_what_comes(tmp_path, monkeypatch):
 
 
 def test_what_it_does_not_carry_is_refused(tmp_path):
-    """Two points are not promised: the command says so and about how many labels would do."""
+    """One point is not promised: the command says so and about how many labels would do."""
     file = shutil.copy(FOLDER / "tickets.parquet", tmp_path)
-    given = ["certify", str(file), "--chain", str(FOLDER / "tickets.toml"), "--epsilon", "2"]
+    given = ["certify", str(file), "--chain", str(FOLDER / "tickets.toml"), "--epsilon", "1"]
     result = CliRunner().invoke(app, [*given, "--scores", "recorded"])
     assert result.exit_code == 1
-    assert "2.0 points below the top tier cannot be promised" in result.stderr
+    assert "1.0 point below the top tier cannot be promised" in result.stderr
     assert re.search(r"about [\d,]+ more", result.stderr.replace("\n", " "))
