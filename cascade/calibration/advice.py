@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from cascade.calibration.betting import betting_bound, betting_p
 from cascade.calibration.intervals import net_harm_bound
 from cascade.calibration.labels import labels_by_formula, labels_without_harm
 from cascade.calibration.noninferiority import GAMMA
+from cascade.calibration.units import Units
 
 __all__ = ["Advice", "advice_for", "points"]
 
@@ -34,12 +36,19 @@ class Advice:
     certifiable: float | None
     labels_needed: int | None
 
-    def words(self, have: int) -> str:
-        """The advice in a sentence or two; `have` is the number of requests certified on."""
+    def words(self, have: int, *, counted: bool = False) -> str:
+        """The advice in a sentence or two.
+
+        Args:
+            have: how many were certified on.
+            counted: a ledger counts attempts, and the advice is for the next one.
+        """
+        these = f"{'a next attempt on ' if counted else ''}these {have} requests"
+        carry = "carries" if counted else "carry"
         if self.certifiable is None:
-            now = f"these {have} requests carry no promise at all"
+            now = f"{these} {carry} no promise at all"
         else:
-            now = f"these {have} requests carry {points(self.certifiable)} with the same confidence"
+            now = f"{these} {carry} {points(self.certifiable)} with the same confidence"
         if self.labels_needed is None:
             return (
                 f"{now}; more labels are not likely to help: allow more points, or improve what "
@@ -57,55 +66,67 @@ def points(share: float) -> str:
 
 
 def advice_for(
-    loss: Floats,
-    weights: Floats | None,
+    units: Units,
+    plan: int,
     *,
     epsilon: float,
     delta: float,
+    heaviest: float | None,
     exact: bool,
 ) -> Advice:
     """What to say where one plan failed its test.
 
     Args:
-        loss: of the most careful plan that costs less than the top tier, per unit, shape (n,).
-        weights: of the units; `None` where all count the same.
+        units: that it failed on.
+        plan: the most careful one that costs less than the top tier.
         epsilon: margin wanted.
-        delta: error allowed.
+        delta: error that the next attempt may make.
+        heaviest: as for `betting_p`.
         exact: whether the exact test is used, else the betting one.
     """
     if exact:
-        return _exact(loss, epsilon, delta)
-    bound = betting_bound(loss, delta, weights=weights)
-    repeats = _repeats(loss, weights, epsilon, delta)
-    return Advice(
-        bound if bound < 1 else None, None if repeats is None else round(repeats * len(loss))
-    )
+        return _exact(*units.counts(plan), len(units), epsilon=epsilon, delta=delta)
+    bet = _Bet(units.loss[plan], units.weights, heaviest)
+    bound = betting_bound(bet.loss, delta, weights=bet.weights, heaviest=heaviest)
+    repeats = bet.repeats(epsilon, delta)
+    return Advice(_upwards(bound), None if repeats is None else round(repeats * len(units)))
 
 
-def _exact(loss: Floats, epsilon: float, delta: float) -> Advice:
-    harm, gain, n = int((loss > 0).sum()), int((loss < 0).sum()), len(loss)
+def _upwards(bound: float) -> float | None:
+    """A bound as it is printed, in hundredths of a point, and not below it."""
+    return math.ceil(bound * 1e4 - 1e-9) / 1e4 if bound < 1 else None
+
+
+def _exact(harm: int, gain: int, n: int, *, epsilon: float, delta: float) -> Advice:
     bound = net_harm_bound(harm, gain, n, delta, gamma=min(GAMMA, delta / 25))
-    certifiable = bound if bound < 1 else None
+    certifiable = _upwards(bound)
     if epsilon <= 0 or (harm - gain) / n >= epsilon:
         return Advice(certifiable, None)
     labels = labels_by_formula(epsilon, harm / n, gain / n, delta, POWER)
     return Advice(certifiable, max(labels, labels_without_harm(epsilon, delta), n + 1))
 
 
-def _repeats(loss: Floats, weights: Floats | None, epsilon: float, delta: float) -> float | None:
-    """How often the same losses would have to be seen for the bet to pay off."""
-    low, high = 1, 2
-    while not _pays(loss, weights, epsilon, delta, high):
-        if high > MOST_REPEATS:
-            return None
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        pays = _pays(loss, weights, epsilon, delta, middle)
-        low, high = (low, middle) if pays else (middle, high)
-    return high
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bet:
+    """The losses that a bet did not pay off on."""
 
+    loss: Floats
+    weights: Floats | None
+    heaviest: float | None
 
-def _pays(loss: Floats, weights: Floats | None, epsilon: float, delta: float, times: int) -> bool:
-    repeated = None if weights is None else np.tile(weights, times)
-    return betting_p(np.tile(loss, times), epsilon, weights=repeated) <= delta
+    def repeats(self, epsilon: float, delta: float) -> int | None:
+        """How often the same losses would have to be seen for the bet to pay off."""
+        low, high = 1, 2
+        while not self._pays(epsilon, delta, high):
+            if high > MOST_REPEATS:
+                return None
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._pays(epsilon, delta, middle) else (middle, high)
+        return high
+
+    def _pays(self, epsilon: float, delta: float, times: int) -> bool:
+        weights = None if self.weights is None else np.tile(self.weights, times)
+        loss = np.tile(self.loss, times)
+        return betting_p(loss, epsilon, weights=weights, heaviest=self.heaviest) <= delta

@@ -1,10 +1,12 @@
 """The ledger of attempts: who tries often enough on the same labels is lucky, unless it counts.
 
 Attempt i may err with 6 delta / (pi^2 i^2), which adds up to delta over all there will ever be. The
-ledger is a file of JSON lines that only grows. Each line holds a hash of the line before, so that
-one that was changed or taken out is noticed. An attempt is written down before its labels are
-looked at. It counts against every later attempt that shares a request with it, so that a few more
-labels make no fresh start. The very same test again is the same attempt: it can say nothing new.
+ledger is a file of JSON lines. Each holds a hash of the line before, and the first says how many
+there are and the hash of the last, so that a line that was changed or taken out is noticed wherever
+it stood; that the whole file was is not, and so a certificate names the line of its attempt. An
+attempt is written down before its labels are looked at. It counts against every later attempt that
+shares a request with it, so that a few more labels make no fresh start. The very same test again is
+the same attempt: it can say nothing new.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from cascade.calibration.fingerprint import fingerprint
 from cascade.errors import RecordingError
@@ -27,9 +29,17 @@ try:
 except ImportError:  # Windows: two processes at once are not kept apart
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Attempt", "attempt_delta", "read_attempts", "spend_attempt", "split_fingerprint"]
+__all__ = [
+    "Attempt",
+    "attempt_delta",
+    "attempts_on",
+    "read_attempts",
+    "spend_attempt",
+    "split_fingerprint",
+]
 
 START = "start"
+CHANGED = "the ledger was changed; certify on requests that nobody has looked at, with a new ledger"
 SHORT = 12
 """Hexadecimal digits kept of a request's hash: which requests were used, not what they are."""
 
@@ -46,6 +56,7 @@ class Attempt:
         split: fingerprint of the requests it looks at.
         test: fingerprint of all that decides its outcome: plans, margin, labels.
         at: when, as the caller says; "" where they do not.
+        line: hash of its line in the ledger, for whoever compares the two.
     """
 
     number: int
@@ -55,6 +66,10 @@ class Attempt:
     split: str
     test: str
     at: str = ""
+    line: str = ""
+
+
+WRITTEN = tuple(spec.name for spec in fields(Attempt) if spec.name != "line")
 
 
 def attempt_delta(delta: float, number: int) -> float:
@@ -94,20 +109,31 @@ def spend_attempt(
     """
     members = _hashed(ids)
     split = fingerprint(sorted(members))
-    with _locked(Path(path), "a+b") as file:
+    with _locked(Path(path), write=True) as file:
         kept = _read(file, path)
-        for line in kept.attempts:
-            if (line["test"], line["split"]) == (test, split):
-                return _attempt(line)
-        shared = {name for name, requests in kept.parts.items() if requests & members}
-        number = 1 + sum(line["split"] in shared for line in kept.attempts)
+        for attempt in kept.attempts:
+            if (attempt.test, attempt.split) == (test, split):
+                return attempt
+        number = 1 + kept.count(members)
         made = Attempt(number, epsilon, delta, attempt_delta(delta, number), split, test, at)
-        new: list[dict[str, Any]] = [{"kind": "attempt", **asdict(made)}]
+        new: list[dict[str, Any]] = [{"kind": "attempt", **_written(made)}]
         if split not in kept.parts:
             new.insert(0, {"kind": "split", "split": split, "requests": sorted(members)})
-        file.truncate(kept.size)  # a torn last line: killed while it wrote, with nothing looked at
-        _append(file, new, kept.last)
-    return made
+        file.truncate(kept.size)  # what was written and not counted: killed before it looked
+        _append(file, new, kept)
+    return replace(made, line=kept.last)
+
+
+def attempts_on(path: str | os.PathLike[str], ids: Sequence[str]) -> int:
+    """How many attempts share a request with these; 0 where there is no ledger.
+
+    Raises:
+        RecordingError: it cannot be read, or was changed.
+    """
+    if not Path(path).exists():
+        return 0
+    with _locked(Path(path)) as file:
+        return _read(file, path).count(_hashed(ids))
 
 
 def read_attempts(path: str | os.PathLike[str]) -> tuple[Attempt, ...]:
@@ -118,18 +144,45 @@ def read_attempts(path: str | os.PathLike[str]) -> tuple[Attempt, ...]:
     """
     if not Path(path).exists():
         return ()
-    with _locked(Path(path), "rb") as file:
-        return tuple(_attempt(line) for line in _read(file, path).attempts)
+    with _locked(Path(path)) as file:
+        return tuple(_read(file, path).attempts)
+
+
+def _first(lines: int, last: str) -> bytes:
+    """The first line, of a length that does not change."""
+    line = {"kind": "ledger", "last": f"{last:<16}", "lines": f"{lines:>12}"}
+    return json.dumps(line, sort_keys=True).encode() + b"\n"
+
+
+def _hash(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()[:16]
 
 
 @dataclass(slots=True)
 class _Kept:
     """What a ledger holds: its attempts, the requests of each split, and where it ends."""
 
-    attempts: list[dict[str, Any]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     parts: dict[str, set[str]] = field(default_factory=dict)
+    lines: int = 0
     last: str = START
-    size: int = 0
+    size: int = len(_first(0, START))
+
+    def count(self, members: set[str]) -> int:
+        """Attempts that share a request with these."""
+        shared = {name for name, requests in self.parts.items() if requests & members}
+        return sum(attempt.split in shared for attempt in self.attempts)
+
+    def take(self, text: bytes) -> bool:
+        """Take a line in, and say whether it follows from the one before."""
+        line = json.loads(text)
+        follows = bool(line["previous"] == self.last)
+        self.last, self.size, self.lines = _hash(text), self.size + len(text), self.lines + 1
+        if line["kind"] == "split":
+            self.parts[line["split"]] = set(line["requests"])
+        else:
+            self.attempts.append(Attempt(**{n: line[n] for n in WRITTEN}, line=self.last))
+        return follows
 
 
 def _hashed(ids: Iterable[str]) -> set[str]:
@@ -138,58 +191,77 @@ def _hashed(ids: Iterable[str]) -> set[str]:
     }
 
 
-def _attempt(line: dict[str, Any]) -> Attempt:
-    return Attempt(**{name: line[name] for name in Attempt.__dataclass_fields__})
+def _written(attempt: Attempt) -> dict[str, Any]:
+    return {name: getattr(attempt, name) for name in WRITTEN}
 
 
 @contextmanager
-def _locked(path: Path, mode: Literal["rb", "a+b"]) -> Iterator[BinaryIO]:
+def _locked(path: Path, *, write: bool = False) -> Iterator[BinaryIO]:
     """The ledger, opened; nobody writes to it meanwhile."""
     try:
-        file = path.open(mode)
+        if write:
+            path.open("ab").close()  # made where there is none
+        file = path.open("r+b" if write else "rb")
     except OSError as error:
         raise RecordingError(f"ledger {str(path)!r}: {error.strerror}") from error
     with file:
         if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_SH if mode == "rb" else fcntl.LOCK_EX)
+            fcntl.flock(file, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
         yield file
 
 
 def _read(file: BinaryIO, path: object) -> _Kept:
-    """Take in the whole lines, each checked against the one before."""
-    kept = _Kept()
-    file.seek(0)
-    for number, text in enumerate(file, 1):
+    """Take in the lines that were counted, each checked against the one before."""
+    kept, name = _Kept(), f"ledger {str(path)!r}"
+    first = file.readline()
+    if len(first) < kept.size and _first(0, START).startswith(first):
+        return kept  # new, or killed while it was made
+    lines, head = _counted(first, name)
+    for number in range(2, 2 + lines):
+        text = file.readline()
         if not text.endswith(b"\n"):
-            break
-        where = f"ledger {str(path)!r}, line {number}"
+            raise RecordingError(
+                f"{name} has lost its end, after line {number - 1} of {lines + 1}: {CHANGED}"
+            )
+        where = f"{name}, line {number}"
         try:
-            line = json.loads(text)
-            follows = line["previous"] == kept.last
-            if line["kind"] == "split":
-                kept.parts[line["split"]] = set(line["requests"])
-            else:
-                _attempt(line)
-                kept.attempts.append(line)
+            follows = kept.take(text)
         except (ValueError, KeyError, TypeError) as error:
             raise RecordingError(f"{where} is no line of a ledger: {error!r}") from error
         if not follows:
-            raise RecordingError(
-                f"{where} does not follow from the line before: the ledger was changed; certify "
-                "on requests that nobody has looked at, with a new ledger"
-            )
-        kept.last, kept.size = _hash(text), kept.size + len(text)
+            raise RecordingError(f"{where} does not follow from the line before: {CHANGED}")
+    if kept.last != head:
+        raise RecordingError(
+            f"{name}, line {lines + 1} is not the last that was written: {CHANGED}"
+        )
     return kept
 
 
-def _append(file: BinaryIO, new: list[dict[str, Any]], last: str) -> None:
+def _counted(first: bytes, name: str) -> tuple[int, str]:
+    """How many lines follow the first one, and the hash of the last."""
+    try:
+        line = json.loads(first)
+        kind, lines, last = line["kind"], int(line["lines"]), str(line["last"]).strip()
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordingError(f"{name}, line 1 is not how a ledger begins: {error!r}") from error
+    if kind != "ledger":
+        raise RecordingError(f"{name}, line 1 is of kind {kind!r}: expected 'ledger'")
+    return lines, last
+
+
+def _append(file: BinaryIO, new: list[dict[str, Any]], kept: _Kept) -> None:
+    """Write lines, and only then count them."""
+    file.seek(kept.size)
     for line in new:
-        text = json.dumps({"previous": last, **line}, sort_keys=True).encode() + b"\n"
+        text = json.dumps({"previous": kept.last, **line}, sort_keys=True).encode() + b"\n"
         file.write(text)
-        last = _hash(text)
+        kept.take(text)
+    _to_disk(file)
+    file.seek(0)
+    file.write(_first(kept.lines, kept.last))
+    _to_disk(file)
+
+
+def _to_disk(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _hash(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()[:16]

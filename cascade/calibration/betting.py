@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cascade.errors import ConfigError
 
-__all__ = ["betting_bound", "betting_p", "group_means"]
+__all__ = ["betting_bound", "betting_p"]
 
 Floats = NDArray[np.float64]
 
@@ -31,18 +31,20 @@ def betting_p(
     """The p-value of "the mean loss is epsilon or more"; valid however often it is looked at.
 
     Args:
-        loss: quality of the top tier minus that of the policy, per request or group, shape (n,),
-            in [-1, 1]; in an order that does not depend on them.
+        loss: quality of the top tier minus that of the policy, per unit, shape (n,), in [-1, 1].
+            Their order must have nothing to do with them, as that of `units_of`: in a file sorted
+            by task or by loss, a good beginning proves nothing.
         epsilon: margin in (-1, 1).
         weights: how much each counts, above 0; the promise is then on the weighted mean.
-        heaviest: no request or group weighs more, in the labels or later; the heaviest of these
-            unless given.
+        heaviest: none counts more than this, in the labels or later; needed with weights, and
+            chosen before the labels were seen.
 
     Returns:
-        In (0, 1]: one over the largest wealth reached.
+        In (0, 1]: one over the largest wealth reached; 1 where the losses seen do not even average
+        below epsilon.
 
     Raises:
-        ConfigError: a loss outside [-1, 1], or a weight outside (0, heaviest].
+        ConfigError: a loss outside [-1, 1], a weight that is not above 0, or no `heaviest`.
 
     Source:
         I. Waudby-Smith and A. Ramdas, Estimating means of bounded random variables by betting
@@ -54,11 +56,14 @@ def betting_p(
         raise ConfigError(f"epsilon is {epsilon!r}: expected a share in (-1, 1), e.g. 0.02")
     if not np.all(np.abs(loss) <= 1):  # also refuses NaN
         raise ConfigError("a loss is outside [-1, 1]: expected a difference of two qualities")
+    staked = scaled * (loss - epsilon)
+    if staked.sum() >= 0:
+        return 1.0
     bets = STAKES / (1 - epsilon)  # at most so much is lost: loss 1, weight the heaviest
-    wealth = np.cumsum(np.log1p(-np.outer(scaled * (loss - epsilon), bets)), axis=0)
+    wealth = np.cumsum(np.log1p(-np.outer(staked, bets)), axis=0)
     best = wealth.max(axis=1, keepdims=True)
     total = best[:, 0] + np.log(np.exp(wealth - best).sum(axis=1))  # of all bets, in logarithms
-    highest = total.max(initial=-np.inf) - np.log(len(bets))
+    highest = total.max() - np.log(len(bets))
     return float(np.exp(-max(highest, 0.0)))
 
 
@@ -85,30 +90,9 @@ def betting_bound(
     return high
 
 
-def group_means(
-    loss: Floats, weights: Floats, groups: NDArray[np.object_]
-) -> tuple[Floats, Floats]:
-    """One loss and one weight per group, for requests that depend on each other.
-
-    Args:
-        loss: per request, shape (n,).
-        weights: per request, shape (n,).
-        groups: name of each request's group, shape (n,).
-
-    Returns:
-        The weighted mean loss of each group, and its weight: the sum of its requests'. Groups
-        stand in the order of their first request.
-    """
-    place: dict[object, int] = {}
-    of = np.array([place.setdefault(name, len(place)) for name in groups], np.int64)
-    total: Floats = np.bincount(of, weights, len(place)).astype(float)
-    return np.bincount(of, weights * loss, len(place)) / total, total
-
-
 def _shares_of_heaviest(loss: Floats, weights: Floats | None, heaviest: float | None) -> Floats:
     if weights is None:
         return np.ones(len(loss))
-    most = float(weights.max(initial=0)) if heaviest is None else heaviest
-    if not np.all((weights > 0) & (weights <= most)):
-        raise ConfigError(f"a weight is outside (0, {most!r}]: expected none above the heaviest")
-    return weights / most
+    if heaviest is None or not np.all(weights > 0):
+        raise ConfigError("weights must be above 0, and need heaviest=: what none counts above")
+    return np.minimum(weights, heaviest) / heaviest

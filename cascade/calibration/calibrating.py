@@ -15,8 +15,10 @@ from cascade.calibration.certificate import Certificate
 from cascade.calibration.certified_chain import check_recorded
 from cascade.calibration.certified_path import certify_path
 from cascade.calibration.certifying import certificate_of
+from cascade.calibration.copies import copies_together
 from cascade.calibration.fingerprint import tier_fingerprint
 from cascade.calibration.labels import labels_without_harm
+from cascade.calibration.losses import Missing, is_graded
 from cascade.calibration.plan import Plan, ScoreSource
 from cascade.calibration.plan_path import PlanPath
 from cascade.calibration.recorded_scores import RecordedScores
@@ -123,6 +125,7 @@ class Calibration:
         delta: float = 0.05,
         slices: bool = False,
         attempts: str | PathLike[str] | None = None,
+        missing: Missing = "harm",
         created_at: str = "",
         seed: int = 0,
     ) -> Certificate:
@@ -139,6 +142,9 @@ class Calibration:
             slices=slices,
             attempts=attempts,
             at=created_at,
+            missing=missing,
+            graded=is_graded(self.learn_part),
+            heaviest=float(self.learn_part.weights.max()),
         )
         return certificate_of(
             point,
@@ -162,6 +168,7 @@ def calibrate(
     confidence: float = 0.95,
     slices: bool = False,
     attempts: str | PathLike[str] | None = None,
+    missing: Missing = "harm",
     created_at: str = "",
     seed: int = 0,
     **settings: Any,
@@ -181,6 +188,8 @@ def calibrate(
         slices: the promise must hold on every slice.
         attempts: file of the ledger of attempts; without one this must be the only attempt on
             these requests.
+        missing: what a kept answer of unknown quality does: "harm" counts it as wrong, "drop"
+            leaves out the requests that were not graded, as if they were like the others.
         created_at: ISO 8601, for the certificate.
         seed: of all that is drawn.
         **settings: as for `prepare`: key, shares, scores, witnesses, progress.
@@ -203,6 +212,7 @@ def calibrate(
         delta=round(1 - confidence, 12),
         slices=slices,
         attempts=attempts,
+        missing=missing,
         created_at=created_at,
         seed=seed,
     )
@@ -243,6 +253,7 @@ def prepare(
     ladder, apart = set_apart(chain, _witnesses(recording) if witnesses is None else witnesses)
     check_recorded(replace(chain, tiers=(*ladder.tiers, *apart), entry=None), recording)
     mine = recording.with_tiers([t.name for t in ladder.tiers], [t.name for t in apart])
+    mine = copies_together(mine)
     if key is None and any(mine.splits):
         splits = own_splits(mine)
     else:

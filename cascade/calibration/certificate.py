@@ -73,10 +73,11 @@ class Certificate:
         test: exact matched-pairs test, or betting martingale.
         requests: labelled requests it was tested on.
         units: independent observations among them: requests, or groups.
-        dropped: requests left out for want of labels.
+        dropped: requests left out for want of labels, where that was asked for.
         harm: requests that the plan answered worse than the top tier.
         gain: requests that it answered better.
-        net_harm: mean loss of quality that was seen; below 0 where the plan was better.
+        net_harm: mean loss of quality that was seen, over units as the promise is; below 0 where
+            the plan was better.
         quality: mean quality of the plan.
         top_quality: mean quality of the top tier.
         cost: cost as a share of always asking the top tier; `None` where it is not known.
@@ -86,6 +87,10 @@ class Certificate:
         tested: plans tested until the first failure.
         path: plans on the path.
         attempt: number of this attempt in the ledger; 0 where none was kept.
+        ledger: hash of its line there (`Attempt.line`); "" where none was kept.
+        heaviest: the weight above which no request counted more; `None` where all, or all groups,
+            counted the same.
+        unknown: requests of unknown quality that count as the most harm there can be.
         histograms: scores of each step.
         quality_from: how quality was measured, as the recording says.
         self_disagreement: d0, how often the top tier disagrees with itself; `None` if not measured.
@@ -128,6 +133,9 @@ class Certificate:
     tested: int = 1
     path: int = 1
     attempt: int = 0
+    ledger: str = ""
+    heaviest: float | None = None
+    unknown: int = 0
     histograms: tuple[ScoreHistogram, ...] = ()
     quality_from: str = ""
     self_disagreement: float | None = None

@@ -24,14 +24,31 @@ def sentence_of(made: Certificate) -> str:
     many = f"{made.requests:,} requests"
     if made.units < made.requests:
         many += f" in {made.units:,} groups"
+    once = "" if made.attempt else ", as the only attempt on them"
     promise = (
-        f"On {many} like yours, with {100 * made.confidence:g} % confidence the quality of "
-        f"{_who(made)} is {_at_most(made)} {made.top}"
+        f"On {many} like yours{once}, with {100 * made.confidence:g} % confidence the quality of "
+        f"{_who(made)}{_mean(made)} is {_at_most(made)} {made.top}"
     )
-    seen = f"{made.harm.count} answered worse, {made.gain.count} better"
     if made.cost is None:
-        return f"{promise} ({seen}); what it costs is not known."
-    return f"{promise} ({seen}); it costs {_percent(made.cost)} of always asking {made.top}."
+        return f"{promise} ({_seen(made)}); what it costs is not known."
+    return f"{promise} ({_seen(made)}); it costs {_percent(made.cost)} of always asking {made.top}."
+
+
+def _mean(made: Certificate) -> str:
+    """What the promised mean is over, unless over requests that count the same."""
+    if made.heaviest is not None:
+        return f", by weights of {made.heaviest:g} at most,"
+    return " in the mean over groups" if made.units < made.requests else ""
+
+
+def _seen(made: Certificate) -> str:
+    words = f"{made.harm.count} answered worse"
+    if made.unknown:
+        words += f", {made.unknown} of them not graded"
+    words += f", {made.gain.count} better"
+    if made.dropped:
+        words += f"; {made.dropped:,} not graded were left out, as if they were like these"
+    return words
 
 
 def _who(made: Certificate) -> str:
@@ -62,7 +79,7 @@ def _promise(made: Certificate) -> Iterator[tuple[str, str]]:
     yield "confidence", f"{100 * made.confidence:g} % (delta {made.delta:g})"
     yield "test", f"{TESTS[made.test]}, p = {made.p:.4f}, allowed {made.spent:.4f}"
     if made.attempt:
-        yield "attempt", f"{made.attempt}, as the ledger counts"
+        yield "attempt", f"{made.attempt}, as the ledger counts (line {made.ledger})"
     else:
         yield "attempt", "not counted: valid as the only attempt on these requests"
     yield "path", f"plan {made.tested} of {made.path}, from the most careful"
@@ -83,12 +100,23 @@ def _evidence(made: Certificate) -> Iterator[tuple[str, str]]:
     yield "harm", _counted(made.harm)
     yield "gain", _counted(made.gain)
     yield "net harm seen", points(made.net_harm)
+    yield "mean over", _over(made)
     if made.quality is not None and made.top_quality is not None:
         yield "quality", _percent(made.quality, 1)
         yield f"quality of {made.top}", _percent(made.top_quality, 1)
     yield "quality from", made.quality_from
     if made.self_disagreement is not None:
         yield "top tier against itself", f"{100 * made.self_disagreement:.1f} % differ (d0)"
+
+
+def _over(made: Certificate) -> str:
+    words = "requests, each counting the same"
+    if made.units < made.requests:
+        words = "groups, each counting the same however many requests it holds"
+    if made.heaviest is None:
+        return words
+    words = words.replace("counting the same", "counting by its weight")
+    return f"{words}; weights above {made.heaviest:g} count as {made.heaviest:g}"
 
 
 def _requests(made: Certificate) -> str:

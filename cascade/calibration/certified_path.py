@@ -5,30 +5,28 @@ Works on the certify part alone: nothing that was learnt or chosen may have seen
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.advice import Advice, advice_for, points
-from cascade.calibration.attempts import spend_attempt
-from cascade.calibration.betting import betting_p
-from cascade.calibration.certified_point import CertifiedPoint, SlicePromise, Test
+from cascade.calibration.advice import advice_for, points
+from cascade.calibration.attempts import Attempt, attempt_delta, attempts_on, spend_attempt
+from cascade.calibration.certified_point import CertifiedPoint, Test
+from cascade.calibration.copies import copies_together
 from cascade.calibration.fingerprint import fingerprint
-from cascade.calibration.losses import PathLosses, Units, path_losses, units_of
-from cascade.calibration.noninferiority import GAMMA
+from cascade.calibration.losses import Missing, is_graded, path_losses
 from cascade.calibration.plan import Plan, ScoreSource, Step
 from cascade.calibration.recording import Recording
-from cascade.calibration.sequence import fixed_sequence, p_along
+from cascade.calibration.strata import Stratum, strata_of
+from cascade.calibration.units import units_of
 from cascade.errors import ConfigError, NotCertifiable
 
 __all__ = ["certify_path"]
 
 Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 
 def certify_path(
@@ -42,12 +40,17 @@ def certify_path(
     attempts: str | PathLike[str] | None = None,
     at: str = "",
     test: Test | None = None,
+    graded: bool | None = None,
+    missing: Missing = "harm",
+    heaviest: float | None = None,
     stands: Bools | None = None,
 ) -> CertifiedPoint:
     """Test a path from its safe end and return the last plan that carries the promise.
 
-    Quality of 0 and 1 on single requests of equal weight is tested exactly; graded quality, groups
-    of requests and weights by the betting test, which then promises the weighted mean.
+    The promise is on the mean loss over requests, or over groups where requests have groups or are
+    copies of each other; each counts the same, or by weights up to `heaviest`. Quality of 0 and 1
+    on single requests of equal weight, or on copies of them, is tested exactly; graded quality,
+    groups and weights by the betting test.
 
     Args:
         path: plans, the most conservative first, usually the top tier alone.
@@ -59,120 +62,82 @@ def certify_path(
         attempts: ledger of attempts; without one this must be the only attempt on these requests.
         at: time for the ledger.
         test: "betting" where 0/1 labels are to be tested so all the same; chosen unless given.
+        graded: whether quality may lie between 0 and 1, as known before these labels, which else
+            say so themselves. Where it is said not to, a loss in between counts as a whole one.
+        missing: as for `path_losses`.
+        heaviest: the weight above which no request counts more, chosen before these labels were
+            seen; needed where weights differ.
         stands: as for `simulate`.
 
     Raises:
-        ConfigError: a margin or an error that is none, an empty path, or the exact test asked for
-            what it does not test.
+        ConfigError: a margin or an error that is none, an empty path, weights without a bound, or
+            the exact test asked for what it does not test.
         NotCertifiable: the labels do not carry the promise for any plan that costs less.
         RecordingError: the recording cannot tell, or has no labels.
     """
     _check(epsilon, delta)
     _check_self_disagreement(recording, epsilon)
-    losses = path_losses(path, recording, source, stands=stands)
+    recording = copies_together(recording)
+    losses = path_losses(path, recording, source, missing=missing, stands=stands)
     top = Plan((Step(recording.names[recording.top]),))
     if all(plan == top for plan in losses.plans):
         raise NotCertifiable(
             f"the path holds {str(top)!r} alone: no plan was found that costs less, so there is "
             "nothing to certify; add a cheaper tier, or better evidence of when it is right"
         )
-    chosen = _test_for(losses, units_of(losses, recording), test)
-    seen = hashlib.sha256(losses.loss.tobytes()).hexdigest()
-    decisive = [[plan.digest for plan in losses.plans], seen]
-    attempt = attempts and spend_attempt(
-        attempts,
-        recording.ids.tolist(),
-        test=fingerprint([*decisive, epsilon, delta, slices, chosen]),
-        epsilon=epsilon,
-        delta=delta,
-        at=at,
-    )
+    strata = strata_of(losses, recording, apart=slices, heaviest=heaviest)
+    chosen = _test_for(strata, is_graded(recording) if graded is None else graded, test)
+    decisive = [[plan.digest for plan in losses.plans], [[s.name, s.units.seal] for s in strata]]
+    attempt: Attempt | None = None
+    if attempts is not None:
+        attempt = spend_attempt(
+            attempts,
+            recording.ids.tolist(),
+            test=fingerprint([*decisive, heaviest, missing, epsilon, delta, chosen]),
+            epsilon=epsilon,
+            delta=delta,
+            at=at,
+        )
     spent = attempt.spent if attempt else delta
-    strata = _strata(losses, recording, spent, apart=slices)
-    results = [
-        fixed_sequence(_p_values(stratum, losses.plans, top, epsilon, chosen), stratum.spent)
-        for stratum in strata
-    ]
+    each = spent / len(strata)
+    results = [s.tested(losses.plans, top, epsilon, each, chosen) for s in strata]
     index = min(result.certified for result in results)
     if index < 0 or losses.plans[index] == top:
         weakest = strata[[result.certified for result in results].index(index)]
         first = next(place for place, plan in enumerate(losses.plans) if plan != top)
-        raise _refusal(weakest, first, epsilon, delta, chosen)
+        later = delta
+        if attempts is not None:
+            later = attempt_delta(delta, 1 + attempts_on(attempts, recording.ids.tolist()))
+        refused = _Refused(weakest, first, epsilon, delta, later / len(strata))
+        raise refused.error(chosen, counted=attempt is not None)
     ps = [result.p_values[index] for result in results]
+    kept = recording.rows(losses.kept)
+    units = units_of(losses.loss[[index]], kept, heaviest=heaviest)
     return CertifiedPoint(
         plan=losses.plans[index],
         index=index,
         outcomes=losses.outcomes[index],
         loss=losses.loss[index],
+        unknown=int(losses.unknown[index].sum()),
         kept=losses.kept,
-        units=sum(stratum.units.loss.shape[1] for stratum in strata),
+        units=sum(len(stratum.units) for stratum in strata),
+        share=units.share,
+        net_harm=units.net_harm(0),
+        heaviest=None if units.weights is None else heaviest,
         test=chosen,
         p=max(ps),
         p_values=results[0].p_values if not slices else (),
         epsilon=epsilon,
         delta=delta,
         spent=spent,
-        attempt=attempt or None,
-        slices=tuple(s.promise(index, p) for s, p in zip(strata, ps, strict=True) if slices),
+        attempt=attempt,
+        slices=tuple(s.promise(index, p, each) for s, p in zip(strata, ps, strict=True) if slices),
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stratum:
-    """Requests that are tested together: all of them, or a slice."""
-
-    name: str
-    units: Units
-    loss: Floats  # per request
-    spent: float
-
-    def promise(self, index: int, p: float) -> SlicePromise:
-        loss = self.loss[index]
-        harm, gain = int((loss > 0).sum()), int((loss < 0).sum())
-        return SlicePromise(self.name, len(loss), harm, gain, p, self.spent)
-
-
-def _strata(
-    losses: PathLosses, recording: Recording, spent: float, *, apart: bool
-) -> list[_Stratum]:
-    if not apart:
-        return [_Stratum("", units_of(losses, recording), losses.loss, spent)]
-    names = sorted(set(recording.slices.tolist()))
-    of = recording.slices[losses.kept]
-    missing = [name for name in names if name not in of]
-    if missing:
-        raise NotCertifiable(
-            f"slice {missing[0]!r} has no request with labels: label some, or promise on all "
-            "requests together"
-        )
-    return [
-        _Stratum(
-            name,
-            units_of(losses, recording, of == name),
-            losses.loss[:, of == name],
-            spent / len(names),
-        )
-        for name in names
-    ]
-
-
-def _p_values(
-    stratum: _Stratum, plans: Sequence[Plan], top: Plan, epsilon: float, chosen: Test
-) -> Iterator[float]:
-    """The p-value of each plan in turn; the top tier alone has nothing to prove."""
-    units = stratum.units
-    if chosen == "exact":
-        counts = [(int((loss > 0).sum()), int((loss < 0).sum())) for loss in units.loss]
-        gamma = min(GAMMA, stratum.spent / 25)
-        found = p_along(counts, units.loss.shape[1], epsilon, gamma=gamma)
-    else:
-        found = (betting_p(loss, epsilon, weights=units.weights) for loss in units.loss)
-    for plan, p in zip(plans, found, strict=True):
-        yield 0.0 if plan == top else p
-
-
-def _test_for(losses: PathLosses, units: Units, asked: Test | None) -> Test:
-    fits_exact = not (losses.graded or units.grouped or units.weights is not None)
+def _test_for(strata: Sequence[Stratum], graded: bool, asked: Test | None) -> Test:
+    plain = not any(s.units.grouped or s.units.weights is not None for s in strata)
+    fits_exact = plain and not graded
     if asked == "exact" and not fits_exact:
         raise ConfigError(
             "the exact test takes right and wrong (0 or 1) on single requests of equal weight; "
@@ -181,30 +146,39 @@ def _test_for(losses: PathLosses, units: Units, asked: Test | None) -> Test:
     return asked or ("exact" if fits_exact else "betting")
 
 
-def _refusal(
-    stratum: _Stratum, first: int, epsilon: float, delta: float, chosen: Test
-) -> NotCertifiable:
-    """Why nothing was certified, and what would be."""
-    units = stratum.units
-    have = units.loss.shape[1]
-    advice: Advice = advice_for(
-        units.loss[first],
-        units.weights,
-        epsilon=epsilon,
-        delta=stratum.spent,
-        exact=chosen == "exact",
-    )
-    loss = stratum.loss[first]
-    where = f" on slice {stratum.name!r}" if stratum.name else ""
-    what = f"at most {points(epsilon)} below" if epsilon else "no loss at all against"
-    unit = "groups" if units.grouped else "requests"
-    return NotCertifiable(
-        f"{what} the top tier cannot be promised{where} with {100 * (1 - delta):g} % confidence: "
-        f"of {have} {unit} the most careful cheaper plan answers {int((loss > 0).sum())} worse "
-        f"and {int((loss < 0).sum())} better; {advice.words(have)}",
-        certifiable=advice.certifiable,
-        labels_needed=advice.labels_needed,
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Refused:
+    """What was not certified: where, of which plan, and with what error a next attempt is made."""
+
+    stratum: Stratum
+    plan: int
+    epsilon: float
+    delta: float
+    later: float
+
+    def error(self, chosen: Test, *, counted: bool) -> NotCertifiable:
+        """Why nothing was certified, and what would be."""
+        stratum, have = self.stratum, len(self.stratum.units)
+        advice = advice_for(
+            stratum.units,
+            self.plan,
+            epsilon=self.epsilon,
+            delta=self.later,
+            heaviest=stratum.heaviest,
+            exact=chosen == "exact",
+        )
+        loss = stratum.loss[self.plan]
+        where = f" on slice {stratum.name!r}" if stratum.name else ""
+        what = f"at most {points(self.epsilon)} below" if self.epsilon else "no loss at all against"
+        unit = "requests" if have == len(loss) else "groups"
+        return NotCertifiable(
+            f"{what} the top tier cannot be promised{where} with {100 * (1 - self.delta):g} % "
+            f"confidence: of {have} {unit} the most careful cheaper plan answers "
+            f"{int((loss > 0).sum())} worse and {int((loss < 0).sum())} better; "
+            f"{advice.words(have, counted=counted)}",
+            certifiable=advice.certifiable,
+            labels_needed=advice.labels_needed,
+        )
 
 
 def _check(epsilon: float, delta: float) -> None:

@@ -50,8 +50,12 @@ class CertifiedPoint:
         index: its place on the path.
         outcomes: what it does with the requests.
         loss: quality of the top tier minus that of its answers, of the kept requests.
-        kept: requests that have the labels they need, shape (n,).
+        unknown: kept requests whose loss is not known and counts as the largest it can be.
+        kept: requests that were tested, shape (n,).
         units: independent observations among them: requests, or groups.
+        share: how much each kept request counts in the promised mean; adds up to 1.
+        net_harm: that mean, as seen.
+        heaviest: the weight above which none counted more; `None` where all counted the same.
         test: that was used.
         p: of the certified plan; the largest where slices have promises of their own.
         p_values: of all plans that were tested, in order; nothing for slices.
@@ -66,8 +70,12 @@ class CertifiedPoint:
     index: int
     outcomes: Outcomes
     loss: Floats
+    unknown: int
     kept: Bools
     units: int
+    share: Floats
+    net_harm: float
+    heaviest: float | None
     test: Test
     p: float
     p_values: tuple[float, ...]

@@ -21,9 +21,11 @@ from cascade.calibration.certified_chain import (
 )
 from cascade.calibration.certified_path import certify_path
 from cascade.calibration.certified_point import CertifiedPoint
+from cascade.calibration.copies import copies_in, copies_together
 from cascade.calibration.drift import score_histograms
 from cascade.calibration.findings import Estimate
 from cascade.calibration.intervals import clopper_pearson
+from cascade.calibration.losses import Missing
 from cascade.calibration.money import in_usd
 from cascade.calibration.plan import Plan, ScoreSource
 from cascade.calibration.recording import Recording
@@ -48,6 +50,8 @@ def certify(
     delta: float = 0.05,
     slices: bool = False,
     attempts: str | PathLike[str] | None = None,
+    missing: Missing = "harm",
+    heaviest: float | None = None,
     created_at: str = "",
     **given: Any,
 ) -> Certificate:
@@ -61,6 +65,8 @@ def certify(
         delta: as for `certify_path`.
         slices: as for `certify_path`.
         attempts: as for `certify_path`.
+        missing: as for `certify_path`.
+        heaviest: as for `certify_path`.
         created_at: ISO 8601, for the certificate and the ledger.
         **given: further arguments of `certificate_of`.
 
@@ -75,6 +81,8 @@ def certify(
         delta=delta,
         slices=slices,
         attempts=attempts,
+        missing=missing,
+        heaviest=heaviest,
         at=created_at,
     )
     return certificate_of(point, recording, source, path=len(path), created_at=created_at, **given)
@@ -116,10 +124,10 @@ def certificate_of(
         _check_served(chain, point.plan)
     top = recording.tiers[recording.top]
     about = recording.about
+    recording = copies_together(recording)
     measured = _quality(point, recording, seed)
     paid = _cost(point, recording, seed)
     harm, gain = (_counted(point, recording, sign, seed) for sign in (1, -1))
-    weights = recording.weights[point.kept]
     return Certificate(
         chain_name=about.chain if chain is None else chain.name,
         tiers=tiers_of_recording(point.plan, recording) if chain is None else tiers_of_chain(chain),
@@ -136,9 +144,11 @@ def certificate_of(
         requests=len(point.loss),
         units=point.units,
         dropped=int((~point.kept).sum()),
+        unknown=point.unknown,
         harm=harm,
         gain=gain,
-        net_harm=float(np.average(point.loss, weights=weights)),
+        net_harm=point.net_harm,
+        heaviest=point.heaviest,
         quality=measured[0],
         top_quality=measured[1],
         cost=paid[0],
@@ -148,6 +158,7 @@ def certificate_of(
         tested=point.index + 1,
         path=path or point.index + 1,
         attempt=0 if point.attempt is None else point.attempt.number,
+        ledger="" if point.attempt is None else point.attempt.line,
         histograms=score_histograms(point.plan, recording, source, point.outcomes),
         quality_from=about.quality,
         self_disagreement=about.self_disagreement,
@@ -176,13 +187,14 @@ def _check_served(chain: Chain, plan: Plan) -> None:
 def _quality(
     point: CertifiedPoint, recording: Recording, seed: int
 ) -> tuple[Estimate | None, Estimate | None]:
-    """Mean quality of the plan and of the top tier, where both are known."""
+    """Mean quality of the plan and of the top tier over what the promise is over, where known."""
     both = np.column_stack([point.outcomes.quality, recording.quality[:, recording.top]])
     known = point.kept & ~np.isnan(both).any(axis=1)
     if not known.any():
         return None, None
-    bootstrap = Bootstrap(recording.groups[known], recording.weights[known], RESAMPLES, seed)
-    means = np.average(both[known], axis=0, weights=recording.weights[known])
+    share = point.share[known[point.kept]]
+    bootstrap = Bootstrap(recording.groups[known], share, RESAMPLES, seed)
+    means = np.average(both[known], axis=0, weights=share)
     drawn = bootstrap.means(both[known])
     plan, top = (bootstrap.estimate(float(means[i]), drawn[:, i]) for i in (0, 1))
     return plan, top
@@ -213,11 +225,10 @@ def _counted(point: CertifiedPoint, recording: Recording, sign: int, seed: int) 
     """How many requests the plan answered worse (1) or better (-1)."""
     hit = point.loss * sign > 0
     count = int(hit.sum())
-    if point.test == "exact":
+    if point.test == "exact" and point.units == len(hit):
         return Counted(count, count / len(hit), *clopper_pearson(count, len(hit)))
-    weights = recording.weights[point.kept]
-    bootstrap = Bootstrap(recording.groups[point.kept], weights, RESAMPLES, seed)
-    share = float(np.average(hit, weights=weights))
+    bootstrap = Bootstrap(recording.groups[point.kept], point.share, RESAMPLES, seed)
+    share = float(np.average(hit, weights=point.share))
     found = bootstrap.estimate(share, bootstrap.means(hit[:, None].astype(float))[:, 0])
     return Counted(count, share, found.low, found.high)
 
@@ -232,3 +243,14 @@ def _notes(point: CertifiedPoint, recording: Recording) -> Iterator[str]:
     known = (point.outcomes.cost_pusd >= 0) & (recording.cost_pusd[:, recording.top] >= 0)
     if not known.all():
         yield f"the cost of {int((~known).sum()):,} of {len(known):,} requests is not known"
+    copies = copies_in(recording.rows(point.kept))
+    if copies:
+        yield (
+            f"{copies:,} requests ask exactly what another one asks; copies are one group, which "
+            "counts once"
+        )
+    if point.unknown:
+        yield (
+            f"{point.unknown:,} answers that the plan keeps could not be compared, for want of a "
+            "quality; each counts as the most harm there can be"
+        )

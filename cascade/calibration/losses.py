@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.betting import group_means
 from cascade.calibration.plan import Outcomes, Plan, ScoreSource, simulate
 from cascade.calibration.recording import Recording
 from cascade.errors import ConfigError, RecordingError
 
-__all__ = ["PathLosses", "Units", "path_losses", "units_of"]
+__all__ = ["Missing", "PathLosses", "is_graded", "path_losses"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+
+Missing = Literal["harm", "drop"]
+"""What an unknown quality does: count as the worst it can be, or leave its request out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,30 +31,16 @@ class PathLosses:
         outcomes: of each plan on the whole recording.
         loss: quality of the top tier minus that of the answer returned, shape (plans, n kept), in
             [-1, 1]; 0 where the top tier itself answered, whatever its quality.
+        unknown: the answer returned is not the top tier's, and one of the two qualities is not
+            known, shape (plans, n kept); there the loss is the largest it can be.
         kept: which requests of the recording these are, shape (n,).
-        graded: some quality lies between 0 and 1.
     """
 
     plans: tuple[Plan, ...]
     outcomes: tuple[Outcomes, ...]
     loss: Floats
+    unknown: Bools
     kept: Bools
-    graded: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Units:
-    """What counts as one independent observation: a request, or a group of them.
-
-    Attributes:
-        loss: of each unit, shape (plans, units).
-        weights: of each unit; `None` where all count the same.
-        grouped: some unit holds several requests.
-    """
-
-    loss: Floats
-    weights: Floats | None
-    grouped: bool
 
 
 def path_losses(
@@ -59,61 +48,60 @@ def path_losses(
     recording: Recording,
     source: ScoreSource,
     *,
+    missing: Missing = "harm",
     stands: Bools | None = None,
 ) -> PathLosses:
     """The losses of every plan of a path.
 
-    A request needs a label only where some plan keeps an answer below the top tier. Where one of
-    those lacks it, all requests without labels are left out, kept or not: leaving out only those
-    that were kept would make harm look rarer than it is. Then labels must be missing for reasons
-    that have nothing to do with the answers.
+    A request needs a label only where some plan keeps an answer below the top tier. An answer that
+    is kept without one counts as wrong, and a top tier that it cannot be compared with as right:
+    labels are often missing just where answers are bad.
 
     Args:
         path: plans, the most conservative first.
         recording: what the tiers answered.
         source: where scores come from.
+        missing: "drop" leaves requests without labels out instead, all of them, kept or not:
+            leaving out only those that were kept would make harm look rarer than it is. Then
+            labels must be missing for reasons that have nothing to do with the answers.
         stands: as for `simulate`.
 
     Raises:
-        ConfigError: the path is empty.
+        ConfigError: the path is empty, or `missing` is neither.
         RecordingError: not one request has the labels it needs.
     """
     if not path:
         raise ConfigError("the path holds no plan: expected one or more, the top tier alone first")
+    if missing not in ("harm", "drop"):
+        raise ConfigError(f"missing is {missing!r}: expected 'harm' or 'drop'")
     outcomes = tuple(simulate(plan, recording, source, stands=stands) for plan in path)
-    top = recording.top
-    of_top = recording.quality[:, top]
-    loss = np.array([np.where(o.returned == top, 0.0, of_top - o.quality) for o in outcomes])
+    lower = np.array([outcome.returned != recording.top for outcome in outcomes])
+    quality = np.array([outcome.quality for outcome in outcomes])
+    of_top = recording.quality[:, recording.top]
+    unknown = lower & (np.isnan(quality) | np.isnan(of_top))
+    worst = np.where(np.isnan(of_top), 1.0, of_top) - np.where(np.isnan(quality), 0.0, quality)
+    loss = np.where(lower, worst, 0.0)
     kept = np.ones(len(recording), bool)
-    names = {step.returns for plan in path for step in plan.steps} | {recording.names[top]}
-    judged = recording.quality[:, [recording.index(name) for name in sorted(names)]]
-    if np.isnan(loss).any():
-        kept = np.asarray(~np.isnan(judged).any(axis=1), bool)
-        if not kept.any():
-            raise RecordingError(
-                f"none of {len(recording)} requests has the quality of all of "
-                f"{', '.join(map(repr, sorted(names)))}: grade the answers before certifying"
-            )
-    seen = judged[kept]
-    graded = bool(((seen > 0) & (seen < 1)).any())
-    return PathLosses(tuple(path), outcomes, loss[:, kept], kept, graded)
+    if unknown.any():
+        known = _known(path, recording)
+        kept = known if missing == "drop" else kept
+    return PathLosses(tuple(path), outcomes, loss[:, kept], unknown[:, kept], kept)
 
 
-def units_of(losses: PathLosses, recording: Recording, rows: Bools | None = None) -> Units:
-    """The independent observations among the kept requests.
+def is_graded(recording: Recording) -> bool:
+    """Whether some quality lies between right and wrong."""
+    return bool(((recording.quality > 0) & (recording.quality < 1)).any())
 
-    Args:
-        losses: of the path.
-        recording: that they come from.
-        rows: which of the kept requests, shape (n kept,); all unless given.
-    """
-    chosen = slice(None) if rows is None else rows
-    loss = losses.loss[:, chosen]
-    groups = recording.groups[losses.kept][chosen]
-    weights = recording.weights[losses.kept][chosen]
-    grouped = len(set(groups.tolist())) < len(groups)
-    if grouped:
-        means = [group_means(one, weights, groups) for one in loss]
-        loss, weights = np.array([mean for mean, _ in means]), means[0][1]
-    equal = len(weights) == 0 or bool((weights == weights[0]).all())
-    return Units(loss, None if equal else weights, grouped)
+
+def _known(path: Sequence[Plan], recording: Recording) -> Bools:
+    """Which requests have the quality of every answer that the path may return."""
+    top = recording.names[recording.top]
+    names = sorted({step.returns for plan in path for step in plan.steps} | {top})
+    judged = recording.quality[:, [recording.index(name) for name in names]]
+    known = np.asarray(~np.isnan(judged).any(axis=1), bool)
+    if not known.any():
+        raise RecordingError(
+            f"none of {len(recording)} requests has the quality of all of "
+            f"{', '.join(map(repr, names))}: grade the answers before certifying"
+        )
+    return known

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.calibration.copies import copies_together, what_is_asked
 from cascade.calibration.fingerprint import fingerprint
 from cascade.calibration.recording import Recording
 from cascade.errors import ConfigError, RecordingError
@@ -81,14 +82,15 @@ class Splits:
 
 
 def keyed_splits(
-    groups: Sequence[str] | NDArray[np.object_],
+    groups: Recording | Sequence[str] | NDArray[np.object_],
     key: str | bytes,
     shares: tuple[float, float, float] = SHARES,
 ) -> Splits:
     """Split by the HMAC-SHA256 of each request's group.
 
     Args:
-        groups: name of each request's group, shape (n,).
+        groups: name of each request's group, shape (n,); or a recording, whose requests that ask
+            exactly the same then stay together as well.
         key: the same key gives the same parts; keep it secret where those who label or choose
             requests must not know which ones certify.
         shares: of learn, certify and monitor, from 0, adding up to 1. Sizes vary around them.
@@ -102,6 +104,8 @@ def keyed_splits(
     if len(shares) != len(PARTS) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:  # noqa: PLR2004
         raise ConfigError(f"shares {shares!r}: expected three from 0 that add up to 1")
     ends = np.cumsum(shares)[:-1]
+    if isinstance(groups, Recording):
+        groups = copies_together(groups).groups
     known = {group: _uniform(secret, str(group)) for group in set(groups)}
     places = np.array([known[group] for group in groups], float)
     parts = np.searchsorted(ends, places, side="right").astype(np.int8)
@@ -110,6 +114,9 @@ def keyed_splits(
 
 def own_splits(recording: Recording) -> Splits:
     """The parts that a recording came split in: train is learnt from, test certifies.
+
+    Requests that ask exactly the same go where the first part that one of them is in is: what was
+    learnt from does not certify.
 
     Raises:
         RecordingError: a request without a part, a part by another name, or a group in two of
@@ -122,6 +129,8 @@ def own_splits(recording: Recording) -> Splits:
             f"in one of {', '.join(map(repr, OWN))}; split it by a key instead"
         )
     parts = np.array([PARTS.index(OWN[name]) for name in recording.splits], np.int8)
+    recording = copies_together(recording)
+    parts = _copies_first(recording, parts)
     straddling = _straddling(recording.groups, parts)
     if straddling:
         more = f" and {len(straddling) - SHOWN} more" if len(straddling) > SHOWN else ""
@@ -131,6 +140,16 @@ def own_splits(recording: Recording) -> Splits:
             "group into one part, or split by a key"
         )
     return Splits(parts)
+
+
+def _copies_first(recording: Recording, parts: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The parts, with copies of a group in the first part that one of them is in."""
+    asked = [what_is_asked(request) or row for row, request in enumerate(recording.requests)]
+    copies = list(zip(recording.groups.tolist(), asked, strict=True))
+    first: dict[tuple[str, str | int], int] = {}
+    for one, part in zip(copies, parts.tolist(), strict=True):
+        first[one] = min(first.get(one, part), part)
+    return np.array([first[one] for one in copies], np.int8)
 
 
 def _straddling(groups: NDArray[np.object_], parts: NDArray[np.int8]) -> list[str]:

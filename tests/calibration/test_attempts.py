@@ -1,5 +1,6 @@
 """Every attempt is counted, whoever makes it, and a ledger that was changed is noticed."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from cascade.calibration.attempts import (
     attempt_delta,
+    attempts_on,
     read_attempts,
     spend_attempt,
     split_fingerprint,
@@ -99,6 +101,73 @@ def test_a_torn_last_line_is_passed_over(ledger):
     assert read_attempts(ledger) == (first,)
     assert spend(ledger, test="b").number == 2
     assert len(read_attempts(ledger)) == 2
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_last_lines_that_were_taken_out_are_noticed(ledger, lines):
+    """A ledger cut short is refused, so that no later attempt gets a lower number."""
+    for name in "abc":
+        spend(ledger, test=name)
+    ledger.write_text("".join(ledger.read_text().splitlines(keepends=True)[:-lines]))
+    with pytest.raises(RecordingError, match="lost its end"):
+        spend(ledger, test="d")
+    with pytest.raises(RecordingError, match="lost its end"):
+        read_attempts(ledger)
+
+
+@pytest.mark.parametrize("left", [-1, -5])
+def test_a_last_line_that_was_cut_is_noticed(ledger, left):
+    """An attempt that was counted does not go away with its line's end."""
+    spend(ledger)
+    spend(ledger, test="b")
+    ledger.write_bytes(ledger.read_bytes()[:left])
+    with pytest.raises(RecordingError, match="lost its end"):
+        spend(ledger, test="c")
+
+
+def test_a_changed_last_line_is_noticed(ledger):
+    """The last line is held by the first."""
+    spend(ledger)
+    ledger.write_text(ledger.read_text().replace('"epsilon": 0.02', '"epsilon": 0.01'))
+    with pytest.raises(RecordingError, match="not the last that was written"):
+        spend(ledger, test="b")
+
+
+def test_lines_that_were_never_counted_are_passed_over(ledger):
+    """Where a program was killed before it counted its lines, it had looked at nothing."""
+    first = spend(ledger)
+    before = ledger.read_bytes().splitlines(keepends=True)[0]
+    second = spend(ledger, test="b")
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(before + b"".join(lines[1:]))
+    assert read_attempts(ledger) == (first,)
+    assert spend(ledger, test="c").number == second.number == 2
+    assert [one.test for one in read_attempts(ledger)] == ["a", "c"]
+
+
+def test_a_ledger_killed_at_its_beginning_is_new(ledger):
+    """Half a first line, or none, holds no attempts."""
+    spend(ledger)
+    empty = ledger.read_bytes()[:20]
+    for text in (b"", empty):
+        ledger.write_bytes(text)
+        assert read_attempts(ledger) == ()
+        assert spend(ledger).number == 1
+
+
+def test_an_attempt_names_its_line(ledger):
+    """The hash of an attempt's line is what a certificate keeps of it."""
+    made = [spend(ledger, test=name) for name in "ab"]
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    assert made[1].line == hashlib.sha256(lines[-1]).hexdigest()[:16]
+    assert spend(ledger, test="a").line == made[0].line != made[1].line
+
+
+def test_attempts_that_share_a_request_are_counted(ledger):
+    """The number of the next attempt is known before it is made."""
+    assert attempts_on(ledger, IDS) == 0
+    spend(ledger)
+    assert (attempts_on(ledger, ["q3", "new"]), attempts_on(ledger, ["new"])) == (1, 0)
 
 
 def test_a_ledger_that_cannot_be_opened_is_named(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from cascade.calibration.betting import betting_bound, betting_p, group_means
+from cascade.calibration.betting import betting_bound, betting_p
 from cascade.errors import ConfigError
 
 DELTA = 0.05
@@ -62,9 +62,10 @@ def test_nothing_is_learnt_from_nothing():
 
 
 def test_an_early_win_counts():
-    """What was certified on the way stays certified, whatever comes later."""
-    early, late = np.zeros(400), np.ones(100)
-    assert betting_p(np.concatenate([early, late]), 0.02) == betting_p(early, 0.02)
+    """What was certified on the way stays certified, unless all in all the promise looks broken."""
+    early, late = np.zeros(400), np.ones(5)
+    assert betting_p(np.concatenate([early, late]), 0.02) == betting_p(early, 0.02) < 0.05
+    assert betting_p(np.concatenate([early, np.ones(9)]), 0.02) == 1.0
 
 
 @pytest.mark.parametrize("loss", [[0.0, 1.2], [0.0, np.nan], [-1.01]])
@@ -75,14 +76,37 @@ def test_losses_that_are_none_are_refused(loss):
 
 
 def test_bad_weights_and_margins_are_refused():
-    """Weights of nothing, above the heaviest, and margins in points are refused."""
+    """Weights of nothing, weights without a bound, and margins in points are refused."""
     loss = np.zeros(3)
-    with pytest.raises(ConfigError, match="weight"):
-        betting_p(loss, 0.02, weights=np.array([1.0, 0.0, 1.0]))
+    with pytest.raises(ConfigError, match="above 0"):
+        betting_p(loss, 0.02, weights=np.array([1.0, 0.0, 1.0]), heaviest=1)
     with pytest.raises(ConfigError, match="heaviest"):
-        betting_p(loss, 0.02, weights=np.array([1.0, 2.0, 1.0]), heaviest=1.5)
+        betting_p(loss, 0.02, weights=np.array([1.0, 2.0, 1.0]))
     with pytest.raises(ConfigError, match="share"):
         betting_p(loss, 2.0)
+
+
+def test_a_rare_heavy_loss_that_was_not_seen_is_allowed_for():
+    """With the bound chosen beforehand, a sample without heavy losses does not certify too often.
+
+    One loss in 500 weighs 200 times the others, so that its weighted mean is above 11 %.
+    """
+    rng = np.random.default_rng(4)
+    certified = 0
+    for _ in range(200):
+        heavy = rng.random(400) < 0.002
+        weights, loss = np.where(heavy, 200.0, 1.0), np.where(heavy, 0.4, 0.0)
+        certified += betting_p(loss, 0.05, weights=weights, heaviest=200) <= DELTA
+    assert certified <= binom.isf(1e-4, 200, DELTA)
+
+
+def test_weights_above_the_bound_count_as_the_bound():
+    """The promise is on the mean with weights cut off there."""
+    loss = np.random.default_rng(5).beta(1, 99, 300)
+    weights = np.where(np.arange(300) % 2, 1.0, 9.0)
+    cut = np.minimum(weights, 3)
+    found = betting_p(loss, 0.05, weights=weights, heaviest=3)
+    assert found == betting_p(loss, 0.05, weights=cut, heaviest=3)
 
 
 def test_the_bound_is_where_the_test_turns():
@@ -91,20 +115,3 @@ def test_the_bound_is_where_the_test_turns():
     bound = betting_bound(loss, DELTA)
     assert betting_p(loss, bound) <= DELTA < betting_p(loss, bound - 1e-4)
     assert bound > loss.mean()
-
-
-def test_a_group_counts_as_much_as_its_requests():
-    """Groups keep the weighted mean of the requests, in the order of their first one."""
-    loss, weights = np.array([1.0, 0.0, 0.5, 0.0]), np.array([1.0, 2.0, 1.0, 1.0])
-    means, total = group_means(loss, weights, np.array(["b", "a", "b", "b"], object))
-    assert means.tolist() == [0.5, 0.0]
-    assert total.tolist() == [3.0, 2.0]
-    assert np.average(means, weights=total) == pytest.approx(np.average(loss, weights=weights))
-
-
-def test_copies_of_a_request_are_no_evidence_as_a_group():
-    """The same harmless request a hundred times is one label, not a hundred."""
-    loss, groups = np.zeros(300), np.array(["same"] * 300, object)
-    assert betting_p(loss, 0.02) < 0.05
-    means, total = group_means(loss, np.ones(300), groups)
-    assert betting_p(means, 0.02, weights=total) > 0.5

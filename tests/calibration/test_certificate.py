@@ -9,6 +9,7 @@ import pytest
 
 from cascade import Chain, Policy, Price, Tier
 from cascade.calibration import About, Certificate, Plan, Step, certificate_of, certify
+from cascade.calibration.attempts import read_attempts
 from cascade.calibration.certificate_json import certificate_from_dict
 from cascade.calibration.certified_path import certify_path
 from cascade.calibration.certifying import Expiry
@@ -74,10 +75,51 @@ def certificate(**given):
 def test_the_sentence_is_for_whoever_decides():
     """One sentence says on what, how sure, how much below whom, and what it costs."""
     assert certificate().sentence() == (
-        "On 400 requests like yours, with 95 % confidence the quality of the chain is at most "
-        "2.0 points below top (1 answered worse, 2 better); it costs 30 % [26, 34] of always "
-        "asking top."
+        "On 400 requests like yours, as the only attempt on them, with 95 % confidence the quality of "
+        "the chain is at most 2.0 points below top (1 answered worse, 2 better); it costs 30 % "
+        "[26, 34] of always asking top."
     )
+
+
+def test_attempts_that_are_counted_are_not_the_only_one(tmp_path):
+    """With a ledger the sentence needs no condition, and the certificate names its line."""
+    found = certificate(attempts=tmp_path / "a")
+    (attempt,) = read_attempts(tmp_path / "a")
+    assert found.sentence().startswith("On 400 requests like yours, with 95 %")
+    assert found.ledger == attempt.line
+    assert attempt.line in str(found)
+
+
+def test_unknown_quality_is_said():
+    """Answers that were not graded are in the sentence: as harm, or as left out."""
+    made = recorded()
+    made.quality[:3, 0] = np.nan
+    found = certify([TOP, PLAN], made, SCORES, epsilon=0.04)
+    assert (found.unknown, found.dropped, found.harm.count) == (3, 0, 2)
+    assert "(2 answered worse, " in found.sentence()
+    assert "3 answers that the plan keeps could not be compared" in str(found)
+    left = certify([TOP, PLAN], made, SCORES, epsilon=0.04, missing="drop")
+    assert (left.unknown, left.dropped, left.harm.count) == (0, 3, 1)
+    assert "3 not graded were left out, as if they were like these" in left.sentence()
+
+
+def test_what_the_mean_is_over_is_said():
+    """Requests, groups, or weights up to a bound: the certificate names it."""
+    assert ("mean over", "requests, each counting the same") in certificate().lines()
+    found = certify([TOP, PLAN], recorded(weights=np.linspace(1, 3, N)), SCORES,
+                    epsilon=0.05, heaviest=2.0)  # fmt: skip
+    assert "by weights of 2 at most" in found.sentence()
+    assert "weights above 2 count as 2" in str(found)
+    assert found.net_harm == pytest.approx(found.top_quality.value - found.quality.value)
+
+
+def test_copies_are_noted():
+    """Requests that ask the same are one group, and the certificate says how many there were."""
+    made = recorded()
+    made.requests[:] = [f"question {row // 2}" for row in range(N)]
+    found = certify([TOP, PLAN], made, SCORES, epsilon=0.05)
+    assert (found.test, found.units) == ("exact", 200)
+    assert any("200 requests ask exactly what another" in note for note in found.notes)
 
 
 def test_the_figures_are_those_of_the_requests():
@@ -140,7 +182,8 @@ def test_groups_are_said():
     made = recorded(groups=groups)
     found = certify([TOP, PLAN], made, SCORES, epsilon=0.05)
     assert found.test == "betting"
-    assert "400 requests in 200 groups" in found.sentence()
+    assert "400 requests in 200 groups like yours" in found.sentence()
+    assert "of the chain in the mean over groups is" in found.sentence()
     assert found.harm.low <= found.harm.share <= found.harm.high
 
 
@@ -157,7 +200,7 @@ def test_the_key_of_the_split_is_not_in_it():
 def test_everything_that_can_be_said_is_said(tmp_path):
     """Attempts, slices, groups, dropped labels, d0 and the split are lines of the long form."""
     about = About(quality="top tier", self_disagreement=0.004, self_disagreement_calls=250)
-    groups = np.array([f"user-{row // 2}" for row in range(N)], object)
+    groups = np.array([f"user-{row // 4}" for row in range(N)], object)
     made = recorded(about=about, groups=groups, slices=np.array(["en", "de"] * 200, object))
     made.quality[:20] = np.nan
     found = certify(
@@ -166,15 +209,15 @@ def test_everything_that_can_be_said_is_said(tmp_path):
         SCORES,
         epsilon=0.08,
         slices=True,
+        missing="drop",
         attempts=tmp_path / "attempts",
         splits=keyed_splits(groups, "key"),
     )
     text = str(found)
-    for words in ("1, as the ledger counts", "slice de", "380; 20 more left out", "betting",
+    for words in ("1, as the ledger counts", "slice de", "380 in 190 groups; 20 more left out", "betting",
                   "0.4 % differ (d0)", "learn/certify/monitor 50/40/10 %"):  # fmt: skip
         assert words in text, text
     assert [one.name for one in found.slices] == ["de", "en"]
-    assert "in 190 groups" in str(replace(found, units=190))
 
 
 def test_no_loss_at_all_is_said_so():

@@ -133,15 +133,42 @@ def test_only_kept_answers_need_a_label():
     assert point.p == noninferiority_p(2, 2, 400, 0.02)
 
 
+def test_a_kept_answer_of_unknown_quality_is_harm():
+    """What was kept and not graded counts as wrong, and as compared with a right answer."""
+    made, scores = deployment(harm=0, gain=0)
+    made.quality[50:53, 0] = np.nan  # the top tier is right
+    made.quality[60:62, 1] = np.nan  # nobody knows of the top tier; the kept answer is right
+    made.quality[70:72] = np.nan
+    made.quality[80, 0], made.quality[80, 1] = np.nan, 0.0  # cannot be worse than wrong
+    made.quality[350:, 1] = np.nan  # the top tier answered
+    point = certify_path(PATH[:3], made, scores, epsilon=0.05)
+    assert point.kept.all()
+    assert point.loss.sum() == 3 + 0 + 2 + 0
+    assert point.unknown == 8
+    assert point.p == noninferiority_p(5, 0, 400, 0.05)
+
+
+def test_labels_that_are_missing_where_answers_are_bad_certify_nothing():
+    """Wrong answers that nobody graded are no evidence of safety."""
+    made, scores = deployment(harm=0, gain=0)
+    made.quality[:40, 0] = np.nan
+    with pytest.raises(NotCertifiable, match="40 worse"):
+        certify_path(PATH[:2], made, scores, epsilon=0.05)
+    assert certify_path(PATH[:2], made, scores, epsilon=0.05, missing="drop").loss.sum() == 0
+
+
 def test_labels_missing_among_kept_answers_leave_out_all_without_one():
-    """Where some kept answers lack a label, others without one are no evidence of safety."""
+    """Dropping leaves out every request without labels: others of them are no evidence either."""
     made, scores = deployment()
     made.quality[50:80, 0] = np.nan
     made.quality[350:, 1] = np.nan
-    point = certify_path(PATH[:3], made, scores, epsilon=0.02)
+    point = certify_path(PATH[:3], made, scores, epsilon=0.02, missing="drop")
     assert (~point.kept).sum() == 80
     assert len(point.loss) == 320
+    assert point.unknown == 0
     assert point.p == noninferiority_p(2, 2, 320, 0.02)
+    with pytest.raises(ConfigError, match="'ignore'"):
+        certify_path(PATH[:3], made, scores, epsilon=0.02, missing="ignore")
 
 
 def test_a_recording_without_labels_is_refused():
@@ -186,14 +213,57 @@ def test_copies_of_one_request_are_one_label():
 
 
 def test_weights_are_heard():
-    """The promise on weighted requests is on the weighted mean, by betting."""
+    """The promise on weighted requests is on the weighted mean, by betting, up to a bound."""
     weights = np.ones(400)
     weights[298:300] = 20.0  # the two harmed requests
     made, scores = deployment(n=400, gain=0, weights=weights)
+    path = [TOP, plan(threshold(300))]
     with pytest.raises(NotCertifiable):
-        certify_path([TOP, plan(threshold(300))], made, scores, epsilon=0.04)
+        certify_path(path, made, scores, epsilon=0.04, heaviest=20)
+    with pytest.raises(ConfigError, match="heaviest="):
+        certify_path(path, made, scores, epsilon=0.04)
+    point = certify_path(path, made, scores, epsilon=0.04, heaviest=1)  # none counts more than 1
+    assert (point.test, point.heaviest) == ("exact", None)
     made, scores = deployment(n=400, gain=0, harm=0, weights=np.linspace(1, 2, 400))
-    assert certify_path([TOP, PATH[1]], made, scores, epsilon=0.04).test == "betting"
+    point = certify_path([TOP, PATH[1]], made, scores, epsilon=0.04, heaviest=2)
+    assert (point.test, point.heaviest) == ("betting", 2)
+
+
+def test_large_groups_do_not_hide_harm():
+    """Each group counts the same: three harmed ones among 100 are three, large as others are."""
+    groups = np.array([f"g{row}" if row < 100 else "g0" for row in range(400)], object)
+    made, scores = deployment(n=400, harm=0, gain=0, accepted=400, groups=groups)
+    made.quality[1:4, 0] = 0
+    with pytest.raises(NotCertifiable, match="of 100 groups"):
+        certify_path([TOP, CHEAP], made, scores, epsilon=0.04)
+    assert certify_path([TOP, CHEAP], made, scores, epsilon=0.3).net_harm == pytest.approx(0.03)
+
+
+def test_copies_of_a_prompt_are_one_label_each():
+    """What asks exactly the same counts once, still by the exact test."""
+    made, scores = deployment(harm=0, gain=0, accepted=400)
+    made.requests[:] = [f"question {row % 80}" for row in range(400)]
+    point = certify_path([TOP, CHEAP], made, scores, epsilon=0.05)
+    assert (point.units, point.test, point.p) == (80, "exact", noninferiority_p(0, 0, 80, 0.05))
+    with pytest.raises(NotCertifiable, match="of 80 groups"):
+        certify_path([TOP, CHEAP], made, scores, epsilon=0.02)
+
+
+def test_the_test_is_chosen_before_the_labels_are_seen():
+    """Where quality was right or wrong before, a grade in between counts as wrong altogether."""
+    made, scores = deployment(harm=2, gain=2)
+    made.quality[299, 0] = 0.9  # one of the two harmed
+    made.quality[0, 1] = 0.1  # one of the two gained
+    point = certify_path(PATH[:3], made, scores, epsilon=0.03, graded=False)
+    assert (point.test, point.p) == ("exact", noninferiority_p(2, 1, 400, 0.03))
+    assert certify_path(PATH[:2], *deployment(), epsilon=0.05, graded=True).test == "betting"
+
+
+def test_grades_that_no_plan_returns_choose_the_test_as_well():
+    """One grade anywhere in the recording is enough, so that kept answers decide nothing."""
+    made, scores = deployment(harm=0, gain=0)
+    made.quality[399, 0] = 0.5
+    assert certify_path(PATH[:2], made, scores, epsilon=0.05).test == "betting"
 
 
 # Slices, attempts, agreement ---------------------------------------------------------------------
@@ -231,6 +301,8 @@ def test_a_slice_without_labels_is_named():
     made, scores = deployment(slices=np.array(["none"] * 20 + ["some"] * 380, object))
     made.quality[:20] = np.nan
     with pytest.raises(NotCertifiable, match="slice 'none' has no request with labels"):
+        certify_path(PATH, made, scores, epsilon=0.02, slices=True, missing="drop")
+    with pytest.raises(NotCertifiable, match=r"slice 'none'.*of 20 requests"):
         certify_path(PATH, made, scores, epsilon=0.02, slices=True)
 
 
@@ -255,6 +327,60 @@ def test_a_refused_attempt_is_spent_as_well(tmp_path):
     with pytest.raises(NotCertifiable):
         certify_path([TOP, plan(0.5)], made, scores, epsilon=0.02, attempts=tmp_path / "a")
     assert len(read_attempts(tmp_path / "a")) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": np.linspace(1, 2, 400)},
+        {"groups": np.array([f"g{row // 2}" for row in range(400)], object)},
+        {"slices": np.array(["en", "fr"] * 200, object)},
+        {"gain": 3},
+    ],
+)
+def test_another_test_is_another_attempt(tmp_path, change):
+    """Weights, groups, slices and labels decide the outcome, so each change of them counts."""
+
+    def attempt(test=None, **given):
+        slices = {"slices": np.array(["en", "de"] * 200, object), **given}
+        made, scores = deployment(**{"harm": 0, "gain": 0, **slices})
+        return certify_path(
+            PATH[:2], made, scores, epsilon=0.25, attempts=tmp_path / "a",
+            slices=True, heaviest=2, test=test,
+        ).attempt.number  # fmt: skip
+
+    assert [attempt(), attempt(**change), attempt()] == [1, 2, 1]
+    assert attempt(test="betting") == 3
+
+
+def test_rows_in_another_order_are_the_same_attempt(tmp_path):
+    """A file that was sorted otherwise says the same, and is tested as the same."""
+    made, scores = deployment(harm=1, gain=0)
+    made.quality[made.quality == 0] = 0.3
+    turned = np.random.default_rng(0).permutation(400)
+    there = Scores({0: scores.scores((0,), 0)[turned]})
+    ledger = tmp_path / "a"
+    first = certify_path(PATH[:3], made, scores, epsilon=0.04, attempts=ledger)
+    again = certify_path(PATH[:3], made.rows(turned), there, epsilon=0.04, attempts=ledger)
+    assert (again.p, again.attempt) == (first.p, first.attempt)
+    assert first.test == "betting"
+
+
+@pytest.mark.parametrize("grade", [0.0, 0.4])
+def test_what_is_advised_is_certified_by_the_next_attempt(tmp_path, grade):
+    """After a refusal the points it names are carried with the error that is left."""
+    made, scores = deployment(harm=8, gain=2)
+    made.quality[made.quality == 0] = grade
+    path, ledger = [TOP, plan(threshold(300))], tmp_path / "a"
+    with pytest.raises(NotCertifiable, match="a next attempt on these 400") as refused:
+        certify_path(path, made, scores, epsilon=0.02, attempts=ledger)
+    with pytest.raises(NotCertifiable) as again:  # the same attempt once more advises the same
+        certify_path(path, made, scores, epsilon=0.02, attempts=ledger)
+    assert again.value.certifiable == refused.value.certifiable
+    advised = refused.value.certifiable
+    assert f"{100 * advised:.1f}" in str(refused.value)
+    point = certify_path(path, made, scores, epsilon=advised, attempts=ledger)
+    assert point.attempt.number == 2
 
 
 def test_a_margin_finer_than_the_ruler_is_refused():

@@ -89,3 +89,26 @@ def test_straddling_groups_are_named():
     groups = np.array([f"user-{i}" for i in range(7)] * 2, object)
     with pytest.raises(RecordingError, match=r"'user-0', .*'user-4' and 2 more"):
         own_splits(split(["train"] * 7 + ["test"] * 7, groups=groups))
+
+
+def asking(*asked, **given):
+    requests = np.empty(len(asked), object)
+    requests[:] = asked
+    return recording([[1, 1]] * len(asked), [1, 2], requests=requests, **given)
+
+
+def test_copies_never_straddle():
+    """Requests that ask exactly the same are in one part, whatever their ids."""
+    made = asking(*[f"question {i % 40}" for i in range(200)])
+    parts = keyed_splits(made, "key").parts
+    assert len({(i % 40, part) for i, part in enumerate(parts.tolist())}) == 40
+    assert len(set(parts.tolist())) == 3
+    plain = asking(*[f"question {i}" for i in range(200)])
+    assert (keyed_splits(plain, "key").parts == keyed_splits(plain.groups, "key").parts).all()
+
+
+def test_what_was_learnt_from_does_not_certify():
+    """In a recording that came split, copies go where the first part that holds one is."""
+    names = np.array(["test", "train", "monitor", "test", "monitor"], object)
+    found = own_splits(asking("a", "a", "a", "b", "b", splits=names))
+    assert found.parts.tolist() == [0, 0, 0, 1, 1]

@@ -42,4 +42,4 @@ def _splits(recording: Recording, certificate: Certificate, key: str | bytes) ->
     if not certificate.key:
         return own_splits(recording)
     first, second, third = certificate.shares or SHARES
-    return keyed_splits(recording.groups, key, (first, second, third))
+    return keyed_splits(recording, key, (first, second, third))
