@@ -90,7 +90,7 @@ class Certificate:
         ledger: hash of its line there (`Attempt.line`); "" where none was kept.
         heaviest: the weight above which no request counted more; `None` where all, or all groups,
             counted the same.
-        unknown: requests of unknown quality that count as the most harm there can be.
+        unknown: requests among those harmed whose quality is not known.
         histograms: scores of each step.
         quality_from: how quality was measured, as the recording says.
         self_disagreement: d0, how often the top tier disagrees with itself; `None` if not measured.

@@ -174,7 +174,8 @@ class _Refused:
         return NotCertifiable(
             f"{what} the top tier cannot be promised{where} with {100 * (1 - self.delta):g} % "
             f"confidence: of {have} {unit} the most careful cheaper plan answers "
-            f"{int((loss > 0).sum())} worse and {int((loss < 0).sum())} better; "
+            f"{int((loss > 0).sum())} worse{stratum.not_graded(self.plan)} and "
+            f"{int((loss < 0).sum())} better; "
             f"{advice.words(have, counted=counted)}",
             certifiable=advice.certifiable,
             labels_needed=advice.labels_needed,

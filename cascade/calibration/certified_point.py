@@ -50,7 +50,7 @@ class CertifiedPoint:
         index: its place on the path.
         outcomes: what it does with the requests.
         loss: quality of the top tier minus that of its answers, of the kept requests.
-        unknown: kept requests whose loss is not known and counts as the largest it can be.
+        unknown: kept requests that count as harm because a quality is not known.
         kept: requests that were tested, shape (n,).
         units: independent observations among them: requests, or groups.
         share: how much each kept request counts in the promised mean; adds up to 1.

@@ -251,6 +251,6 @@ def _notes(point: CertifiedPoint, recording: Recording) -> Iterator[str]:
         )
     if point.unknown:
         yield (
-            f"{point.unknown:,} answers that the plan keeps could not be compared, for want of a "
-            "quality; each counts as the most harm there can be"
+            f"{point.unknown:,} of the answers that count as harm could not be compared, for want "
+            "of a quality; each counts as the most harm there can be"
         )

@@ -31,8 +31,8 @@ class PathLosses:
         outcomes: of each plan on the whole recording.
         loss: quality of the top tier minus that of the answer returned, shape (plans, n kept), in
             [-1, 1]; 0 where the top tier itself answered, whatever its quality.
-        unknown: the answer returned is not the top tier's, and one of the two qualities is not
-            known, shape (plans, n kept); there the loss is the largest it can be.
+        unknown: where the loss is above 0 because a quality is not known, and the largest it can
+            be, shape (plans, n kept).
         kept: which requests of the recording these are, shape (n,).
     """
 
@@ -78,13 +78,14 @@ def path_losses(
     lower = np.array([outcome.returned != recording.top for outcome in outcomes])
     quality = np.array([outcome.quality for outcome in outcomes])
     of_top = recording.quality[:, recording.top]
-    unknown = lower & (np.isnan(quality) | np.isnan(of_top))
+    blind = lower & (np.isnan(quality) | np.isnan(of_top))
     worst = np.where(np.isnan(of_top), 1.0, of_top) - np.where(np.isnan(quality), 0.0, quality)
     loss = np.where(lower, worst, 0.0)
     kept = np.ones(len(recording), bool)
-    if unknown.any():
+    if blind.any():
         known = _known(path, recording)
         kept = known if missing == "drop" else kept
+    unknown = blind & (loss > 0)
     return PathLosses(tuple(path), outcomes, loss[:, kept], unknown[:, kept], kept)
 
 

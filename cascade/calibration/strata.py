@@ -20,6 +20,7 @@ from cascade.errors import NotCertifiable
 
 __all__ = ["Stratum", "strata_of"]
 
+Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 
@@ -32,12 +33,14 @@ class Stratum:
         units: independent observations among them.
         heaviest: as for `units_of`.
         loss: of each plan and request, shape (plans, n).
+        unknown: as `PathLosses.unknown`, of these requests.
     """
 
     name: str
     units: Units
     heaviest: float | None
     loss: Floats
+    unknown: Bools
 
     def tested(
         self, plans: Sequence[Plan], top: Plan, epsilon: float, delta: float, test: Test
@@ -52,6 +55,11 @@ class Stratum:
         loss = self.loss[index]
         harm, gain = int((loss > 0).sum()), int((loss < 0).sum())
         return SlicePromise(self.name, len(loss), harm, gain, p, spent)
+
+    def not_graded(self, index: int) -> str:
+        """How many of the harmed requests of a plan were not graded, in brackets; "" for none."""
+        count = int(self.unknown[index].sum())
+        return f" ({count} of them not graded)" if count else ""
 
     def _exact(self, epsilon: float, delta: float) -> Iterator[float]:
         counts = [self.units.counts(place) for place in range(len(self.loss))]
@@ -78,7 +86,8 @@ def strata_of(
     """
     kept = recording.rows(losses.kept)
     if not apart:
-        return [Stratum("", units_of(losses.loss, kept, heaviest=heaviest), heaviest, losses.loss)]
+        units = units_of(losses.loss, kept, heaviest=heaviest)
+        return [Stratum("", units, heaviest, losses.loss, losses.unknown)]
     names = sorted(set(recording.slices.tolist()))
     missing = [name for name in names if name not in kept.slices]
     if missing:
@@ -88,7 +97,8 @@ def strata_of(
         )
     made = []
     for name in names:
-        loss = losses.loss[:, kept.slices == name]
-        units = units_of(loss, kept.rows(kept.slices == name), heaviest=heaviest)
-        made.append(Stratum(name, units, heaviest, loss))
+        of = kept.slices == name
+        loss, unknown = losses.loss[:, of], losses.unknown[:, of]
+        units = units_of(loss, kept.rows(of), heaviest=heaviest)
+        made.append(Stratum(name, units, heaviest, loss, unknown))
     return made

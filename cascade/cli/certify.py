@@ -16,6 +16,7 @@ from cascade.config import load_chain
 
 __all__ = ["certify"]
 
+Missing = Literal["harm", "drop"]
 Scores = Literal["auto", "learned", "recorded"]
 
 
@@ -68,6 +69,13 @@ def certify(
             "error that the confidence leaves.",
         ),
     ] = False,
+    missing: Annotated[
+        Missing,
+        typer.Option(
+            help="What a kept answer of unknown quality does: count as wrong, or leave out the "
+            "requests that were not graded, as if they were like the others."
+        ),
+    ] = "harm",
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -103,6 +111,7 @@ def certify(
         scores=scores,
         slices=slices,
         attempts=None if single else ledger or Path(f"{recording}.attempts"),
+        missing=missing,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=seed,
         progress=say if sys.stderr.isatty() else None,

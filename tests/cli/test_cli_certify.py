@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cascade.calibration import read_attempts, write_recording
+from cascade.calibration import read_attempts, read_recording, write_recording
 from cascade.calibration.recorded_tiers import recorded_tier
 from cascade.cli import app
 from cascade.cli.output import UsageError
@@ -119,6 +119,23 @@ def test_too_few_labels_end_with_1_and_a_number(files, tmp_path):
                     "--scores", "recorded")  # fmt: skip
     assert found.exit_code == 1
     assert "more (" in json.loads(found.stdout)["error"]
+
+
+def test_answers_that_were_not_graded_count_as_wrong(files, tmp_path):
+    """Unless they are to be left out, which the promise then says."""
+    chain, data = files
+    made = read_recording(data)
+    quality = made.quality.copy()
+    quality[::5, 0] = np.nan
+    part = tmp_path / "part.parquet"
+    write_recording(replace(made, quality=quality), part)
+    said = "certify", part, "--chain", chain, "--epsilon", 2, "--scores", "recorded"
+    refused = cascade(*said)
+    assert refused.exit_code == 1
+    assert "of them not graded" in refused.stderr.replace("\n", " ")
+    left_out = cascade(*said, "--missing", "drop")
+    assert left_out.exit_code == 0, left_out.output
+    assert "not graded were left out" in left_out.stdout.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

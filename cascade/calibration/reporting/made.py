@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from cascade.calibration.attempts import split_fingerprint
 from cascade.calibration.certificate import Certificate
 from cascade.calibration.findings import WhatIf
+from cascade.calibration.losses import is_graded
 from cascade.calibration.plan import Plan, ScoreSource
 from cascade.calibration.plan_path import PlanPath
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.basis import basis_of
 from cascade.calibration.reporting.beside_plan import compared
 from cascade.calibration.reporting.drawn import charts_of
-from cascade.calibration.reporting.method import is_graded
 from cascade.calibration.reporting.page import report_html
 from cascade.calibration.reporting.promise import floor_of, promise_of
 from cascade.calibration.reporting.summary import summary_of

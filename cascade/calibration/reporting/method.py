@@ -9,12 +9,13 @@ import numpy as np
 
 from cascade.calibration.comparison import Comparison
 from cascade.calibration.findings import WhatIf
+from cascade.calibration.losses import is_graded
 from cascade.calibration.money import UNKNOWN
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.view import Fact, PriceLine
 from cascade.calibration.reporting.words import count, percent
 
-__all__ = ["gaps_of", "is_graded", "method_of", "prices_of"]
+__all__ = ["gaps_of", "method_of", "prices_of"]
 
 TOP_TIER = "top tier"
 """`About.quality` where quality is agreement with the top tier's answer."""
@@ -45,12 +46,6 @@ def _quality_words(recording: Recording, top: str) -> str:
         return f"agreement with {top}: an answer counts as right where it equals that of {top}"
     graded = ", graded in [0, 1]" if is_graded(recording) else ""
     return f"{name or 'as the source gives it'}{graded}"
-
-
-def is_graded(recording: Recording) -> bool:
-    """Whether answers are better and worse, and not right or wrong alone."""
-    known = recording.quality[~np.isnan(recording.quality)]
-    return not bool(np.isin(known, (0.0, 1.0)).all())
 
 
 def _self_disagreement(recording: Recording, top: str) -> str:
