@@ -1,7 +1,7 @@
 r"""What an answer finally says, under all the words around it.
 
 Finds `\boxed{...}`, `#### 42`, "the answer is (B)", the `answer` of a JSON record that also holds
-its reasoning, a short answer as a whole, and otherwise the last number of the last line. Two final
+its reasoning, a short answer as a whole, and otherwise the letter or number on which the last line ends. Two final
 answers are equal when their canonical forms are: option letters, numbers (with fractions and
 units), or texts. Knows no drafts.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from math import gcd
 from typing import NamedTuple
 
 from scorers.canonical import canonical_text
@@ -23,7 +24,7 @@ class Final(NamedTuple):
     Attributes:
         form: equal for equal answers; "" where none was found.
         text: as it was written.
-        marked: it was said to be the answer, or is all there is; otherwise the last number counts.
+        marked: it was said to be the answer, or is all there is; otherwise it was guessed.
     """
 
     form: str
@@ -52,10 +53,11 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _OPTION = re.compile(
-    r"(?:option|choice)?[\s*_$\"'`{]*"
-    r"(?:\\text(?:bf)?\{)?[\s*]*(?:[(\[]\s*([A-Ja-j])\s*[)\]]|([A-J])(?=[\s*_$\"'`.}:),]*(?:$|[.:)]\s|\*|\s+is\b)))",
-    re.IGNORECASE,
+    r"(?:(?i:option|choice)\b)?[\s*_:]*(?:\\text(?:bf)?\{)?[\s*]*"
+    r"(?:[(\[]\s*([A-Ja-j])\s*[)\]]|([A-Ja-j])\)"
+    r"|([A-J])(?=[\s*_`'\"}.:),$]*(?:$|[.:)]\s|\*|\s+is\b)))"
 )
+"""A bare small letter is a variable, or an article."""
 _NUMBER = re.compile(
     r"[-+]?(?:(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?|\.\d++)(?:[eE][-+]?\d{1,3}(?!\d))?"
 )
@@ -71,6 +73,9 @@ _LATEX = (
     (re.compile(r"\\[()\[\]]|\$"), ""),
     (re.compile(r"\\cdot|\\times"), "*"),
 )
+_LAST_LETTER = re.compile(r"\(([A-J])\)[^()\w]*$|(?<=\s)([B-HJ])[.)*\s]*$")
+"""An answer that ends on a letter, as "so it must be (C).\""""
+_LOOKS_LATEX = re.compile(r"[\\$°]|\{,\}")
 _NAMED = re.compile(r"^\s*[A-Za-z]\w{0,2}\s*(?:=|\\in)\s*")
 _UNITS = re.compile(r"\s*(?:%|percent|[a-z][a-z\s/²³^.-]{0,60})?\s*[.!]?\s*", re.IGNORECASE)
 _NEXT_QUESTION = re.compile(r"\n\s*(?:Question|Problem|Q|Human|User)\s*\d*\s*:", re.IGNORECASE)
@@ -94,6 +99,9 @@ def final_answer(text: str) -> Final:
         said = said.strip()
         return Final(_form(said), said, marked=True)
     line = _last_line(tail)
+    letter = _LAST_LETTER.search(line)
+    if letter:
+        return Final(f"option:{letter[1] or letter[2]}", letter[0], marked=False)
     numbers = _NUMBER.findall(line.replace("\N{MINUS SIGN}", "-"))
     if numbers:
         return Final(_of_number(numbers[-1]) or numbers[-1], numbers[-1], marked=False)
@@ -158,12 +166,12 @@ def _last_line(tail: str) -> str:
 
 def _form(said: str) -> str:
     """A form that is equal for equal answers."""
-    option = _OPTION.match(said)
+    option = _OPTION.match(said.strip("*_$`'\" "))
     if option:
-        return f"option:{(option[1] or option[2]).upper()}"
+        return f"option:{(option[1] or option[2] or option[3]).upper()}"
     plain = said.replace("\N{MINUS SIGN}", "-").strip(" \t\n*_`")
     for pattern, instead in _LATEX:
-        if "\\" not in plain and "$" not in plain and "°" not in plain:
+        if not _LOOKS_LATEX.search(plain):
             break
         plain = pattern.sub(instead, plain)
     plain = _NAMED.sub("", plain).strip()
@@ -207,10 +215,12 @@ def _of_number(digits: str) -> str | None:
 def _of_fraction(top: int, bottom: int) -> str | None:
     if not bottom:
         return None
-    exact = Decimal(top) / Decimal(bottom)
-    if exact * bottom == top:
-        return f"number:{exact.normalize() + 0:f}"
-    from math import gcd  # noqa: PLC0415
-
     common = gcd(top, bottom)
-    return f"fraction:{top // common}/{bottom // common}"
+    top, bottom = top // common, bottom // common
+    rest = bottom
+    for factor in (2, 5):
+        while rest % factor == 0:
+            rest //= factor
+    if rest == 1:  # it has an end as a decimal
+        return f"number:{(Decimal(top) / Decimal(bottom)).normalize() + 0:f}"
+    return f"fraction:{top}/{bottom}"

@@ -101,9 +101,19 @@ def _compare(mine: _Said, theirs: _Said) -> Likeness:
         same = both == union
         return Likeness(float(same), float(same or _compatible(mine, theirs)), shared, 1.0)
     same = mine.final.form == theirs.final.form != ""
-    silent = mine.kind == theirs.kind and not (mine.final.form and theirs.final.form)
+    same_kind = mine.kind == theirs.kind
+    silent = same_kind and not (mine.final.form and theirs.final.form)
     certain = mine.final.marked and theirs.final.marked
-    return Likeness(float(same), float(same or silent), shared, float(certain))
+    near = silent or (same_kind and _one_in_the_other(mine.final.form, theirs.final.form))
+    return Likeness(float(same), float(same or near), shared, float(certain))
+
+
+def _one_in_the_other(one: str, other: str) -> bool:
+    """Whether one short text holds all words of the other, as "Paris" and "Paris, France" do."""
+    if not (one.startswith("text:") and other.startswith("text:")):
+        return False
+    mine, theirs = set(one[5:].split()), set(other[5:].split())
+    return mine <= theirs or theirs <= mine
 
 
 def _compatible(mine: _Said, theirs: _Said) -> bool:

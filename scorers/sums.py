@@ -69,6 +69,8 @@ def sum_features(draft: Draft) -> SumFeatures:
     errors: list[float] = []
     last, at = "", len(text)
     while len(errors) < MOST and (at := text.rfind("=", 0, at)) >= 0:
+        if text.rfind("<<", max(0, at - REACH), at) > text.rfind(">>", max(0, at - REACH), at):
+            continue  # a note of the same equation for a calculator
         right = _RIGHT.match(text, at + 1)
         left = _LEFT.search(_before(text, at)) if right else None
         error = _error(left[1], right) if left and right else None
