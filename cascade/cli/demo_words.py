@@ -79,6 +79,7 @@ def promise(certificate: Certificate | None, refusal: NotCertifiable | None) -> 
             text.append(f"\nThat saves next to nothing: {certificate.top} alone is simpler.")
     if refusal is not None:
         text.append("Not proved: ", style="bold yellow").append(str(refusal))
+        text.append("\nThere are 600 tickets: --limit 600 learns from more of them and tests more.")
     return text
 
 
