@@ -1,4 +1,4 @@
-"""Write the generated parts of the documentation: the commands' help and the pictures of a trace.
+"""Write the generated parts of the documentation: the commands' help and the pictures.
 
     python docs/generate.py
 
@@ -21,7 +21,8 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cascade import Cascade, RetiringModelWarning, Tier, Trace
+from cascade import Cascade, RetiringModelWarning, Tier, Trace, load_chain
+from cascade.calibration import prepare, read_recording, report
 from cascade.cli import app
 from cascade.testing import ManualClock, ScriptedModels, failure, reply
 from scorers import LengthBetween, LogprobConfidence, SelfCheck, first_reject
@@ -40,6 +41,17 @@ COMMANDS = (
     ("trace", "tree"),
     ("trace", "export"),
     ("stats",),
+    ("record",),
+    ("recording",),
+    ("recording", "show"),
+    ("recording", "import"),
+    ("certify",),
+    ("plan-labels",),
+    ("certificate",),
+    ("certificate", "show"),
+    ("certificate", "check"),
+    ("what-if",),
+    ("report",),
     ("prices",),
     ("doctor",),
 )
@@ -109,6 +121,16 @@ def trace_picture() -> str:
     )
 
 
+def frontier_picture() -> str:
+    """Cost and quality on the recording that ships, as `cascade report` draws it, as SVG."""
+    shipped = FOLDER.parent / "examples" / "recordings"
+    chain = load_chain(shipped / "tickets.toml")
+    found = prepare(chain, read_recording(shipped / "tickets.parquet"))
+    certificate = found.certificate(chain, epsilon=0.05)
+    made = report(found.certify_part, certificate=certificate, source=found.source, path=found.path)
+    return made.picture("frontier", "svg").decode()
+
+
 def page_picture(browser: str, file: Path) -> None:
     """The upper part of the trace's web page as a PNG."""
     with tempfile.TemporaryDirectory() as folder:
@@ -132,6 +154,7 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore", RetiringModelWarning)
     (FOLDER / "reference" / "commands.md").write_text(commands_page(), encoding="utf-8")
     (FOLDER / "images" / "trace.svg").write_text(trace_picture(), encoding="utf-8")
+    (FOLDER / "images" / "frontier.svg").write_text(frontier_picture(), encoding="utf-8")
     chromium = shutil.which("chromium")
     if chromium is not None:
         page_picture(chromium, FOLDER / "images" / "trace-page.png")
