@@ -127,7 +127,7 @@ def frontier_picture() -> str:
     chain = load_chain(shipped / "tickets.toml")
     found = prepare(chain, read_recording(shipped / "tickets.parquet"))
     certificate = found.certificate(chain, epsilon=0.05)
-    made = report(found.certify_part, certificate=certificate, source=found.source, path=found.path)
+    made = report(found.certify_part, certificate=certificate, source=found.source)
     return made.picture("frontier", "svg").decode()
 
 
