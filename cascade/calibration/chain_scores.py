@@ -9,6 +9,7 @@ from cascade.calibration.plan import Asked, Floats, ScoreSource
 from cascade.calibration.recorded_scores import RecordedScores
 from cascade.calibration.recording import Recording
 from cascade.core.chain import Chain
+from cascade.core.scoring import scorer_name
 from cascade.errors import RecordingError
 
 __all__ = ["ChainScores"]
@@ -52,6 +53,12 @@ class ChainScores:
                 "its requests would begin"
             )
         return self._on(model).gate(tier)
+
+    def judge(self, asks: int) -> str:
+        """The name of what judges the step that asks a tier, for people."""
+        name = self._recording.names[asks]
+        scorer = next((tier.scorer for tier in self._chain.tiers if tier.name == name), None)
+        return "" if scorer is None else scorer_name(scorer)
 
     def _source(self, asked: Asked) -> ScoreSource:
         name = self._recording.names[asked[-1]]

@@ -107,6 +107,12 @@ class _Told:
     stands: Bools | None
 
 
+def _judge(source: ScoreSource, recording: Recording, asks: int, returns: int) -> str:
+    """The name of what judges a step: as its source says, else as it was recorded."""
+    named = getattr(source, "judge", None)
+    return str(named(asks)) if named is not None else recording.tiers[returns].scorer
+
+
 def _of_step(place: int, told: _Told) -> NetValue:
     plan, recording, source, found = told.plan, told.recording, told.source, told.found
     step = plan.steps[place]
@@ -129,7 +135,7 @@ def _of_step(place: int, told: _Told) -> NetValue:
     return NetValue(
         step=step.asks,
         returns=step.returns,
-        scorer=recording.tiers[returns].scorer,
+        scorer=_judge(source, recording, asks, returns),
         judged=int(judged.sum()),
         accepted=int(accepted.sum()),
         cost_usd=known_usd(cost),

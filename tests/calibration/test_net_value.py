@@ -102,3 +102,17 @@ def test_where_nothing_can_be_told_there_is_no_value():
     (found,) = net_values(PLAN, made, source, simulate(PLAN, made, source))
     assert (found.cost_without_usd, found.net_usd) == (None, None)
     assert found.is_worth_it
+
+
+def test_the_judge_is_named_as_its_source_says():
+    """Where a learned model judges, the recorded scorer's name is not shown."""
+    made = recording([[1, 1], [0, 1]], [10, 200], names=["nano", "top"])
+
+    class Named(Scores):
+        def judge(self, asks):
+            return f"judge of {asks}"
+
+    plan = Plan((Step("nano", threshold=0.5), Step("top")))
+    for source, name in ((Named({0: [1, 0]}), "judge of 0"), (Scores({0: [1, 0]}), "")):
+        [value] = net_values(plan, made, source, simulate(plan, made, source))
+        assert value.scorer == name
