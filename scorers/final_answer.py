@@ -1,9 +1,9 @@
 r"""What an answer finally says, under all the words around it.
 
 Finds `\boxed{...}`, `#### 42`, "the answer is (B)", the `answer` of a JSON record that also holds
-its reasoning, a short answer as a whole, and otherwise the letter or number on which the last line ends. Two final
-answers are equal when their canonical forms are: option letters, numbers (with fractions and
-units), or texts. Knows no drafts.
+its reasoning, a short answer as a whole, and otherwise the letter or number on which the last line
+ends. Two final answers are equal when their canonical forms are: option letters, numbers (with
+fractions and units), or texts. Knows no drafts.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _LATEX = (
     (re.compile(r"\\[()\[\]]|\$"), ""),
     (re.compile(r"\\cdot|\\times"), "*"),
 )
-_LAST_LETTER = re.compile(r"\(([A-J])\)[^()\w]*$|(?<=\s)([B-HJ])[.)*\s]*$")
+_LAST_LETTER = re.compile(r"\(([A-J])\)[^()\w]*$")
 """An answer that ends on a letter, as "so it must be (C).\""""
 _LOOKS_LATEX = re.compile(r"[\\$°]|\{,\}")
 _NAMED = re.compile(r"^\s*[A-Za-z]\w{0,2}\s*(?:=|\\in)\s*")
@@ -101,7 +101,7 @@ def final_answer(text: str) -> Final:
     line = _last_line(tail)
     letter = _LAST_LETTER.search(line)
     if letter:
-        return Final(f"option:{letter[1] or letter[2]}", letter[0], marked=False)
+        return Final(f"option:{letter[1]}", letter[0], marked=False)
     numbers = _NUMBER.findall(line.replace("\N{MINUS SIGN}", "-"))
     if numbers:
         return Final(_of_number(numbers[-1]) or numbers[-1], numbers[-1], marked=False)

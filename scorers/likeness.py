@@ -19,14 +19,15 @@ __all__ = ["Likeness", "likeness"]
 
 
 class Likeness(NamedTuple):
-    """How far two answers say the same; all in [0, 1].
+    """How far two answers say the same; all in [0, 1], and rising with agreement.
 
     Attributes:
         same: 1 if their final answers, calls or records are equal in canonical form.
         compatible: 1 if nothing in one contradicts the other: an argument or a field that only one
             of them has does not count, and neither does prose without a final answer.
         shared: how much of them is equal: arguments of calls, fields of records, words of texts.
-        certain: 1 if both say what their final answer is; 0 where it had to be guessed for one.
+        certain: 1 if both say what their final answer is, and it is the same; 0 if both say it and
+            it is not; 0.5 where it had to be guessed for one of them.
     """
 
     same: float
@@ -99,13 +100,13 @@ def _compare(mine: _Said, theirs: _Said) -> Likeness:
     shared = both / union if union else 1.0
     if mine.kind == theirs.kind != "text":
         same = both == union
-        return Likeness(float(same), float(same or _compatible(mine, theirs)), shared, 1.0)
+        return Likeness(float(same), float(same or _compatible(mine, theirs)), shared, float(same))
     same = mine.final.form == theirs.final.form != ""
     same_kind = mine.kind == theirs.kind
     silent = same_kind and not (mine.final.form and theirs.final.form)
     certain = mine.final.marked and theirs.final.marked
     near = silent or (same_kind and _one_in_the_other(mine.final.form, theirs.final.form))
-    return Likeness(float(same), float(same or near), shared, float(certain))
+    return Likeness(float(same), float(same or near), shared, float(same) if certain else 0.5)
 
 
 def _one_in_the_other(one: str, other: str) -> bool:

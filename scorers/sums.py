@@ -49,7 +49,7 @@ _UNIT = r"(?:\s[a-z]{2,12}|[a-z]{2,12})?"
 _TERM = rf"[$€£(]*{_NUMBER}\)*{_UNIT}"
 _LEFT = re.compile(rf"(?<![\w.,^)])({_TERM}(?:\s*(?:{_SIGN})\s*{_TERM}){{1,6}})\s*$", re.IGNORECASE)
 _RIGHT = re.compile(
-    rf"\s*(?:<<[^<>\n]{{0,80}}>>)?\s*([-+]?)[$€£]?({_NUMBER})(?!\s*(?:{_SIGN}|\^)\s*[\d$(\\]|[\d.,]*\d|[a-z]\b)",
+    rf"\s*([-+]?)[$€£]?({_NUMBER})(?!\s*(?:{_SIGN}|\^)\s*[\d$(\\]|[\d.,]*\d|[a-z]\b)",
     re.IGNORECASE,
 )
 _PART = re.compile(rf"({_NUMBER})|({_SIGN})|([()])", re.IGNORECASE)
@@ -69,8 +69,8 @@ def sum_features(draft: Draft) -> SumFeatures:
     errors: list[float] = []
     last, at = "", len(text)
     while len(errors) < MOST and (at := text.rfind("=", 0, at)) >= 0:
-        if text.rfind("<<", max(0, at - REACH), at) > text.rfind(">>", max(0, at - REACH), at):
-            continue  # a note of the same equation for a calculator
+        if text.startswith("<<", at + 1) or text.startswith(" <<", at + 1):
+            continue  # the same equation follows as a note for a calculator, without words
         right = _RIGHT.match(text, at + 1)
         left = _LEFT.search(_before(text, at)) if right else None
         error = _error(left[1], right) if left and right else None

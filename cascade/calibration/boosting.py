@@ -25,7 +25,14 @@ FAR = 1e300
 """In place of the infinite threshold that parts what is missing from what is there."""
 
 
-def fit_trees(x: Floats, quality: Floats, weights: Floats, *, seed: int) -> Trees:
+def fit_trees(
+    x: Floats,
+    quality: Floats,
+    weights: Floats,
+    *,
+    seed: int,
+    signs: Sequence[int] | None = None,
+) -> Trees:
     """Boosted trees for quality.
 
     Args:
@@ -33,6 +40,8 @@ def fit_trees(x: Floats, quality: Floats, weights: Floats, *, seed: int) -> Tree
         quality: in [0, 1], (n,); a graded answer counts as partly right and partly wrong.
         weights: of the requests, (n,).
         seed: of the binning.
+        signs: for each feature 1 where more of it cannot lower the odds, -1 where it cannot raise
+            them, 0 for any.
 
     Returns:
         At most 120 trees of at most 8 leaves; without both right and wrong answers, none.
@@ -45,6 +54,7 @@ def fit_trees(x: Floats, quality: Floats, weights: Floats, *, seed: int) -> Tree
         min_samples_leaf=min(40, max(10, len(x) // 60)),
         l2_regularization=5.0,
         early_stopping=False,
+        monotonic_cst=None if signs is None else list(signs),
         random_state=seed,
     )
     rows, labels, parts = _as_votes(quality, weights)

@@ -2,8 +2,8 @@
 
 Packages register theirs as entry points. `cascade.evidence` holds callables of a `Draft`,
 `cascade.pair_evidence` callables of two; each returns a mapping or a NamedTuple of numbers, or
-`None` where there is no signal. Evidence of pairs is symmetric, and its first number says in [0, 1]
-whether the two answers agree.
+`None` where there is no signal. Evidence of pairs is symmetric; its numbers rise with agreement and
+the first says in [0, 1] whether the two answers agree.
 """
 
 from __future__ import annotations

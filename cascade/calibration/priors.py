@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cascade.calibration.state_model import FittedBlock
 from cascade.calibration.states import Block, State
 
-__all__ = ["Prior", "prior_of"]
+__all__ = ["Prior", "prior_of", "sign_of"]
 
 Floats = NDArray[np.float64]
 
@@ -45,10 +45,12 @@ class Prior:
     Attributes:
         mean: (d,).
         spread: (d,); NaN where it is the common width.
+        sign: (d,); 1 for weights that cannot be below 0, -1 for those that cannot be above.
     """
 
     mean: Floats
     spread: Floats
+    sign: Floats
 
     def at(self, common: float) -> tuple[Floats, Floats]:
         """Mean and standard deviation with a common width for ordinary weights."""
@@ -69,7 +71,22 @@ def prior_of(blocks: Sequence[FittedBlock], state: State) -> Prior:
                 level += belief * (centre - 0.5)
     mean += [MISSING if part.missing_rows else 0.0 for part in blocks] + [level]
     spread += [MISSING_SPREAD] * len(blocks) + [INTERCEPT_SPREAD]
-    return Prior(np.array(mean), np.array(spread))
+    sign = [sign_of(part.block, name) for part in blocks for name in part.block.fields]
+    sign += [0.0] * (len(blocks) + 1)
+    return Prior(np.array(mean), np.array(spread), np.array(sign))
+
+
+def sign_of(block: Block, name: str) -> float:
+    """1 for numbers that cannot speak against an answer, -1 for those that cannot speak for it.
+
+    Numbers of pairs rise with agreement. Without this rule one of them, all but parallel to
+    another, may get a weight of the wrong sign, and speak loudest where none was like it.
+    """
+    if block.kind == "pair":
+        return 1.0
+    if block.kind == "votes":
+        return {"share": 1.0, "unanimous": 1.0, "rivals": -1.0}.get(name, 0.0)
+    return 0.0
 
 
 def _belief(block: Block, name: str, *, alone: bool) -> tuple[float, float]:

@@ -46,6 +46,9 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 WIN = 5e-4
 """Log-loss by which trees must win."""
 
+PINS, PINNED = 6, 1e-4
+"""Rounds in which weights of a sign they cannot have are pinned to 0, and how tightly."""
+
 RARELY = 20
 """Requests below which the lack of a block teaches nothing: an answer without it gets no score."""
 
@@ -212,14 +215,15 @@ class StateFit:
         self, design: Floats, rows: NDArray[np.bool_], spread: float, start: Floats | None
     ) -> Floats:
         mean, width = self._prior.at(spread)
-        return fit_logistic(
-            design[rows],
-            self.quality[rows],
-            self.weights[rows],
-            mean=mean,
-            spread=width,
-            start=start,
-        )
+        x, quality, weights = design[rows], self.quality[rows], self.weights[rows]
+        for _ in range(PINS):
+            found = fit_logistic(x, quality, weights, mean=mean, spread=width, start=start)
+            wrong = self._prior.sign * found < -PINNED
+            if not wrong.any():
+                break
+            mean, width = np.where(wrong, 0.0, mean), np.where(wrong, PINNED, width)
+            start = np.where(wrong, 0.0, found)
+        return np.where(self._prior.sign * found < 0, 0.0, found)
 
     def _loss(self, z: Floats) -> float:
         known = self.known
@@ -241,7 +245,12 @@ class StateFit:
         return found
 
     def _trees(self, x: Floats, rows: NDArray[np.bool_]) -> Trees:
-        return fit_trees(x[rows], self.quality[rows], self.weights[rows], seed=self._labels.seed)
+        quality, weights = self.quality[rows], self.weights[rows]
+        return fit_trees(x[rows], quality, weights, seed=self._labels.seed, signs=self._signs)
+
+    @property
+    def _signs(self) -> list[int]:
+        return [int(sign) for sign in self._prior.sign[: self._x.shape[1]]]
 
     @property
     def _is_one_sided(self) -> bool:

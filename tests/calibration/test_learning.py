@@ -356,3 +356,20 @@ def test_tiers_that_a_recording_lacks():
     moved = {str(one.state): len(one.maps) for one in recalibrated(model, part).states}
     assert moved == {"nano": 1, "mini beside nano": 1, "mini": 2}
     assert TIERS[0] not in part.names
+
+
+def test_more_agreement_never_lowers_a_score():
+    """No weight of agreement has the wrong sign, also where two of its numbers are all but one."""
+    rec = learnable(300)
+    learning = learn(rec, trees="never")
+    for asked, returns in [((0, 1), 0), ((0, 1), 1), ((0, 1, 2), 1)]:
+        model = learning.fit(learning.state_of(asked, returns)).model
+        weights = {
+            f"{part.block.label} {name}": weight
+            for part in model.blocks
+            if part.block.kind in ("pair", "votes")
+            for name, weight in zip(part.block.fields, part.weights, strict=True)
+        }
+        assert weights
+        for name, weight in weights.items():
+            assert weight <= 0 if name.endswith("rivals") else weight >= 0 or "pairs" in name

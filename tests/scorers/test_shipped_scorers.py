@@ -12,6 +12,10 @@ from scoring_help import draft_of, judged
 import scorers
 from cascade import Abstained, Reply, Score, scorer_name
 
+NO_MODEL = {
+    "format": "cascade learned model", "version": 1, "about": "", "tiers": [], "slice_key": "slice",
+    "evidence": {}, "pair_evidence": {}, "states": [], "words": {},
+}  # fmt: skip
 READY = [
     scorers.Agreement(),
     scorers.AgreesWithEarlier(),
@@ -21,6 +25,7 @@ READY = [
     scorers.Grounded(),
     scorers.JsonSchema(True),
     scorers.Judge("big", ["Is polite."]),
+    scorers.Learned(NO_MODEL),
     scorers.LengthBetween(max_words=3),
     scorers.LogprobConfidence(),
     scorers.Matches("a"),
