@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Learned", "LearnedEntry"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Learned:
     """The probability that an answer is right, learned from recorded answers.
 
@@ -87,7 +87,7 @@ class Learned:
         return Score(p, reason, reply=reply)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LearnedEntry:
     """Begins higher up where the request alone says that the first tier will fail.
 

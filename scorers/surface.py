@@ -10,7 +10,7 @@ import zlib
 from math import log1p
 from typing import NamedTuple
 
-from cascade import Draft
+from cascade import Draft, Request
 from scorers.phrases import OPENING_CHARS, REFUSAL_PHRASES
 from scorers.source_text import source_text
 
@@ -124,7 +124,7 @@ def surface_features(
     0.59 to 0.74 alone, 0.76 to 0.82 with agreement with the tiers below.
     """
     if isinstance(answer, Draft):
-        request = source_text(answer.request, ("user", "tool", "system"))
+        request = _asked(answer.request)
         finish_reason, answer = answer.reply.finish_reason, answer.text
     text, asked = answer[:READ_CHARS], request[:READ_CHARS]
     data = text.encode("utf-8", "replace")
@@ -135,10 +135,10 @@ def surface_features(
     different = set(words)
     lines = text.split("\n")
     marks = size - len(data.translate(None, _MARKS))
-    sentences = text.count(". ") + text.count("? ") + text.count("! ") + 1
+    sentences = data.count(b". ") + data.count(b"? ") + data.count(b"! ") + 1
     trigrams = set(zip(words, words[1:], words[2:], strict=False))
-    numbers = [found.strip(b".") for found in data.translate(_ONLY_NUMBERS).split()]
-    numbers = [found for found in numbers if found]
+    found = data.translate(_ONLY_NUMBERS).split()
+    numbers = [number for one in found if (number := one.strip(b"."))]
     asked_data = asked.encode("utf-8", "replace")
     longer = [word for word in different if len(word) >= _LONG]
     asked_lowered = asked.lower()
@@ -173,6 +173,17 @@ def surface_features(
         float(finish_reason == "length"),
         float(_SAYS in lowered or _IS in lowered or _HASHES in lowered or _BOXED in lowered),
     )
+
+
+def _asked(request: Request) -> str:
+    """The words of a request; most are one message of the user."""
+    messages = request.payload.get("messages")
+    if type(messages) is list and len(messages) == 1 and "instructions" not in request.payload:
+        only = messages[0]
+        content = only.get("content") if type(only) is dict and only.get("role") == "user" else None
+        if type(content) is str:
+            return content
+    return source_text(request, ("user", "tool", "system"))
 
 
 def _declines(opening: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from cascade.config import registered
 from cascade.core.reply import Reply
@@ -46,7 +46,8 @@ class Reading:
 
     def __init__(self, name: str, call: Callable[..., Any], fields: tuple[str, ...] = ()) -> None:
         self.name, self.fields = name, fields
-        self._call, self._known = call, fields
+        self._call = call
+        self._known: type | None = None
 
     def read(self, *drafts: Draft) -> Numbers | None:
         """Its numbers, which may be infinite or NaN; `None` where there is no signal.
@@ -57,18 +58,20 @@ class Reading:
         found = self._call(*drafts)
         if found is None:
             return None
+        if type(found) is self._known:  # the usual case: one and the same NamedTuple
+            return cast("Numbers", found)
         names = getattr(found, "_fields", None)
-        if names is None:
-            if not isinstance(found, Mapping) or not found:
-                raise ScorerError(
-                    f"evidence {self.name!r} gave {type(found).__name__} {str(found)[:60]!r}: "
-                    "expected a mapping or a NamedTuple of numbers, or None"
-                )
-            names, found = tuple(found), tuple(found.values())
-        if names is not self._known:  # the usual case is one and the same NamedTuple
+        if names is not None:
             self._check(names)
-        numbers: Numbers = found
-        return numbers
+            self._known = type(found)
+            return tuple(found)
+        if not isinstance(found, Mapping) or not found:
+            raise ScorerError(
+                f"evidence {self.name!r} gave {type(found).__name__} {str(found)[:60]!r}: "
+                "expected a mapping or a NamedTuple of numbers, or None"
+            )
+        self._check(tuple(found))
+        return tuple(found.values())
 
     def _check(self, names: tuple[str, ...]) -> None:
         if self.fields and names != self.fields:
@@ -76,7 +79,7 @@ class Reading:
                 f"evidence {self.name!r} gave the fields {', '.join(map(str, names))[:120]}; "
                 f"expected {', '.join(self.fields)[:120]}"
             )
-        self.fields = self._known = names
+        self.fields = names
 
 
 @cache

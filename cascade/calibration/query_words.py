@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import log, sqrt
+from math import fsum, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -119,13 +119,12 @@ class WordWeights:
 
     def log_odds(self, text: str) -> float:
         """The log-odds that the tier is right, as far as the words of the request tell."""
-        total = squares = 0.0
-        known = self.words
-        for word in sorted(self._names & words_of(text)):  # sorted: sums must not hang on hashes
-            rarity, weight = known[word]
-            total += weight
-            squares += rarity * rarity
-        return self.bias + (total / sqrt(squares) if squares else 0.0)
+        known, found = self.words, self._names & words_of(text)
+        if not found:
+            return self.bias
+        pairs = [known[word] for word in found]
+        total = fsum([weight for _, weight in pairs])  # exact: sets have no order
+        return self.bias + total / sqrt(fsum([rarity * rarity for rarity, _ in pairs]))
 
 
 def vocabulary_of(texts: Sequence[str]) -> Vocabulary:

@@ -143,13 +143,15 @@ class StateModel:
         low, high, mean, each = self._arrays
         given = np.array(row)
         parts = (np.minimum(np.maximum(given, low), high) - mean) * each
-        total = float(parts.sum())
+        listed = parts.tolist()
+        total = sum(listed)
         if isnan(total):
             whole = [_whole(values) for values in numbers]
             if whole != numbers:
                 return self.judge(whole, slice_name)
             parts = np.nan_to_num(parts)
-            total = float(parts.sum())
+            listed = parts.tolist()
+            total = sum(listed)
         z = self.intercept + total + missing
         if self.trees is not None:
             bounded = np.minimum(np.maximum(given, -BOUND), BOUND).tolist()
@@ -157,10 +159,10 @@ class StateModel:
         for stage in self.maps:
             z = stage.everyone.one(z) + stage.slices.get(slice_name, 0.0)
         p = 1.0 / (1.0 + exp(-z)) if z > -700 else 0.0  # noqa: PLR2004  the range of exp
-        return Verdict(round(p * DECIMALS) / DECIMALS, self._reason(parts))
+        return Verdict(round(p * DECIMALS) / DECIMALS, self._reason(parts, listed))
 
-    def _reason(self, parts: Floats) -> str:
-        given, labels = parts.tolist(), self._labels
+    def _reason(self, parts: Floats, given: list[float]) -> str:
+        labels = self._labels
         order = np.abs(parts).argsort()[:-4:-1].tolist()
         return ", ".join([f"{labels[at]} {given[at]:+.2f}" for at in order if given[at]])
 
