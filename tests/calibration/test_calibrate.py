@@ -142,3 +142,35 @@ def test_another_chain_is_refused():
     other = Chain((Tier("m", name="tiny", scorer=sure, price=Price.free()), CHAIN.top))
     with pytest.raises(RecordingError, match="tiny"):
         calibrate(other, recorded(60), epsilon=0.05)
+
+
+def test_weights_count_up_to_the_heaviest_that_was_learned_from():
+    """A heavier request among those that certify counts as that one, and the bound is said."""
+    weights = np.random.default_rng(1).choice([1.0, 2.0, 3.0], 1_200)
+    made = recorded(weights=weights)
+    part = prepare(CHAIN, made, scores="recorded").certify_part
+    made.weights[made.ids == part.ids[0]] = 50.0
+    found = calibrate(CHAIN, made, epsilon=0.1, scores="recorded")
+    assert (found.test, found.heaviest) == ("betting", 3.0)
+    assert "by weights of 3 at most" in found.sentence()
+
+
+def test_copies_are_in_one_part_and_count_once():
+    """The same prompt is neither learned from and certified on, nor two labels."""
+    asked = np.array([f"question {row % 600}" for row in range(1_200)], object)
+    made = recorded(requests=asked)
+    found = prepare(CHAIN, made, scores="recorded")
+    assert not set(found.learn_part.requests) & set(found.certify_part.requests)
+    promised = calibrate(CHAIN, made, epsilon=0.1, scores="recorded")
+    assert promised.units == len(set(found.certify_part.requests)) < promised.requests
+    assert promised.test == "exact"
+
+
+def test_the_learn_part_says_whether_quality_is_graded():
+    """A grade that only the certify part holds does not choose the test."""
+    made = recorded()
+    parts = prepare(CHAIN, made, scores="recorded")
+    made.quality[made.ids == parts.certify_part.ids[0], 0] = 0.5
+    assert calibrate(CHAIN, made, epsilon=0.05, scores="recorded").test == "exact"
+    made.quality[made.ids == parts.learn_part.ids[0], 0] = 0.5
+    assert calibrate(CHAIN, made, epsilon=0.1, scores="recorded").test == "betting"
