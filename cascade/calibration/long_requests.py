@@ -136,6 +136,7 @@ def _request(parts: dict[str, str]) -> Any:
     if "system" in parts:
         messages = [{"role": "system", "content": parts["system"]}, *messages]
     tools = _json(parts.get("tools", "[]"))
+    tools = [tools] if isinstance(tools, dict) and tools else tools  # one function alone
     if isinstance(tools, list) and tools:
         listed = [t if "function" in t else {"type": "function", "function": t} for t in tools]
         return {"messages": messages, "tools": listed}

@@ -32,8 +32,8 @@ WORDS, WORDS_SPREAD = 0.5, 0.5
 
 SLICE_SPREAD = 0.5
 
-MISSING, MISSING_SPREAD = -0.5, 1.0
-"""A signal that is missing speaks against an answer, until labels say otherwise."""
+MISSING, MISSING_SPREAD = -0.2, 1.0
+"""A signal that is missing speaks against an answer, if softly, until labels say otherwise."""
 
 INTERCEPT_SPREAD = 2.0
 

@@ -211,6 +211,11 @@ class StateFit:
         best = min(spreads, key=lambda spread: (losses[spread], spread))
         return best, tried[best]
 
+    @property
+    def held_out_linear(self) -> Floats:
+        """Log-odds of logistic regression alone, each by a model that never saw its group."""
+        return self._held_out_linear[1]
+
     def _linear(
         self, design: Floats, rows: NDArray[np.bool_], spread: float, start: Floats | None
     ) -> Floats:

@@ -204,6 +204,10 @@ class TestLongForm:
         found = import_long_form(rows(), asked).requests
         assert found[0]["tools"] == [{"type": "function", "function": tool}]
         assert found[1] == "x"
+        alone = import_long_form(
+            rows(), [{**asked[0], "functions_json": json.dumps(tool)}, asked[1]]
+        )
+        assert alone.requests[0] == found[0]  # one function needs no list
         talk = [{"role": "user", "content": "hi"}]
         asked = [{"query_id": "a", "messages": talk}, {"query_id": "b", "messages": "no JSON"}]
         found = import_long_form(
