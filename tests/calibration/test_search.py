@@ -25,8 +25,9 @@ def test_points_are_what_their_plans_do_and_rise_in_cost_and_quality():
         quality, cost = read_on(point, recording, source)
         assert (point.quality, point.cost_usd) == pytest.approx((quality, cost))
         assert sum(point.shares) == pytest.approx(1)
-        assert point.expected_quality <= point.quality
-    costs, qualities = ([getattr(p, name) for p in path.points] for name in ("cost_usd", "quality"))
+        assert point.expected_quality == pytest.approx(quality, abs=0.05)
+    names = ("cost_usd", "expected_quality")
+    costs, qualities = ([getattr(p, name) for p in path.points] for name in names)
     assert pareto(np.array(costs), np.array(qualities)).tolist() == list(range(len(costs)))
 
 

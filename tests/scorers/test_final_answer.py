@@ -21,12 +21,14 @@ SAME = {
         '{"reasoning": "Not (A), as 3 > 2.", "answer": "B"}', f"{COT}Option B is correct.",
         f"{COT}The answer is (B).\n\nQuestion: What is 1+1?\nThe answer is (C).",
         f"{COT}the answer is (B) because it says so", "(B) the second one",
+        f"A: Let's think step by step. {COT}The answer is (B).", f"{COT}The answer is therefore (B).",
+        f"{COT}(B) is the correct answer.", f"{COT}The answer choice is B", "A: B",
     ],
     "number:1218": [
         "1218", "1,218", "$1,218.00", f"{COT}#### 1218", f"{COT}A: 1,218", "1218 dollars",
         f"{COT}So in total it makes 1,218 meals.", '{"reasoning": "a \\"b\\"", "answer": "1,218"}',
         '```json\n{\n "reasoning": "64 + 30",\n "answer": 1218.0\n}\n```', "\\boxed{1{,}218}",
-        f"{COT}Therefore the answer is 1218 dollars per year.", "x = 1218", f"{COT}\\boxed{{x=1218}}",
+        f"{COT}Therefore the answer is 1218 dollars per year.", "x = 1218", "1218 (about twelve hundred)", f"{COT}The answer must be 1218.", f"{COT}\\boxed{{x=1218}}",
         '{"reasoning": "line\nbreak", "answer": "1218 "}', "approximately 1218",
     ],
     "number:0.5": [
@@ -76,6 +78,8 @@ def test_where_no_answer_is_marked_the_last_number_counts():
     found = final_answer(f"{COT}Then she has 4 boxes.\nSo Janet makes $18 every day.")
     assert (found.form, found.marked) == ("number:18", False)
     assert final_answer("The answer is 18.").marked
+    thought = final_answer("A: Let's think step by step. We have 3 apples.\nSo there are 18 now.")
+    assert (thought.form, thought.marked) == ("number:18", False)
     letter = final_answer("(A) is out, for 3 > 2.\nSo it must be (C).")
     assert (letter.form, letter.marked) == ("option:C", False)
     assert final_answer("The sum of A and B\nis what I need, so 12.").form == "number:12"
