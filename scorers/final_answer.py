@@ -46,9 +46,12 @@ _FIELD = re.compile(
 )
 _HASHES = re.compile(r"####\s*([^\n]+)")
 _SAID = re.compile(
-    r"(?:\banswers?\b(?:\s+(?:to|for|of)\s[^.:\n]{0,80}?)?\s*(?:is|are|:|=|would be|should be)"
-    r"|(?:^|\n)\s*A(?:ns)?\s*:|\b(?:correct|best|right)\s+(?:option|choice)\s*(?:is|:)"
-    r"|\boption\s+(?=\(?[A-J]\)?\s+is\s+(?:the\s+)?(?:correct|right|best)))"
+    r"(?:\banswers?\b(?:\s+(?:choice|option)\b)?(?:\s+(?:to|for|of)\s[^.:\n]{0,80}?)?"
+    r"\s*(?:is|are|:|=|would be|should be|must be)"
+    r"|(?:^|\n)\s*A(?:ns)?\s*:(?=[\s$*(]*(?:[-+.\d]|(?-i:[A-J])\)?[\s.)*]*(?:\n|$)))"
+    r"|\b(?:correct|best|right)\s+(?:option|choice)\s*(?:is|:)"
+    r"|(?:\boption\s+)?(?=\(?(?-i:[A-J])\)?\s+is\s+(?:the\s+)?(?:correct|right|best)\b))"
+    r"(?:\s+(?:therefore|thus|then|hence|clearly|simply|indeed|approximately|about)\b,?)*"
     r"[\s*:_]*([^\n]{1,300})",
     re.IGNORECASE,
 )
@@ -77,6 +80,8 @@ _LAST_LETTER = re.compile(r"\(([A-J])\)[^()\w]*$")
 """An answer that ends on a letter, as "so it must be (C).\""""
 _LOOKS_LATEX = re.compile(r"[\\$°]|\{,\}")
 _NAMED = re.compile(r"^\s*[A-Za-z]\w{0,2}\s*(?:=|\\in)\s*")
+_REMARK = re.compile(r"(?<=[\w%])\s+\([^()]{1,60}\)[\s.]*$")
+"""What is added in brackets: "5 (five)"."""
 _UNITS = re.compile(r"\s*(?:%|percent|[a-z][a-z\s/²³^.-]{0,60})?\s*[.!]?\s*", re.IGNORECASE)
 _NEXT_QUESTION = re.compile(r"\n\s*(?:Question|Problem|Q|Human|User)\s*\d*\s*:", re.IGNORECASE)
 _CODE_MARKS = re.compile(r"[\[\](){}<>\\^_=|'\"]")
@@ -174,7 +179,7 @@ def _form(said: str) -> str:
         if not _LOOKS_LATEX.search(plain):
             break
         plain = pattern.sub(instead, plain)
-    plain = _NAMED.sub("", plain).strip()
+    plain = _REMARK.sub("", _NAMED.sub("", plain)).strip()
     if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "'\"":
         plain = plain[1:-1]
     number = _number_of(plain)
