@@ -6,9 +6,10 @@ keeps a share of more than r of the requests that reach it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cascade.calibration.fitted import Spot
 from cascade.calibration.layout import Seen
@@ -16,60 +17,46 @@ from cascade.calibration.money import PER_USD
 from cascade.calibration.plan import Plan, simulate
 from cascade.calibration.plan_path import Dropped
 from cascade.calibration.shapes import Shape
+from cascade.calibration.tried import Tried
 
 __all__ = ["drops"]
 
 
-def drops(
-    plan: Plan, seen: Seen, spots: Mapping[Shape, Sequence[Spot]], refused: Mapping[str, str]
-) -> tuple[Dropped, ...]:
+def drops(plan: Plan, spot: Spot, tried: Tried, refused: Mapping[str, str]) -> tuple[Dropped, ...]:
     """Every tier and witness that a plan does without, in the recording's order.
 
     Args:
         plan: the one chosen.
-        seen: the requests searched on.
-        spots: all that was tried, by shape.
+        spot: where it stands among what was tried.
+        tried: all that was tried.
         refused: tiers that could not be tried, with the reason.
     """
-    names = seen.recording.names
-    missing = [tier for tier, name in enumerate(names) if name not in plan.tiers]
-    if not missing:
-        return ()
-    weights = seen.recording.weights[seen.rows]
-    found = simulate(plan, seen.recording, seen.source)
-    value = float(found.quality[seen.rows] @ weights)
-    cost = float(found.cost_pusd[seen.rows] @ weights)
     made = []
-    for tier in missing:
-        if names[tier] in refused:
-            made.append(Dropped(names[tier], "refused", refused[names[tier]]))
-            continue
-        tried = [spot for one, listed in spots.items() if tier in one.asked for spot in listed]
-        made.append(_reason(tier, seen, tried, value, cost))
+    for tier, name in enumerate(tried.seen.recording.names):
+        if name in refused:
+            made.append(Dropped(name, "refused", refused[name]))
+        elif name not in plan.tiers:
+            made.append(_reason(tier, spot, tried))
     return tuple(made)
 
 
-def _reason(tier: int, seen: Seen, tried: Sequence[Spot], value: float, cost: float) -> Dropped:
+def _reason(tier: int, chosen: Spot, tried: Tried) -> Dropped:
+    seen = tried.seen
     name = seen.recording.names[tier]
-    is_witness = tier in seen.recording.witnesses
-    better = None if is_witness else _dominating(tier, seen)
-    if not tried:
-        what = "no plan with it could be tried: the front has no answer left to compare it with"
-        return Dropped(name, "no gain", what)
-    enough = [spot for spot in tried if spot.value >= value - 1e-9 * abs(value)]
-    if not enough:
-        most = max(tried, key=lambda spot: spot.value)
+    best, most = tried.cheapest_with(tier, chosen.value * (1 - 1e-9))
+    if best is None and not most:
+        why = "no plan with it was tried: none that it could be added to was good enough"
+        return Dropped(name, "no gain", why)
+    if best is None:
         total = seen.recording.weights[seen.rows].sum()
-        return Dropped(
-            name,
-            "no gain",
-            f"no plan with it is as good: {most.value / total:.4f} at best, this one has "
-            f"{value / total:.4f}",
+        extra = (
+            f"no plan with it is as good: a quality of {most / total:.4f} may be expected at best, "
+            f"of this plan {chosen.value / total:.4f}"
         )
-    best = min(enough, key=lambda spot: spot.cost)
-    more = (best.cost / cost - 1) if cost else 0.0
-    extra = f"the cheapest plan with it that is as good costs {_more(more)}"
-    numbers = _break_even(tier, seen, best)
+    else:
+        more = (best.cost / chosen.cost - 1) if chosen.cost else 0.0
+        extra = f"the cheapest plan with it that is as good costs {_more(more)}"
+    numbers = None if best is None else _break_even(tier, seen, best)
     if numbers is not None and numbers[1] <= numbers[0]:
         price, keeps = numbers
         return Dropped(
@@ -80,6 +67,7 @@ def _reason(tier: int, seen: Seen, tried: Sequence[Spot], value: float, cost: fl
             price,
             keeps,
         )
+    better = None if tier in seen.recording.witnesses else _dominating(tier, seen)
     if better is not None:
         return Dropped(name, "dominated", f"{better}; {extra}", *(numbers or ()))
     return Dropped(name, "no gain", extra, *(numbers or ()))
@@ -87,8 +75,10 @@ def _reason(tier: int, seen: Seen, tried: Sequence[Spot], value: float, cost: fl
 
 def _more(share: float) -> str:
     if abs(share) < 0.0005:  # noqa: PLR2004  would be written as 0.0 %
-        return "as much, and asks more"
-    return f"{share:.1%} more" if share > 0 else f"{-share:.1%} less, and asks more"
+        return "as much"
+    if share > 0:
+        return f"{share:.1%} more"
+    return f"{-share:.1%} less, which is too little for what it asks more"
 
 
 def _dominating(tier: int, seen: Seen) -> str | None:
@@ -136,7 +126,7 @@ def _break_even(tier: int, seen: Seen, spot: Spot) -> tuple[float, float] | None
     return (price / after, kept) if after else None
 
 
-def _after(shape: Shape, place: int, seen: Seen, weights: np.ndarray) -> float:
+def _after(shape: Shape, place: int, seen: Seen, weights: NDArray[np.float64]) -> float:
     """Mean cost of the next tier that answers, for requests that go on; for all where none does."""
     recording = seen.recording
     asks = next(a for a, returns in shape.steps[place + 1 :] if a == returns)

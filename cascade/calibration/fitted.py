@@ -20,16 +20,23 @@ from cascade.calibration.thresholds import (
 )
 from cascade.errors import RecordingError
 
-__all__ = ["EXTRA_STEP", "Fitted", "Spot", "fit", "front"]
+__all__ = ["EXTRA_STEP", "TRUST", "Fitted", "Spot", "axes_of", "fit", "front"]
 
 Floats = NDArray[np.float64]
 
 MOST_CELLS = 100_000
 """Cells of a table at most; with more axes the steps between thresholds are coarser."""
 
-EXTRA_STEP = 0.005
+EXTRA_STEP = 0.02
 """Share of its cost that each step of a plan must save to be worth its latency and upkeep. It also
 keeps out plans that are better by chance only."""
+
+DECIMALS = 6
+"""Of a total quality: sums that were added up in another order are equal all the same."""
+
+TRUST = 0.5
+"""How far an accepted answer counts by its score: half, which is right half the way even where
+scores mislead. `python -m benchmarks.plans --trust 0` shows what searching without it costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Spot:
         shape: the steps.
         thresholds: of each axis.
         cost: total of the requests looked at, times their weights, in picodollars.
-        value: total quality, times weights.
+        value: total quality to be expected, times weights.
     """
 
     shape: Shape
@@ -77,20 +84,26 @@ class Fitted:
         ]
 
 
-def fit(shape: Shape, seen: Seen, bins: int) -> Fitted:
+def axes_of(endings: Sequence[Ending], axes: int, bins: int, cells: int) -> list[Floats]:
+    """Candidates of each axis that accept something, so that a table has some cells at most."""
+    room = bins if not axes else max(2, min(bins, int(cells ** (1 / axes) + 1e-9)))
+    return [candidates(scores_of(endings, axis), room, never=False) for axis in range(axes)]
+
+
+def fit(shape: Shape, seen: Seen, bins: int, trust: float = TRUST) -> Fitted:
     """Tabulate a shape.
 
     Args:
         shape: the steps.
         seen: the requests.
         bins: candidates per threshold at most.
+        trust: as for `endings_of`.
 
     Raises:
         RecordingError: its scores cannot be told, or there are none.
     """
-    endings = endings_of(shape, seen)
-    room = bins if not shape.axes else min(bins, int(MOST_CELLS ** (1 / shape.axes) + 1e-9))
-    axes = [candidates(scores_of(endings, axis), room, never=False) for axis in range(shape.axes)]
+    endings = endings_of(shape, seen, trust=trust)
+    axes = axes_of(endings, shape.axes, bins, MOST_CELLS)
     if not all(np.isfinite(axis).all() for axis in axes):
         raise RecordingError("a step has no score on any request")
     return Fitted(shape, endings, tabulate(endings, axes))
@@ -107,5 +120,5 @@ def front(spots: Iterable[Spot]) -> list[Spot]:
 
 
 def _pick(spots: Sequence[Spot], costs: Sequence[float]) -> list[Spot]:
-    values = np.array([spot.value for spot in spots])
+    values = np.round([spot.value for spot in spots], DECIMALS)
     return [spots[place] for place in pareto(np.array(costs), values)]

@@ -1,7 +1,8 @@
 """What every step of a plan's shape would give and cost on each recorded request.
 
 The arrays behind a table of thresholds, built so that any thresholds give exactly what `simulate`
-gives for the plan with those thresholds.
+gives for the plan with those thresholds. A search over few requests is led astray less by a mean
+of what an answer was worth and what its score says it is worth: see `trust`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.calibration.logistic import fit_logistic, logit, sigmoid
 from cascade.calibration.plan import Asked, Floats, ScoreSource
 from cascade.calibration.recording import Recording
 from cascade.calibration.shapes import Shape
@@ -19,6 +21,10 @@ from cascade.calibration.thresholds import Ending
 from cascade.errors import RecordingError
 
 __all__ = ["Seen", "endings_of"]
+
+
+AS_SAID, LEEWAY = np.array([0.0, 1.0]), np.array([2.0, 1.0])
+"""Prior of what a score is worth: what it says, give or take."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +62,30 @@ class Seen:
             self._kept[key] = score, price.astype(float)
         return self._kept[key]
 
+    def likely(self, asked: Asked, returns: int) -> Floats:
+        """What an answer is worth by its score, however its scorer is calibrated; NaN where none.
+
+        Fitted on these same requests: the two numbers of a curve are soon learned.
+        """
+        key = ("likely", asked, returns)
+        if key not in self._kept:
+            score, _ = self.score(asked, returns)
+            known = np.isfinite(score)
+            found = np.full(len(score), np.nan)
+            found[known] = self._curve(score[known], self.rows[known], returns)
+            self._kept[key] = found, found
+        return self._kept[key][0]
+
+    def _curve(self, score: Floats, rows: NDArray[np.int64], returns: int) -> Floats:
+        """A logistic curve of quality over a score, with the mean that quality has."""
+        quality, weights = self.recording.quality[rows, returns], self.recording.weights[rows]
+        if len(quality) < 2 or not np.ptp(quality):  # noqa: PLR2004  no curve through one level
+            return np.asarray(quality)
+        x = np.column_stack([np.ones(len(score)), logit(score)])
+        curve = fit_logistic(x, quality, weights, mean=AS_SAID, spread=LEEWAY)
+        likely = sigmoid(x @ curve)
+        return np.asarray(likely + weights @ (quality - likely) / weights.sum())
+
     def gate(self, tier: int) -> Floats:
         """P(the tier is right | request); infinite where unknown, which opens any gate."""
         key = ("gate", tier)
@@ -65,29 +95,36 @@ class Seen:
         return self._kept[key][0]
 
 
-def endings_of(shape: Shape, seen: Seen) -> tuple[Ending, ...]:
+def endings_of(shape: Shape, seen: Seen, *, trust: float = 0.0) -> tuple[Ending, ...]:
     """The ways in which requests may end under a shape; axis 0 is its gate's, where it has one.
+
+    Args:
+        shape: the steps.
+        seen: the requests.
+        trust: how far an accepted answer is worth what its score says, in [0, 1]; the rest of its
+            value is its recorded quality.
 
     Raises:
         RecordingError: a score that it needs cannot be told from the recording.
     """
     if not shape.gated:
-        return _climb(shape, seen, 0, {}, {})
+        return _climb(shape, seen, (0, trust), {}, {})
     gate = seen.gate(shape.steps[0][0])
-    is_open = _climb(shape, seen, 0, {}, {0: gate})
-    return is_open + _climb(shape, seen, shape.start_at, {0: gate}, {})
+    is_open = _climb(shape, seen, (0, trust), {}, {0: gate})
+    return is_open + _climb(shape, seen, (shape.start_at, trust), {0: gate}, {})
 
 
 def _climb(
     shape: Shape,
     seen: Seen,
-    start: int,
+    begin: tuple[int, float],
     below: Mapping[int, Floats],
     above: Mapping[int, Floats],
 ) -> tuple[Ending, ...]:
     """The endings of the steps from one on, under conditions that hold for all of them."""
     recording, rows = seen.recording, seen.rows
     weights = recording.weights[rows]
+    start, trust = begin
     cost, asked = np.zeros(len(rows)), shape.asked[start:]
     rejected = dict(below)
     fallback, best = np.zeros(len(rows)), np.full(len(rows), -np.inf)
@@ -97,14 +134,16 @@ def _climb(
         score, price = seen.score(asked[: place - start + 1], returns)
         cost = cost + price
         quality = recording.quality[rows, returns]
+        worth = quality
+        if trust:
+            likely = seen.likely(asked[: place - start + 1], returns)
+            worth = np.where(np.isnan(likely), quality, (1 - trust) * quality + trust * likely)
         axis = place + shape.gated
-        made.append(
-            Ending(quality * weights, cost * weights, dict(rejected), {**above, axis: score})
-        )
+        made.append(Ending(worth * weights, cost * weights, dict(rejected), {**above, axis: score}))
         rejected[axis] = score
-        worth = np.where(np.isnan(score), -1.0, score)
-        better = recording.answered[rows, returns] & (worth >= best)
-        fallback, best = np.where(better, quality, fallback), np.where(better, worth, best)
+        rank = np.where(np.isnan(score), -1.0, score)
+        better = recording.answered[rows, returns] & (rank >= best)
+        fallback, best = np.where(better, quality, fallback), np.where(better, rank, best)
     top = shape.steps[-1][0]
     cost = cost + recording.cost_pusd[rows, top]
     stands = np.where(recording.answered[rows, top], recording.quality[rows, top], fallback)

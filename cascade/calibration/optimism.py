@@ -1,104 +1,101 @@
-"""How far a search flatters what it finds, by searching on parts and reading on the rest.
+"""How far thresholds flatter themselves, by fitting them on parts and reading on the rest.
 
-Whoever picks the best of many thresholds and plans on a sample picks its luck too. The same choice
-made on four fifths and read on the fifth left out, in turn, shows how much luck that is.
+Whoever picks the best of many thresholds on a sample picks its luck too, and the more of it the
+more thresholds there are to pick. The same choice made on four fifths and read on the fifth left
+out, in turn, shows how much luck that is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.fitted import EXTRA_STEP, Fitted
+from cascade.calibration.fitted import Fitted, Spot, axes_of
 from cascade.calibration.folds import group_folds
 from cascade.calibration.layout import Seen
-from cascade.calibration.thresholds import Ending, candidates, pareto, scores_of, tabulate
+from cascade.calibration.thresholds import Ending, pareto, tabulate
 
-__all__ = ["Optimism", "optimism_of"]
+__all__ = ["Optimism"]
 
 Floats = NDArray[np.float64]
 
-CELLS = 20_000
-"""Cells of each table: coarser ones than the search's own, for there are `folds` of them."""
+CELLS = 6_000
+"""Cells of each table: coarser ones than the search's own, for there is one for every part."""
 
 PRICES = np.concatenate(([0.0], np.geomspace(0.01, 10.0, 31)))
-"""What a share of the dearest plan's cost is worth in shares of the best quality: along these
-prices the choice goes from the best plan to the cheapest."""
+"""What the cost of the dearest model is worth in quality: along these prices the choice goes from
+the best thresholds to the cheapest."""
 
 WINDOW = 5
 """Neighbouring prices that are averaged."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Optimism:
-    """What choosing flatters by, along the path.
+    """Takes from plans what they are flattered by.
 
     Attributes:
-        quality: mean quality of the plans chosen, ascending, shape (m,).
-        excess: how much lower fresh requests' is at equal cost, shape (m,).
-    """
-
-    quality: Floats
-    excess: Floats
-
-    def expected(self, quality: float) -> float:
-        """What fresh requests may be expected to have, given what the chosen plan seems to."""
-        return max(0.0, quality - float(np.interp(quality, self.quality, self.excess)))
-
-
-def optimism_of(fits: Sequence[Fitted], seen: Seen, folds: int, seed: int) -> Optimism:
-    """Cross-fit the choice among some shapes.
-
-    Args:
-        fits: shapes to choose from.
         seen: the requests; groups are not split.
         folds: parts.
         seed: of the parts.
     """
-    rows = seen.rows
-    parts = group_folds(seen.recording.groups[rows], folds, seed)
-    total = float(seen.recording.weights[rows].sum())
-    if not parts.any():
-        return Optimism(np.zeros(1), np.zeros(1))
-    cells = [_Cells.of(one, parts) for one in fits]
-    most_value = max(float(one.value.sum(0).max()) for one in cells)
-    most_cost = max(float(one.cost.sum(0).max()) for one in cells)
-    prices = PRICES * most_value / most_cost if most_cost else PRICES * 0
-    count = int(parts.max()) + 1
-    seems = _choices(cells, prices, np.ones(count, bool), np.ones(count, bool))
-    fresh = np.zeros_like(seems)
-    for part in range(count):
-        held_out = np.arange(count) == part
-        fresh += _choices(cells, prices, ~held_out, held_out)
-    gap = (seems - fresh) @ np.array([1.0, 0.0]) - prices * ((seems - fresh) @ np.array([0.0, 1.0]))
-    order = np.argsort(seems[:, 0], kind="stable")
-    return Optimism(seems[order, 0] / total, np.maximum(_smooth(gap[order]), 0.0) / total)
 
+    seen: Seen
+    folds: int
+    seed: int
+    _parts: NDArray[np.int64] = field(init=False)
+    _prices: Floats = field(init=False)
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cells:
-    """A shape's table in each part of the requests, flattened: (parts, cells)."""
+    def __post_init__(self) -> None:
+        recording, rows = self.seen.recording, self.seen.rows
+        self._parts = group_folds(recording.groups[rows], self.folds, self.seed)
+        weights = recording.weights[rows]
+        dearest = float((weights @ recording.cost_pusd[rows]).max())
+        self._prices = PRICES * (float(weights.sum()) / dearest if dearest > 0 else 0.0)
 
-    value: Floats
-    cost: Floats
-    steps: int
+    def sober(self, one: Fitted, spots: Sequence[Spot]) -> list[Spot]:
+        """A shape's spots with the quality that fresh requests may be expected to have.
 
-    @classmethod
-    def of(cls, one: Fitted, parts: NDArray[np.int64]) -> _Cells:
-        axes = one.shape.axes
-        room = int(CELLS ** (1 / axes)) if axes else 1
-        places = [candidates(scores_of(one.endings, a), room, never=False) for a in range(axes)]
-        tables = [
-            tabulate(_some(one.endings, parts == part), places) for part in range(parts.max() + 1)
-        ]
+        Args:
+            one: the shape; a model alone chooses nothing, and flatters by nothing.
+            spots: its Pareto path, cheapest first.
+        """
+        count = int(self._parts.max()) + 1
+        if not one.shape.axes or count < 2:  # noqa: PLR2004  nothing to leave out
+            return list(spots)
+        value, cost = (np.array([getattr(spot, n) for spot in spots]) for n in ("value", "cost"))
+        worth = value - self._prices[:, None] * cost
+        chosen = worth.argmax(1)
+        # The excess falls as requests grow: what is fitted on all of them has a little less.
+        excess = (worth.max(1) - self._cross_fitted(one, count)) * (count - 1) / count
+        order = np.argsort(value[chosen], kind="stable")
+        smooth = np.maximum(_smooth(excess[order]), 0.0)
+        less = value - np.interp(value, value[chosen][order], smooth)
+        pairs = zip(spots, less.tolist(), strict=True)
+        return [replace(spot, value=max(0.0, expected)) for spot, expected in pairs]
+
+    def _cross_fitted(self, one: Fitted, count: int) -> Floats:
+        """Total value less cost at each price, each part by what the others chose, (prices,)."""
+        axes = axes_of(one.endings, one.shape.axes, CELLS, CELLS)
+        tables = [tabulate(_some(one.endings, self._parts == p), axes) for p in range(count)]
         value = np.stack([table.value.ravel() for table in tables])
-        return cls(value, np.stack([table.cost.ravel() for table in tables]), one.shape.size)
+        cost = np.stack([table.cost.ravel() for table in tables])
+        all_value, all_cost = value.sum(0), cost.sum(0)
+        found = np.zeros(len(self._prices))
+        for part in range(count):
+            rest_value, rest_cost = all_value - value[part], all_cost - cost[part]
+            path = pareto(rest_cost, rest_value)
+            worth = rest_value[path] - self._prices[:, None] * rest_cost[path]
+            cell = path[worth.argmax(1)]
+            found += value[part, cell] - self._prices * cost[part, cell]
+        return found
 
 
 def _some(endings: Sequence[Ending], rows: NDArray[np.bool_]) -> list[Ending]:
+    """The endings of some requests."""
     return [
         Ending(
             ending.value[rows],
@@ -108,30 +105,6 @@ def _some(endings: Sequence[Ending], rows: NDArray[np.bool_]) -> list[Ending]:
         )
         for ending in endings
     ]
-
-
-def _choices(
-    cells: Sequence[_Cells],
-    prices: Floats,
-    chosen_on: NDArray[np.bool_],
-    read_on: NDArray[np.bool_],
-) -> Floats:
-    """Value and cost, (prices, 2), on some parts of what is best at each price on some parts."""
-    best = np.full(len(prices), -np.inf)
-    found = np.zeros((len(prices), 2))
-    for one in cells:
-        value, cost = one.value[chosen_on].sum(0), one.cost[chosen_on].sum(0)
-        path = pareto(cost, value)
-        burden = cost[path] * (1 + EXTRA_STEP * (one.steps - 1))
-        worth = value[path] - prices[:, None] * burden
-        place = worth.argmax(1)
-        top = worth[np.arange(len(prices)), place]
-        better = top > best
-        at = path[place[better]]
-        best[better] = top[better]
-        read = one.value[read_on].sum(0)[at], one.cost[read_on].sum(0)[at]
-        found[better] = np.stack(read, 1)
-    return found
 
 
 def _smooth(values: Floats) -> Floats:

@@ -22,8 +22,9 @@ class PlanPoint:
         plan: steps and thresholds.
         cost_usd: mean cost of a request, all calls and signals included.
         quality: mean quality as measured on these requests, which the plan was chosen on.
-        expected_quality: what is to be expected of fresh requests: `quality` less what choosing on
-            the same requests flatters it by, as measured by cross-fitting.
+        expected_quality: what may be expected of fresh requests: half measured and half read off
+            the scores, less what choosing thresholds on the same requests flatters by. It is what
+            rises along a path; `quality` may waver about it.
         shares: share of requests that end at each step, adding up to 1.
         calls: tiers and witnesses asked, mean.
     """
@@ -66,7 +67,7 @@ class Dropped:
 
 @dataclass(frozen=True, eq=False)
 class PlanPath:
-    """Plans that nothing found beats, cheapest first; cost and quality both rise along it.
+    """Plans that nothing found beats, cheapest first; cost and expected quality rise along it.
 
     Attributes:
         points: the plans. A constant model stands among them where nothing beats it.

@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.drops import drops
-from cascade.calibration.fitted import Fitted, Spot, fit, front
+from cascade.calibration.fitted import TRUST, Spot
 from cascade.calibration.layout import Seen
 from cascade.calibration.money import PER_USD, UNKNOWN
-from cascade.calibration.optimism import Optimism, optimism_of
+from cascade.calibration.optimism import Optimism
 from cascade.calibration.plan import ScoreSource, simulate
 from cascade.calibration.plan_path import PlanPath, PlanPoint
 from cascade.calibration.recording import Recording
 from cascade.calibration.shapes import Shape, ladders, with_gates, with_witnesses
+from cascade.calibration.tried import Tried
 from cascade.errors import ConfigError, RecordingError
 
 __all__ = ["search_plans"]
@@ -45,6 +46,7 @@ def search_plans(
     gates: bool = True,
     bins: int = 65,
     max_points: int = MAX_POINTS,
+    trust: float = TRUST,
     folds: int = 5,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -58,6 +60,8 @@ def search_plans(
         gates: try query gates as well.
         bins: candidates per threshold at most.
         max_points: plans on the path at most.
+        trust: how far an accepted answer's worth is what its score says, in [0, 1], and not what
+            it happened to be: with few requests a steadier guide to thresholds.
         folds: parts for cross-fitting, to tell how far choosing flatters.
         seed: of the folds.
         progress: called with (shapes tried, shapes known so far).
@@ -72,10 +76,14 @@ def search_plans(
             f"max_steps={max_steps!r}, bins={bins!r}, max_points={max_points!r}, folds={folds!r}: "
             "expected 0 or more, and 2 or more of the others"
         )
+    if not 0 <= trust <= 1:
+        raise ConfigError(f"trust={trust!r}: expected a share in [0, 1]")
     rows = _rows(recording)
-    found = _Search(recording, Seen(recording, source, rows), max_steps, gates, bins)
+    seen = Seen(recording, source, rows)
+    tried = Tried(seen, Optimism(seen, folds, seed), bins, trust)
+    found = _Search(recording, tried, max_steps, gates)
     found.run(progress)
-    return found.path(max_points, folds, seed)
+    return found.path(max_points)
 
 
 def _rows(recording: Recording) -> NDArray[np.int64]:
@@ -97,30 +105,27 @@ def _rows(recording: Recording) -> NDArray[np.int64]:
 @dataclass(slots=True, eq=False)
 class _Search:
     recording: Recording
-    seen: Seen
+    tried: Tried
     max_steps: int
     gates: bool
-    bins: int
-    fits: dict[Shape, Fitted] = field(default_factory=dict)
-    spots: dict[Shape, list[Spot]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
-    skipped: dict[str, int] = field(default_factory=dict)
 
     def run(self, progress: Callable[[int, int], None] | None) -> None:
         """Try shapes until none that is new reaches the front."""
         tiers = self._priced(self.recording.ladder)
         witnesses = self._priced(self.recording.witnesses)
         waiting = list(ladders(tiers, self.max_steps))
-        tried: set[Shape] = set()
-        while waiting and len(tried) < MOST_SHAPES:
-            for shape in waiting[: MOST_SHAPES - len(tried)]:
-                self._try(shape)
-                tried.add(shape)
+        known: set[Shape] = set()
+        while waiting and len(known) < MOST_SHAPES:
+            waiting = waiting[: MOST_SHAPES - len(known)]
+            for place, shape in enumerate(waiting, 1):
+                self.tried.add(shape)
                 if progress is not None:
-                    progress(len(tried), max(len(tried), len(waiting)))
-            on_front = dict.fromkeys(spot.shape for spot in self.front())
+                    progress(len(known) + place, len(known) + len(waiting))
+            known.update(waiting)
+            on_front = dict.fromkeys(spot.shape for spot in self.tried.raw_front())
             longer = (one for shape in on_front for one in self._longer(shape, witnesses))
-            waiting = [shape for shape in dict.fromkeys(longer) if shape not in tried]
+            waiting = [shape for shape in dict.fromkeys(longer) if shape not in known]
 
     def _longer(self, shape: Shape, witnesses: Sequence[int]) -> Iterator[Shape]:
         if shape.gated:
@@ -129,79 +134,62 @@ class _Search:
         if self.gates:
             yield from with_gates(shape)
 
-    def _try(self, shape: Shape) -> None:
-        try:
-            made = fit(shape, self.seen, self.bins)
-        except RecordingError as error:
-            self.skipped[str(error)] = self.skipped.get(str(error), 0) + 1
-            return
-        self.fits[shape] = made
-        self.spots[shape] = made.spots()
-
-    def front(self) -> list[Spot]:
-        """The best of all that was tried, cheapest first."""
-        return front(spot for spots in self.spots.values() for spot in spots)
-
     def _priced(self, tiers: Sequence[int]) -> list[int]:
         """Those whose cost is known on every request that counts.
 
         Raises:
             RecordingError: the top tier's is not.
         """
-        kept = []
+        kept, rows = [], self.tried.seen.rows
         for tier in tiers:
-            unknown = int((self.recording.cost_pusd[self.seen.rows, tier] == UNKNOWN).sum())
+            name = self.recording.names[tier]
+            unknown = int((self.recording.cost_pusd[rows, tier] == UNKNOWN).sum())
             if not unknown:
                 kept.append(tier)
                 continue
-            why = f"its cost is unknown on {unknown:,} of {len(self.seen.rows):,} requests"
+            why = f"its cost is unknown on {unknown:,} of {len(rows):,} requests"
             if tier == self.recording.top:
                 raise RecordingError(
-                    f"top tier {self.recording.names[tier]!r}: {why}: give its model a price, or "
-                    "leave those requests out"
+                    f"top tier {name!r}: {why}: give its model a price, or leave those requests out"
                 )
-            self.refused[self.recording.names[tier]] = f"{why}: give its model a price"
+            self.refused[name] = f"{why}: give its model a price"
         return kept
 
-    def path(self, max_points: int, folds: int, seed: int) -> PlanPath:
+    def path(self, max_points: int) -> PlanPath:
         """The front as a path, thinned to some points."""
-        spots = _thinned(self.front(), max_points)
-        shapes = dict.fromkeys(spot.shape for spot in self.front())
-        flattered = optimism_of([self.fits[shape] for shape in shapes], self.seen, folds, seed)
-        points = [self._point(spot, flattered if spot.shape.axes else None) for spot in spots]
-        constants = {
-            shape.asked[0]: self._point(spots[0], None)
-            for shape, spots in self.spots.items()
-            if shape.axes == 0
-        }
-        notes = [f"{count} plans were not possible: {why}" for why, count in self.skipped.items()]
+        spots = _thinned(self.tried.front(), max_points)
+        alone = self.tried.constants()
+        made = {spot: self._point(spot) for spot in (*spots, *alone.values())}
+        places = {point.plan: spot for spot, point in made.items()}
+        notes = [f"{n} plans were not possible: {why}" for why, n in self.tried.refusals.items()]
         return PlanPath(
-            points=tuple(points),
-            top=constants[self.recording.top],
-            constants=tuple(constants[tier] for tier in sorted(constants)),
-            searched=len(self.fits),
-            left_out=len(self.recording) - len(self.seen.rows),
+            points=tuple(made[spot] for spot in spots),
+            top=made[alone[self.recording.top]],
+            constants=tuple(made[alone[tier]] for tier in sorted(alone)),
+            searched=len(self.tried),
+            left_out=len(self.recording) - len(self.tried.seen.rows),
             notes=tuple(notes),
-            _drop=lambda plan: drops(plan, self.seen, self.spots, self.refused),
+            _drop=lambda plan: drops(plan, places[plan], self.tried, self.refused),
         )
 
-    def _point(self, spot: Spot, flattered: Optimism | None) -> PlanPoint:
+    def _point(self, spot: Spot) -> PlanPoint:
         """A spot as its plan, decided once more request by request."""
         plan = spot.shape.plan(self.recording.names, spot.thresholds)
         if plan is None:
             raise AssertionError(f"{spot} accepts nothing at a step")
-        rows = self.seen.rows
-        found = simulate(plan, self.recording, self.seen.source)
-        weights = self.recording.weights[rows] / self.recording.weights[rows].sum()
-        quality = float(weights @ found.quality[rows])
-        shares = np.bincount(found.stop[rows], weights, len(plan.steps))
+        seen = self.tried.seen
+        found = simulate(plan, self.recording, seen.source)
+        total = self.recording.weights[seen.rows].sum()
+        weights = self.recording.weights[seen.rows] / total
+        quality = float(weights @ found.quality[seen.rows])
+        shares = np.bincount(found.stop[seen.rows], weights, len(plan.steps))
         return PlanPoint(
             plan=plan,
-            cost_usd=float(weights @ (found.cost_pusd[rows] / PER_USD)),
+            cost_usd=float(weights @ (found.cost_pusd[seen.rows] / PER_USD)),
             quality=quality,
-            expected_quality=quality if flattered is None else flattered.expected(quality),
+            expected_quality=quality if plan.is_constant else spot.value / float(total),
             shares=tuple(float(share) for share in shares),
-            calls=float(weights @ found.calls[rows]),
+            calls=float(weights @ found.calls[seen.rows]),
         )
 
 

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 
 from cascade.calibration import RecordedTier, Recording, search_plans, simulate
+from cascade.calibration.fitted import fit
+from cascade.calibration.layout import Seen
+from cascade.calibration.shapes import Shape
 from cascade.calibration.thresholds import pareto
 from cascade.errors import ConfigError, RecordingError
 from tests.calibration.search_help import Arrays, made_up
@@ -96,14 +99,16 @@ def test_a_constant_model_that_wins_is_recommended_as_such():
 
 
 def test_a_top_tier_that_is_worse_is_left_out():
-    """The path ends below the top tier where a cheaper one is better; the top is still known."""
+    """A plan does without a top tier that a cheaper one beats, and says so; the top is known."""
     recording, source = made_up(1_000, skill=(0.5, 3.0, 1.0))
     path = search_plans(recording, source)
-    assert all("t2" not in point.plan.tiers for point in path.points)
     assert path.top.plan.tiers == ("t2",)
-    last = path.points[-1]
-    (dropped,) = (one for one in path.dropped(last.plan) if one.name == "t2")
-    assert "is no worse" in dropped.reason or "as good" in dropped.reason
+    assert path.top not in path.points
+    plan = path.at(1.0).plan
+    assert "t2" not in plan.tiers
+    (dropped,) = (one for one in path.dropped(plan) if one.name == "t2")
+    assert dropped.why == "dominated"
+    assert "'t1' is no worse" in dropped.reason
 
 
 def test_search_is_repeatable():
@@ -130,10 +135,11 @@ def test_weights_count():
         quality=recording.quality[rows],
         cost_pusd=recording.cost_pusd[rows],
     )
-    one = search_plans(weighted, source, bins=1000, gates=False)
-    other = search_plans(repeated, _half(source, rows), bins=1000, gates=False)
-    assert [p.plan for p in one.points] == [p.plan for p in other.points]
-    assert [p.quality for p in one.points] == pytest.approx([p.quality for p in other.points])
+    shape = Shape(((0, 0), (1, 1), (2, 2)))
+    one = fit(shape, Seen(weighted, source, np.arange(150)), bins=200)
+    other = fit(shape, Seen(repeated, _half(source, rows), np.arange(len(rows))), bins=200)
+    assert one.table.value == pytest.approx(other.table.value)
+    assert one.table.cost == pytest.approx(other.table.cost)
 
 
 def test_the_path_is_thinned_evenly():

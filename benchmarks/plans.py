@@ -1,0 +1,310 @@
+"""What quality costs: plans and everything simpler on recorded sets, in percent of the top tier.
+
+    python -m benchmarks.plans --data DIR                       # all presets found under DIR
+    python -m benchmarks.plans --data DIR --sets bfcl --splits 5
+    python -m benchmarks.plans --data FOLDER --tiers a,b,c --witnesses d,e --prices FILE
+
+Scores are learned out of fold over the whole set. Policies are learned on one half of it and read
+on the other, 20 splits. First the cost at which the held-out hull of a policy's plans, always the
+top tier among them, reaches 95, 98, 99 and 100 % of the top tier's quality. Behind it the plan
+chosen on one half for such a share: its cost and its quality on the other half, both in percent of
+the top tier's. Last the most that a searched plan cost in any split, compared with the better of
+the top tier and the best pair of tiers.
+
+`--prices` is a JSON file of USD per million tokens by tier: {"a": {"in": 0.2, "out": 1.25}, ...};
+without it costs are the table's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.recorded_sets import PRESETS, read_set
+from cascade.calibration import (
+    Plan,
+    Recording,
+    ScoreSource,
+    Step,
+    import_long_form,
+    learn,
+    search_plans,
+    simulate,
+)
+from cascade.calibration.curves import hull_of
+from cascade.calibration.descent import totals
+from cascade.calibration.fitted import TRUST, Spot, fit, front
+from cascade.calibration.layout import Seen, endings_of
+from cascade.calibration.shapes import Shape
+
+TARGETS = (0.95, 0.98, 0.99, 1.0)
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The scores of some requests."""
+
+    source: ScoreSource
+    rows: NDArray[np.int64]
+    alone: bool = False
+    """An answer is judged by itself: what other tiers answered is not looked at."""
+
+    def scores(self, asked: tuple[int, ...], returns: int) -> Floats:
+        """See `ScoreSource`."""
+        return self.source.scores((returns,) if self.alone else asked, returns)[self.rows]
+
+    def cost_pusd(self, asked: tuple[int, ...], returns: int) -> NDArray[np.int64]:
+        """See `ScoreSource`."""
+        return self.source.cost_pusd(asked, returns)[self.rows]
+
+    def gate(self, tier: int) -> Floats:
+        """See `ScoreSource`."""
+        return self.source.gate(tier)[self.rows]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Plans learned on one half, and the plan to choose for a share of the top tier's quality."""
+
+    plans: Sequence[Plan]
+    at: Callable[[float], Plan]
+    source: ScoreSource
+
+
+@dataclass(frozen=True)
+class Split:
+    """One half to learn on and one to read on."""
+
+    recording: Recording
+    source: ScoreSource
+    learn: NDArray[np.int64]
+    read: NDArray[np.int64]
+    trust: float = TRUST
+
+    def policy(self, *, witnesses: bool, gates: bool, max_steps: int = 3) -> Policy:
+        """A searched path."""
+        part = self.recording.rows(self.learn)
+        if not witnesses:
+            part = part.with_tiers([part.names[tier] for tier in part.ladder])
+        source = Rows(self.source, self.learn)
+        path = search_plans(part, source, gates=gates, max_steps=max_steps, trust=self.trust)
+        plans = [point.plan for point in (*path.points, path.top)]
+        return Policy(plans, lambda share: path.at(share).plan, Rows(self.source, self.read))
+
+    def fixed(self, tiers: Sequence[int], *, alone: bool, shared: bool = False) -> Policy:
+        """One chain, with thresholds of its own or one threshold for all."""
+        names = self.recording.names
+        seen = Seen(
+            self.recording, Rows(self.source, np.arange(len(self.recording)), alone), self.learn
+        )
+        shape = Shape(tuple((tier, tier) for tier in tiers))
+        spots = _shared(shape, seen) if shared else front(fit(shape, seen, 65, trust=0.0).spots())
+        listed = [(spot.value, spot.shape.plan(names, spot.thresholds)) for spot in spots]
+        top = float(self.recording.quality[self.learn, tiers[-1]].sum())
+        always = Plan((Step(names[tiers[-1]]),))
+
+        def at(share: float) -> Plan:
+            enough = (plan for value, plan in listed if value >= share * top and plan is not None)
+            return next(enough, always)
+
+        plans = [plan for _, plan in listed if plan is not None]
+        return Policy([*plans, always], at, Rows(self.source, self.read, alone))
+
+
+def _shared(shape: Shape, seen: Seen) -> list[Spot]:
+    """The front of one threshold for all steps."""
+    endings = endings_of(shape, seen)
+    scores = np.concatenate(
+        [seen.score(shape.asked[: k + 1], shape.asked[k])[0] for k in range(shape.axes)]
+    )
+    spots = []
+    for place in np.nanquantile(scores, np.linspace(0, 1, 200)):
+        value, cost = totals(endings, [place] * shape.axes)
+        spots.append(Spot(shape, (float(place),) * shape.axes, cost, value))
+    return front(spots)
+
+
+def policies(split: Split) -> dict[str, Policy]:
+    """All that is compared, from simple to searched."""
+    ladder = split.recording.ladder
+    has_witness = bool(split.recording.witnesses)
+    made = {
+        "cheapest -> top, one threshold": split.fixed((ladder[0], ladder[-1]), alone=True),
+        "fixed chain, one shared threshold": split.fixed(ladder, alone=True, shared=True),
+        "fixed chain, learned thresholds": split.fixed(ladder, alone=True),
+        "fixed chain + free agreement": split.fixed(ladder, alone=False),
+        PAIR: split.policy(witnesses=False, gates=False, max_steps=1),
+        "plan search": split.policy(witnesses=False, gates=False),
+        "plan search + gate": split.policy(witnesses=False, gates=True),
+    }
+    if has_witness:
+        made["plan search + witnesses"] = split.policy(witnesses=True, gates=False)
+    made[SEARCH] = split.policy(witnesses=True, gates=True)
+    return made
+
+
+PAIR = "best pair"
+SEARCH = "plan search, everything"
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reading:
+    """In shares of the top tier, on the other half: hull's cost; chosen plan's cost and quality.
+
+    Each of shape (targets,); NaN where the hull does not reach.
+    """
+
+    hull: Floats
+    cost: Floats
+    quality: Floats
+
+
+def read(split: Split, policy: Policy) -> Reading:
+    """A policy on the half that it was not learned on."""
+    part = split.recording.rows(split.read)
+    top_cost, top_quality = _top(part)
+    cost, quality = np.array([_run(plan, part, policy.source) for plan in policy.plans]).T
+    chosen = np.array([_run(policy.at(share), part, policy.source) for share in TARGETS])
+    return Reading(
+        _reach(cost / top_cost, quality / top_quality),
+        chosen[:, 0] / top_cost,
+        chosen[:, 1] / top_quality,
+    )
+
+
+def _run(plan: Plan, part: Recording, source: ScoreSource) -> tuple[float, float]:
+    found = simulate(plan, part, source)
+    return float(found.cost_pusd.mean()), float(found.quality.mean())
+
+
+def _top(part: Recording) -> tuple[float, float]:
+    return float(part.cost_pusd[:, part.top].mean()), float(part.quality[:, part.top].mean())
+
+
+def _reach(cost: Floats, quality: Floats) -> Floats:
+    hull = hull_of(cost, quality)
+    return np.array([np.interp(share, hull.quality, hull.cost) for share in TARGETS])
+
+
+def bounds(split: Split) -> dict[str, Floats]:
+    """What random mixing of models costs, and what hindsight would."""
+    part = split.recording.rows(split.read)
+    ladder = list(part.ladder)
+    top_cost, top_quality = _top(part)
+    cost, quality = part.cost_pusd[:, ladder] / top_cost, part.quality[:, ladder] / top_quality
+    paid, best = np.cumsum(cost, 1), np.maximum.accumulate(quality, 1)
+    prices = np.concatenate(([0.0], np.geomspace(1e-3, 1e3, 400)))
+    ends = [(best - price * paid).argmax(1) for price in prices]
+    rows = np.arange(len(part))
+    oracle = np.array([(paid[rows, end].mean(), best[rows, end].mean()) for end in ends])
+    return {
+        "random mix of models": _reach(cost.mean(0), quality.mean(0)),
+        "oracle cascade": _reach(oracle[:, 0], oracle[:, 1]),
+    }
+
+
+def measure(recording: Recording, splits: int, trust: float = TRUST) -> None:
+    """Print both tables of a set."""
+    source = learn(recording).source
+    hulls: dict[str, list[Floats]] = defaultdict(list)
+    readings: dict[str, list[Reading]] = defaultdict(list)
+    for seed in range(splits):
+        order = np.random.default_rng(seed).permutation(len(recording))
+        half = len(order) // 2
+        split = Split(recording, source, np.sort(order[:half]), np.sort(order[half:]), trust)
+        for name, row in bounds(split).items():
+            hulls[name].append(row)
+        for name, policy in policies(split).items():
+            readings[name].append(read(split, policy))
+            hulls[name].append(readings[name][-1].hull)
+    print("  cost at 95 / 98 / 99 / 100 %; chosen for that, cost -> quality")
+    for name in sorted(hulls, key=lambda name: (name == "oracle cascade", list(hulls).index(name))):
+        print(_line(name, np.array(hulls[name]), readings.get(name)))
+    _print_excess(readings)
+
+
+def _line(name: str, hull: Floats, chosen: Sequence[Reading] | None) -> str:
+    cells = []
+    for column in hull.T:
+        reached = ~np.isnan(column)
+        mark = " " if reached.all() else "*"
+        cells.append(
+            f"{100 * column[reached].mean():7.1f}{mark}" if reached.any() else f"{'-':>7} "
+        )
+    line = f"  {name:34}" + "".join(cells)
+    if chosen is None:
+        return line
+    cost = 100 * np.mean([one.cost for one in chosen], 0)
+    quality = 100 * np.mean([one.quality for one in chosen], 0)
+    pairs = "".join(f"{c:8.1f} -> {q:5.1f}" for c, q in zip(cost, quality, strict=True))
+    return f"{line}  {pairs}"
+
+
+def _print_excess(readings: Mapping[str, Sequence[Reading]]) -> None:
+    """The worst cost of a searched plan beside the better of the top tier and the best pair."""
+    for what in ("hull", "cost"):
+        found, pair = (
+            np.array([getattr(one, what) for one in readings[name]]) for name in (SEARCH, PAIR)
+        )
+        ratio = found / np.minimum(1.0, pair)
+        worst = 100 * ratio.max(axis=0)
+        above = (ratio > 1.01).sum(axis=0)
+        words = "held-out hull" if what == "hull" else "chosen plan"
+        cells = ", ".join(f"{w:.1f} ({a} above 101)" for w, a in zip(worst, above, strict=True))
+        print(f"  {words}: at most {cells} % of the better of top tier and best pair")
+
+
+def recordings(chosen: argparse.Namespace) -> Iterable[tuple[str, Recording]]:
+    """The sets asked for, by name."""
+    if chosen.tiers:
+        prices = json.loads(Path(chosen.prices).read_text("utf-8")) if chosen.prices else None
+        witnesses = chosen.witnesses.split(",") if chosen.witnesses else []
+        yield (
+            chosen.data.name,
+            import_long_form(
+                chosen.data, tiers=chosen.tiers.split(","), witnesses=witnesses, prices=prices
+            ),
+        )
+        return
+    for name in chosen.sets.split(",") if chosen.sets else PRESETS:
+        yield name, read_set(chosen.data, PRESETS[name])
+
+
+def main() -> None:
+    """Measure every set asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", help=f"of {', '.join(PRESETS)}")
+    parser.add_argument("--tiers", help="models of one long-form folder, cheapest first")
+    parser.add_argument("--witnesses", default="")
+    parser.add_argument("--prices")
+    parser.add_argument("--splits", type=int, default=20)
+    parser.add_argument("--trust", type=float, default=TRUST, help="as of search_plans")
+    chosen = parser.parse_args()
+    for name, recording in recordings(chosen):
+        means = recording.cost_pusd.mean(0) / recording.cost_pusd[:, recording.top].mean()
+        tiers = ", ".join(
+            f"{tier} {100 * right:.1f} % at {100 * cost:.1f}"
+            for tier, right, cost in zip(
+                recording.names, np.nanmean(recording.quality, 0), means, strict=True
+            )
+        )
+        print(f"{name}: {len(recording):,} requests; {tiers}", flush=True)
+        measure(recording, chosen.splits, chosen.trust)
+
+
+if __name__ == "__main__":
+    main()
