@@ -204,14 +204,13 @@ def _number_of(plain: str) -> str | None:
     found = _NUMBER.match(plain, sign.end())
     if found is None or not _UNITS.fullmatch(plain, found.end()):
         return None
+    if sign[1] and found[0][0] in "+-":
+        return None  # two signs
     return _of_number(sign[1] + found[0])
 
 
 def _of_number(digits: str) -> str | None:
-    try:
-        value = Decimal(digits.replace(",", ""))
-    except ArithmeticError:
-        return None
+    value = Decimal(digits.replace(",", ""))
     if len(digits) > 60 or abs(value.adjusted()) > 60:  # noqa: PLR2004  longer is text
         return None
     return f"number:{value.normalize() + 0:f}"

@@ -108,8 +108,6 @@ def _error(left: str, right: re.Match[str]) -> float | None:
             terms.append(_value(number))
         else:
             signs.append(_PLAIN.get(sign, sign))
-    if len(signs) != len(terms) - 1:
-        return None
     value = _worked_out(terms, signs)
     if value is None:
         return None

@@ -153,15 +153,14 @@ def _shift(z: Floats, quality: Floats, weights: Floats) -> Floats:
 
 def fitted_with_offset(z: Floats, quality: Floats, weights: Floats, spread: float) -> Floats:
     """The most probable shift of log-odds, shape (1,), under a normal prior around 0."""
-    shift = 0.0
-    for _ in range(60):
+    shift, step, left = 0.0, np.inf, 60
+    while left and abs(step) > 1e-9:  # noqa: PLR2004
+        left -= 1
         p = sigmoid(z + shift)
         slope = weights @ (quality - p) - shift / spread**2
         curve = weights @ (p * (1.0 - p)) + 1.0 / spread**2
         step = float(np.clip(slope / curve, -2.0, 2.0))
         shift += step
-        if abs(step) < 1e-9:  # noqa: PLR2004
-            break
     return np.array([shift])
 
 

@@ -165,7 +165,7 @@ def _numbers(
 
 
 def wide_numbers(values: Floats, knots: Sequence[float] | Floats) -> Floats:
-    """Numbers of a block, (n, numbers); of a signal also its rank, as `state_model.wide`."""
+    """Numbers of a block, (n, numbers); of a signal the value, within its knots, and its rank."""
     if not len(knots):
         return values
     value = np.clip(values[:, 0], knots[0], knots[-1])

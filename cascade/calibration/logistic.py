@@ -72,19 +72,16 @@ def fit_logistic(
         likelihood = weights @ (np.logaddexp(0.0, z) - quality * z)
         return float(likelihood + 0.5 * np.sum(precision * (at - mean) ** 2))
 
-    worst = objective(point)
-    for _ in range(STEPS):
+    worst, left, moved = objective(point), STEPS, np.inf
+    while left and moved >= CLOSE:
+        left -= 1
         p = sigmoid(x @ point)
         slope = x.T @ (weights * (quality - p)) - precision * (point - mean)
         curve = (x * (weights * p * (1.0 - p))[:, None]).T @ x
         curve[np.diag_indices_from(curve)] += precision
         step = np.linalg.solve(curve, slope)
-        for _ in range(30):  # halve until it helps: far out a full step can overshoot
-            value = objective(point + step)
-            if value <= worst + 1e-12:
-                break
-            step = step / 2
+        moved = float(np.max(np.abs(step), initial=0.0))
+        while (value := objective(point + step)) > worst + 1e-12 and moved >= CLOSE:
+            step, moved = step / 2, moved / 2  # far out a full step can overshoot
         point, worst = point + step, value
-        if np.max(np.abs(step), initial=0.0) < CLOSE:
-            break
     return point

@@ -46,8 +46,8 @@ SHARES = (0.25, 0.5, 0.75, 1.0)
 WIN = 5e-4
 """Log-loss by which trees must win."""
 
-PINS, PINNED = 6, 1e-4
-"""Rounds in which weights of a sign they cannot have are pinned to 0, and how tightly."""
+PINNED = 1e-4
+"""How near to 0 a weight is pinned that would have a sign it cannot have."""
 
 RARELY = 20
 """Requests below which the lack of a block teaches nothing: an answer without it gets no score."""
@@ -221,13 +221,11 @@ class StateFit:
     ) -> Floats:
         mean, width = self._prior.at(spread)
         x, quality, weights = design[rows], self.quality[rows], self.weights[rows]
-        for _ in range(PINS):
-            found = fit_logistic(x, quality, weights, mean=mean, spread=width, start=start)
-            wrong = self._prior.sign * found < -PINNED
-            if not wrong.any():
-                break
-            mean, width = np.where(wrong, 0.0, mean), np.where(wrong, PINNED, width)
+        found = fit_logistic(x, quality, weights, mean=mean, spread=width, start=start)
+        while (wrong := self._prior.sign * found < -PINNED).any():  # pinned ones stay pinned
+            mean, width = np.where(wrong, 0.0, mean), np.where(wrong, PINNED / 10, width)
             start = np.where(wrong, 0.0, found)
+            found = fit_logistic(x, quality, weights, mean=mean, spread=width, start=start)
         return np.where(self._prior.sign * found < 0, 0.0, found)
 
     def _loss(self, z: Floats) -> float:

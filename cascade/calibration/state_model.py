@@ -21,7 +21,7 @@ from cascade.calibration.calibration_maps import ScoreMap
 from cascade.calibration.states import Block, State
 from cascade.calibration.trees import Trees
 
-__all__ = ["BOUND", "FittedBlock", "MapStage", "StateModel", "Verdict", "rounded", "wide"]
+__all__ = ["BOUND", "FittedBlock", "MapStage", "StateModel", "Verdict", "rounded"]
 
 Floats = NDArray[np.float64]
 
@@ -125,7 +125,8 @@ class StateModel:
         """The probability for one answer.
 
         Args:
-            numbers: of each block, `None` where it is missing.
+            numbers: of each block, `None` where it is missing. A draft has no recorded signals, so
+                those are missing always.
             slice_name: the request's slice, "" for none.
         """
         row: list[float] = []
@@ -136,8 +137,6 @@ class StateModel:
                     return Verdict(nan, f"{block.block.label} is missing, and never was before")
                 missing += block.missing_weight
                 row += [nan] * len(block.mean)
-            elif block.knots:
-                row += wide(values, block.knots)
             else:
                 row += values
         low, high, mean, each = self._arrays
@@ -193,12 +192,6 @@ class StateModel:
             if stage.slices:
                 z = z + np.array([stage.slices.get(name, 0.0) for name in slices])
         return z
-
-
-def wide(values: Sequence[float], knots: Sequence[float]) -> list[float]:
-    """A signal's value, within what was learned from, and its rank there, in [0, 1]."""
-    value = min(max(values[0], knots[0]), knots[-1])
-    return [value, float(np.interp(value, knots, np.linspace(0.0, 1.0, len(knots))))]
 
 
 def rounded(z: Floats) -> Floats:

@@ -112,6 +112,24 @@ def test_evidence_that_raises_is_named_with_the_answer(registered):
         gather(learnable(3))
 
 
+def test_evidence_of_no_kind_stops_learning(registered):
+    """What gives no named numbers is named itself."""
+    registered(own={"lab": lambda draft: 3.0})
+    with pytest.raises(ScorerError, match="evidence 'lab' gave float"):
+        gather(learnable(3))
+
+
+def test_pairs_without_a_signal(registered):
+    """`None` for two answers is a row that is missing."""
+    registered(pairs={"equal": lambda one, other: None})
+    assert gather(learnable(3)).pairs == {}
+    seen = iter([None, {"same": 1.0}, {"same": 0.0}] * 3)
+    registered(pairs={"equal": lambda one, other: next(seen)})
+    table = gather(learnable(3))
+    assert np.isnan(table.pair("equal", 0, 1)).all()
+    assert table.pair("equal", 0, 2)[:, 0].tolist() == [1, 1, 1]
+
+
 def test_a_pair_is_read_once_and_in_either_order(registered):
     """Evidence of two answers is symmetric and shared by all states."""
     seen = []

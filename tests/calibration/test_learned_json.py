@@ -90,6 +90,7 @@ BROKEN = [
     (("states", 0, "maps", 0), "slices", {"a": "low"}, "expected a number"),
     (("words", "nano"), "bias", None, "expected a number"),
     (("words", "nano"), "rarity_and_weight", {"x": [0, 1]}, "expected a rarity above 0"),
+    (("words", "nano"), "rarity_and_weight", {"x": "much"}, "a list of at most 2 numbers"),
 ]  # fmt: skip
 
 
@@ -150,6 +151,15 @@ def test_trees_that_never_end_or_lead_nowhere_are_refused(data, nodes):
     edited["states"][0]["trees"] = {"share": 0.5, "base": 0.0, "nodes": nodes}
     with pytest.raises(ConfigError, match="learn the model again"):
         LearnedModel.from_dict(edited)
+
+
+def test_trees_are_read_and_written(data):
+    """A model with trees is the same again."""
+    edited = copy.deepcopy(data)
+    nodes = [[[0, 0.5, 1, 2, 1], [0.25], [-0.25]], [[0.125]]]
+    for state in edited["states"]:
+        state["trees"] = {"share": 0.5, "base": 0.0, "nodes": nodes}
+    assert LearnedModel.from_dict(edited).to_dict() == edited
 
 
 def test_evidence_that_is_not_installed(data):

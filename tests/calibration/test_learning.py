@@ -12,7 +12,7 @@ from cascade.calibration import Gate, LearnedModel, Plan, Step, learn, recalibra
 from cascade.calibration.drafts import Drafts
 from cascade.calibration.evidence_table import gather
 from cascade.calibration.states import State
-from cascade.errors import ConfigError
+from cascade.errors import ConfigError, RecordingError
 
 PLAN = Plan((Step("nano"), Step("mini", threshold=0.7), Step("top")), Gate("mini", 0.4))
 
@@ -317,6 +317,109 @@ def test_scores_work_in_a_simulation():
     assert found.cost_pusd.sum() < 3 * 1000 * 200
 
 
+def test_scores_where_a_recording_lacks_what_was_learned_from():
+    """Answers that were not kept, or signals that are gone, give no score and no crash."""
+    rec = learnable(120)
+    signal = np.random.default_rng(0).random((120, 3))
+    learning = learn(dataclasses.replace(rec, signals={"msp": signal}))
+    learning.source.scores((0, 1), 1)
+    model = learning.model
+    blank = dataclasses.replace(rec, texts=np.full((120, 3), None, object))
+    for poorer in (rec, blank):
+        assert np.isnan(model.on(poorer).scores((0, 1), 1)).all()
+    assert np.isnan(served(model, rec.rows(np.arange(3)), (0, 1), 1)).all()
+
+
+def test_signals_are_read_from_a_fresh_recording():
+    """Their ranks are those of the requests learned from; what lies beyond is at the end."""
+    rec = learnable(200)
+    signal = np.where(rec.quality == 1, 1.0, 0.0) + np.random.default_rng(0).random((200, 3))
+    learning = learn(dataclasses.replace(rec, signals={"msp": signal}), evidence=["msp"])
+    learning.source.scores((0,), 0)
+    far = np.full((200, 3), np.inf)
+    far[:100] = -np.inf
+    scores = learning.model.on(dataclasses.replace(rec, signals={"msp": far})).scores((0,), 0)
+    assert scores[150] > 0.8
+    assert scores[50] < 0.2
+
+
+def test_a_signal_that_one_tier_lacks():
+    """What is missing of all answers of a tier is no part of its states."""
+    rec = learnable(60)
+    signal = np.random.default_rng(0).random((60, 3))
+    signal[:, 0] = np.nan
+    learning = learn(dataclasses.replace(rec, signals={"msp": signal}), evidence=["msp"])
+    assert np.ptp(learning.source.scores((0,), 0)) < 0.2
+    assert learning.fit(State("nano")).model.blocks == ()
+    assert [fit.state for fit in learning.fits] == [State("nano")]
+
+
+def test_a_signal_of_one_value_or_of_infinities_alone():
+    """There is nothing to rank by, and nothing breaks."""
+    rec = learnable(60)
+    for values in ([-np.inf], [0.5], [0.5, np.inf]):
+        signal = np.resize(np.array(values), (60, 3))
+        rec = dataclasses.replace(rec, signals={"msp": signal})
+        assert np.isfinite(learn(rec, evidence=["msp"]).source.scores((0,), 0)).all()
+
+
+def test_signals_that_are_never_there_together():
+    """Where no request has all that hardly any lacks, there is no score at all."""
+    rec = learnable(10)
+    one, other = np.full((10, 3), 0.5), np.full((10, 3), 0.5)
+    one[:5], other[5:] = np.nan, np.nan
+    rec = dataclasses.replace(rec, signals={"one": one, "other": other})
+    assert np.isnan(learn(rec).source.scores((0,), 0)).all()
+    assert learn(rec).model.on(rec).scores((0,), 0).shape == (10,)
+
+
+def test_a_file_without_its_words():
+    """A model edited so that the words are gone gives no score where it needs them."""
+    rec = learnable(300)
+    model = learn(rec).model_for([PLAN])
+    edited = LearnedModel.from_dict({**json.loads(json.dumps(model.to_dict())), "words": {}})
+    assert np.isnan(edited.on(rec).scores((0,), 0)).all()
+    assert np.isnan(served(edited, rec.rows(np.arange(3)), (0,), 0)).all()
+    assert np.isnan(edited.gate(Request.build("?"), "nano").p)
+    assert edited.gate(Request.build("?"), "top").reason == "no gate was learned for tier 'top'"
+
+
+def test_a_state_of_tiers_that_are_not_there():
+    """Asked for a state that the recording cannot have, the source says so."""
+    model = learn(learnable(60)).model_for([PLAN])
+    part = learnable(60, seed=2).with_tiers(["mini", "top"])
+    [beside] = [one for one in model.states if one.state.beside]
+    with pytest.raises(RecordingError, match="lacks a tier of the state 'mini beside nano'"):
+        model.on(part).log_odds(beside)
+
+
+def test_agreement_of_three_is_served_as_it_was_learned():
+    """Votes are counted alike for one request and for many."""
+    rec = learnable(200)
+    learning = learn(rec)
+    learning.source.scores((0, 1, 2), 2)
+    model = learning.model
+    part = rec.rows(np.arange(40))
+    assert np.array_equal(served(model, part, (0, 1, 2), 2), model.on(part).scores((0, 1, 2), 2))
+
+
+def test_evidence_that_is_nan_for_one_answer(monkeypatch):
+    """NaN counts as missing, in a table and in a draft alike."""
+    from cascade.calibration import evidence
+
+    def oracle(draft):
+        return {"sure": float("nan") if "perhaps" in draft.text else 1.0 + len(draft.text) % 3}
+
+    known = {evidence.OWN_GROUP: {"oracle": oracle}, evidence.PAIR_GROUP: {}}
+    monkeypatch.setattr(evidence, "registered_evidence", known.__getitem__)
+    rec = learnable(200)
+    learning = learn(rec)
+    learning.source.scores((0,), 0)
+    model = learning.model
+    assert model.states[0].blocks[0].missing_rows > 20
+    assert np.array_equal(served(model, rec, (0,), 0), model.on(rec).scores((0,), 0))
+
+
 # Another task ---------------------------------------------------------------------------------
 
 
@@ -337,6 +440,26 @@ def test_recalibrating_moves_levels_and_keeps_the_order(labels):
     assert (
         LearnedModel.from_dict(json.loads(json.dumps(moved.to_dict()))).to_dict() == moved.to_dict()
     )
+
+
+def test_recalibrating_by_slices_and_gates():
+    """A slice that is worse than the others gets a level of its own, served as it was fitted."""
+    model = learn(learnable(400), trees="never").model_for([PLAN])
+    other = learnable(600, seed=3, slices=("law", "sums"))
+    quality = other.quality.copy()
+    law = other.slices == "law"
+    quality[law, 0] *= np.random.default_rng(0).random(law.sum()) < 0.3
+    other = dataclasses.replace(other, quality=quality)
+    moved = recalibrated(model, other.rows(np.arange(300)))
+    fresh = other.rows(np.arange(300, 600))
+    source = moved.on(fresh)
+    for scores in (source.scores((0,), 0), source.gate(0)):
+        for name in ("law", "sums"):
+            mine = fresh.slices == name
+            assert abs(scores[mine].mean() - fresh.quality[mine, 0].mean()) < 0.15
+    assert np.array_equal(served(moved, fresh, (0,), 0), source.scores((0,), 0))
+    assert source.cost_pusd((0,), 0).tolist() == [0] * 300
+    assert source.judge(0) == learn(fresh).source.judge(0) == "Learned"
 
 
 def test_recalibrating_without_labels_changes_nothing():

@@ -60,6 +60,8 @@ def test_the_text_of_a_request():
     assert request_text(request) == "Be brief.\nLook:"
     responses = Request.build({"input": "Why?", "instructions": "Be kind."})
     assert request_text(responses) == "Be kind.\nWhy?"
+    called = {"role": "assistant", "content": None, "tool_calls": [{"id": "c"}]}
+    assert request_text(Request.build([{"role": "user", "content": "Hi"}, called])) == "Hi"
     assert len(request_text(Request.build("a" * 30_000))) == READ_CHARS
 
 

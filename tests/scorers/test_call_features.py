@@ -82,6 +82,33 @@ def test_an_answer_in_words_and_a_call_that_is_repeated():
     assert features([tool_call("book_flight", {})]).declared == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("number", 1.5, "x"),
+        ("array", [1], 1),
+        ("object", {"a": 1}, 1),
+        ("boolean", True, 1),
+        ("string", "x", None),
+        (None, 1, None),
+    ],
+)
+def test_kinds_of_arguments(kind, good, bad):
+    """A value of another kind than declared is counted, and what is unclear fits."""
+    offered = tools(f={"properties": {"a": {"type": kind}}})
+    assert features([tool_call("f", {"a": good})], offered=offered).mistyped == 0
+    if bad is not None:
+        assert features([tool_call("f", {"a": bad})], offered=offered).mistyped == 1
+
+
+def test_numbers_out_of_reach_and_tools_without_a_name():
+    """Neither stops the reading."""
+    huge = features("f(a=1e300)", offered=tools(f={}), asked="What is 1?")
+    assert huge.grounded == 1  # its digits are there; nobody writes out the zeros
+    nameless = [{"type": "function", "function": {}}, {"type": "web_search"}, 3]
+    assert features("f(a=1)", offered=nameless) is None
+
+
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=4)),

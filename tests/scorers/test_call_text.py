@@ -40,6 +40,8 @@ def test_shapes_of_one_call(text):
         ("f(q='it\\'s')", 'f(q="it\'s")'),
         ("f(x='[1, 2]')", "f(x=[1, 2])"),
         ("f()", '[{"name": "f", "arguments": {}}]'),
+        ("f()", '[{"name": "f", "arguments": ""}]'),
+        ('{"name": "f", "arguments": "ls -l"}', '{"name": "f", "input": "LS -l"}'),
     ],
 )
 def test_equal_calls(one, other):
@@ -68,7 +70,8 @@ def test_different_calls(one, other):
     [
         "", "hello (there)", "f(", "f(a=1", "f(a=1))", "f(a:1)", "f(a;b)", "print(x) is a function",
         '{"answer": 3}', '{"customer": {"name": "X"}}', "[1, 2]", "[]", "{}", "42", '[["f", 1]]',
-        "new Foo(1)", "f(a=[1)", "I would call get_weather(city='X').", "f(" + "[" * 100,
+        "new Foo(1)", "f(a=[1)", "I would call get_weather(city='X').", "f(" + "[" * 100, "[f(a=1)",
+        '["a", 1]', "f(a=(", '[{"name": "f"}, 3]', '{"f": "{broken"}',
     ],
 )  # fmt: skip
 def test_what_is_no_call(text):

@@ -66,6 +66,10 @@ def test_ways_of_saying_one_answer(text, expected):
         ("2\\sqrt{3}", "3\\sqrt{2}"),
         ("Paris", "London"),
         ("{'a': 1}", "{'a': 2}"),
+        ("--5", "-5"),
+        ("1/0", "1"),
+        ("\\boxed 5 is not the way", "5"),
+        ("9" * 70, "9" * 71),
     ],
 )
 def test_different_answers_stay_different(one, other):

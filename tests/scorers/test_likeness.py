@@ -66,6 +66,12 @@ def test_records_are_compared_by_their_fields():
     assert (found.same, found.compatible, round(found.shared, 2)) == (0, 0, 0.33)
 
 
+def test_a_broken_record_is_a_text():
+    """What cannot be read as a record is compared as it stands."""
+    assert like('{"city": "Bonn"', '{"city": "Bonn"').same == 1
+    assert like('{"city": "Bonn"', '{"city": "Bonn"}').compatible == 0
+
+
 def test_a_call_is_not_an_answer_in_words():
     """Calling a tool and declining to are different answers."""
     assert like("f(a=1)", "I cannot tell.").same == 0

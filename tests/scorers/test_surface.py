@@ -89,3 +89,14 @@ def test_any_text_gives_finite_numbers(text, request):
 def test_half_a_character_is_read():
     """Lone surrogates, as servers send them, give numbers."""
     assert surface_features(chr(0xD800) * 5).log_chars == math.log1p(5)
+
+
+def test_a_request_of_parts_is_read_as_well():
+    """One message of the user is read at once, others part by part: the same numbers."""
+    plain = Request.build("How many of the 12 lamps came?")
+    parts = Request.build(
+        [{"role": "user", "content": [{"type": "text", "text": "How many of the 12 lamps came?"}]}]
+    )
+    asked = Request.build({"input": "How many of the 12 lamps came?"})
+    found = [surface_features(Draft(one, Reply("12 lamps."))) for one in (plain, parts, asked)]
+    assert found[0] == found[1] == found[2]
