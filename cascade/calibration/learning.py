@@ -63,7 +63,8 @@ def learn(
         evidence: names of what to use, as in `gather`; all there is unless given.
         folds: parts for out-of-fold scores, from 2; groups are not split.
         seed: of the folds and of all that is fitted.
-        trees: "auto" tries boosted trees from 500 labels; "never"; "always".
+        trees: "auto" tries boosted trees from 500 labels on, "always" at any number; they are kept
+            where they win. "never" does without.
         slices: "auto" gives slices of 25 labels and more a level of their own.
         table: the recording's evidence, if it was gathered before.
         progress: as in `gather`.

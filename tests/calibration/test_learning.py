@@ -8,7 +8,16 @@ import pytest
 from learning_help import TIERS, learnable, objects
 
 from cascade import Request
-from cascade.calibration import Gate, LearnedModel, Plan, Step, learn, recalibrated, simulate
+from cascade.calibration import (
+    Gate,
+    LearnedModel,
+    Plan,
+    Step,
+    learn,
+    recalibrated,
+    simulate,
+    state_fit,
+)
 from cascade.calibration.drafts import Drafts
 from cascade.calibration.evidence_table import gather
 from cascade.calibration.states import State
@@ -248,12 +257,14 @@ def served(model, rec, asked, returns):
 
 
 @pytest.mark.parametrize("trees", ["never", "always"])
-def test_one_by_one_and_all_at_once_are_the_same(trees):
+def test_one_by_one_and_all_at_once_are_the_same(trees, monkeypatch):
     """A request judged alone gets the score it has among all, to the last digit."""
+    monkeypatch.setattr(state_fit, "WIN", -1.0)  # trees that lose are taken as well
     rec = learnable(120, slices=("a", "b"))
     learning = learn(rec, trees=trees)
     plans = [PLAN, Plan((Step("nano"), Step("mini", "nano"), Step("top")))]
     model = learning.model_for(plans)
+    assert all((one.trees is None) == (trees == "never") for one in model.states)
     fresh = learnable(40, seed=9, slices=("a", "b"))
     source = model.on(fresh)
     for asked, returns in [((0,), 0), ((0, 1), 1), ((0, 1), 0)]:
