@@ -310,7 +310,7 @@ def _learned(
     from cascade.calibration.learning import learn  # noqa: PLC0415  loads scikit-learn
 
     learn_part, certify_part = splits.part(recording, "learn"), splits.part(recording, "certify")
-    learning = learn(learn_part, seed=seed)
+    learning = learn(learn_part, seed=seed, slices="never")  # served requests do not say theirs
     path = search_plans(learn_part, learning.source)
     model = learning.model_for([point.plan for point in path.points])
     return Calibration(

@@ -65,7 +65,9 @@ def learn(
         seed: of the folds and of all that is fitted.
         trees: "auto" tries boosted trees from 500 labels on, "always" at any number; they are kept
             where they win. "never" does without.
-        slices: "auto" gives slices of 25 labels and more a level of their own.
+        slices: "auto" gives slices of 25 requests and more a level of their own. A served request
+            must then say its slice in its metadata, under "slice", as one of an unknown slice gets
+            no score. "never" does without.
         table: the recording's evidence, if it was gathered before.
         progress: as in `gather`.
 

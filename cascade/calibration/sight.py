@@ -11,7 +11,7 @@ from math import nan
 
 from cascade.calibration.evidence import Reading
 from cascade.calibration.query_words import WordWeights, request_text
-from cascade.calibration.states import Block, State, request_shape, votes
+from cascade.calibration.states import Block, State, request_shape, slice_numbers, votes
 from cascade.core.scoring import Draft
 
 __all__ = ["Read", "Sight", "reader_of"]
@@ -98,8 +98,7 @@ def _words(sight: Sight, weights: WordWeights) -> Numbers | None:
 
 
 def _slices(block: Block) -> Read:
-    names = block.fields
-    return lambda sight: [float(sight.slice_name == name) for name in names]
+    return lambda sight: slice_numbers(block, sight.slice_name) or None
 
 
 def _request(_: Block) -> Read:

@@ -25,12 +25,16 @@ __all__ = [
     "blocks_of",
     "numbers_of",
     "request_shape",
+    "slice_numbers",
     "votes",
 ]
 
 Floats = NDArray[np.float64]
 
 BlockKind = Literal["own", "signal", "pair", "votes", "words", "slice", "request"]
+
+OTHER_SLICES = "(other)"
+"""Stands for slices too small for a level of their own, and for requests of none."""
 
 VOTES = ("share", "rivals", "pairs", "unanimous")
 
@@ -153,7 +157,8 @@ def blocks_of(state: State, table: EvidenceTable, slices: Sequence[str]) -> Iter
         if state.from_request:
             yield Block("request", "", "", RequestShape._fields)
     if slices:
-        yield Block("slice", "", "", tuple(slices))
+        rest = (OTHER_SLICES,) if set(table.slices) - set(slices) else ()
+        yield Block("slice", "", "", (*slices, *rest))
 
 
 def _blocks_of_answers(state: State, table: EvidenceTable) -> Iterator[Block]:
@@ -187,8 +192,16 @@ def numbers_of(
         return _all_votes(block, state, table, place)
     if block.kind == "request":
         return np.array([request_shape(text) for text in table.words], float)
-    known = np.array(block.fields, object)
-    return np.asarray(table.slices[:, None] == known[None, :], float)
+    blank = (nan,) * len(block.fields)
+    return np.array([slice_numbers(block, name) or blank for name in table.slices], float)
+
+
+def slice_numbers(block: Block, name: str) -> tuple[float, ...]:
+    """Which slice a request is of, as numbers; () for one that nothing was learned about."""
+    known = name if name in block.fields else OTHER_SLICES
+    if known not in block.fields:
+        return ()
+    return tuple([float(field == known) for field in block.fields])
 
 
 def _all_votes(

@@ -221,6 +221,21 @@ def test_slices_get_a_level_of_their_own():
     assert np.ptp(flat) < 0.2
 
 
+def test_a_slice_that_nothing_is_known_about():
+    """No score for a request of a new slice or of none, unless there were such before."""
+    rec = learnable(120, slices=("law", "sums"))
+    model = learn(rec).model
+    strange = dataclasses.replace(rec, slices=objects(["", "tax"] * 60))
+    for one in (rec, strange):
+        expected = model.on(one).scores((0,), 0)
+        assert np.array_equal(served(model, one, (0,), 0), expected, equal_nan=True)
+        assert np.isnan(expected).all() == (one is strange)
+    mixed = dataclasses.replace(rec, slices=objects(["law", "sums", "", "few"] * 30))
+    few = objects(["law", "sums", "", "law"] * 29 + ["few"] * 4)
+    model = learn(dataclasses.replace(mixed, slices=few)).model
+    assert np.isfinite(model.on(strange).scores((0,), 0)).all()
+
+
 def test_a_gate_reads_the_request():
     """Words of the request tell which ones a tier fails on."""
     rec = learnable(500)
