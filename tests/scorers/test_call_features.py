@@ -109,15 +109,19 @@ def test_numbers_out_of_reach_and_tools_without_a_name():
     assert features("f(a=1)", offered=nameless) is None
 
 
-@given(
-    st.recursive(
-        st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=4)),
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)
-        ),
-        max_leaves=8,
+JSON = st.deferred(
+    lambda: (
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text(max_size=4)
+        | st.lists(JSON, max_size=2)
+        | st.dictionaries(st.text(max_size=4), JSON, max_size=2)
     )
 )
+
+
+@given(JSON)
 def test_any_schema_and_any_arguments(junk):
     """Tools come with the request: nothing in them raises."""
     schema = {"properties": junk, "required": junk}
