@@ -194,6 +194,9 @@ def _moved(
     learning = learn(recording.rows(outside), table=table.rows(outside))
     learning.fit(learning.state_of(asked, asked[-1]))
     model = learning.model
+    blank = recording.rows(inside[:1])
+    blank = replace(blank, quality=np.full_like(blank.quality, np.nan))
+    unmoved = recalibrated(model, blank)  # open to the new task's name, and nothing else
     rows = []
     for draw in range(DRAWS):
         drawn = np.random.default_rng(draw).permutation(inside)
@@ -203,7 +206,7 @@ def _moved(
         threshold = _threshold(here.scores(asked, asked[-1]), recording.rows(mine), asked[-1])
         there = recording.rows(fresh), table.rows(fresh)
         after = LearnedSource(moved, *there).scores(asked, asked[-1])
-        before = LearnedSource(model, *there).scores(asked, asked[-1])
+        before = LearnedSource(unmoved, *there).scores(asked, asked[-1])
         accepted, right = after >= threshold, there[0].quality[:, asked[-1]]
         if accepted.sum() < BINS:
             continue

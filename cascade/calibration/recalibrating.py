@@ -11,13 +11,14 @@ from cascade.calibration.learned import LearnedModel
 from cascade.calibration.learned_source import LearnedSource
 from cascade.calibration.pooling import slice_shifts
 from cascade.calibration.recording import Recording
-from cascade.calibration.state_model import MapStage, StateModel
+from cascade.calibration.state_model import FittedBlock, MapStage, StateModel
+from cascade.calibration.states import OTHER_SLICES
 
 __all__ = ["recalibrated"]
 
 
 def recalibrated(model: LearnedModel, recording: Recording, *, seed: int = 0) -> LearnedModel:
-    """The same model with its probabilities fitted to another task's labels.
+    """The same model with its probabilities fitted to another task's labels, and its slices.
 
     The order of answers within a slice stays (an isotonic map keeps it too); levels change. Below
     100 labels a state's log-odds are shifted; then Platt's line or a beta map may win, from 500
@@ -35,11 +36,27 @@ def recalibrated(model: LearnedModel, recording: Recording, *, seed: int = 0) ->
     Raises:
         RecordingError: evidence cannot be read from the recording.
     """
+    model = replace(model, states=tuple(map(_open, model.states)))
     source = LearnedSource(model, recording)
     groups = np.unique(recording.groups.astype(str), return_inverse=True)[1].ravel()
     states = tuple(_again(one, source, recording, groups, seed) for one in model.states)
     about = f"{model.about}; recalibrated on {len(recording):,} requests"
     return replace(model, states=states, about=about)
+
+
+def _open(model: StateModel) -> StateModel:
+    """The same for slices that it never saw: their level comes from the new labels alone."""
+    return replace(model, blocks=tuple(map(_with_others, model.blocks)))
+
+
+def _with_others(part: FittedBlock) -> FittedBlock:
+    """A slice block, the last of its state, with a place for others that weighs nothing."""
+    fields = part.block.fields
+    if part.block.kind != "slice" or OTHER_SLICES in fields:
+        return part
+    block = replace(part.block, fields=(*fields, OTHER_SLICES))
+    mean, scale, weights = (*part.mean, 0.0), (*part.scale, 0.0), (*part.weights, 0.0)
+    return replace(part, block=block, mean=mean, scale=scale, weights=weights)
 
 
 def _again(

@@ -488,6 +488,23 @@ def test_recalibrating_by_slices_and_gates():
     assert source.judge(0) == learn(fresh).source.judge(0) == "Learned"
 
 
+@pytest.mark.parametrize("trees", ["never", "always"])
+def test_recalibrating_to_slices_that_were_never_seen(trees, monkeypatch):
+    """Requests of a new slice get no score before, and one from the new labels afterwards."""
+    monkeypatch.setattr(state_fit, "WIN", -1.0)
+    learning = learn(learnable(300, slices=("law", "sums")), trees=trees)
+    learning.source.scores((0, 1), 1)
+    model = learning.model
+    other = learnable(500, seed=3, slices=("tax",))
+    fresh = other.rows(np.arange(200, 500))
+    assert np.isnan(model.on(fresh).scores((0, 1), 1)).all()
+    moved = recalibrated(model, other.rows(np.arange(200)))
+    scores = moved.on(fresh).scores((0, 1), 1)
+    assert auroc(fresh.quality[:, 1], scores) > 0.7
+    assert abs(scores.mean() - fresh.quality[:, 1].mean()) < 0.08
+    assert np.array_equal(served(moved, fresh, (0, 1), 1), scores)
+
+
 def test_recalibrating_without_labels_changes_nothing():
     """States without a label stay as they were."""
     rec = learnable(60)
