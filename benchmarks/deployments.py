@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration import Plan, Recording, ScoreSource, Step
-from cascade.calibration.betting import betting_p
-from cascade.calibration.caution import cautious_order
-from cascade.calibration.intervals import clopper_pearson
-from cascade.calibration.labels import labels_without_harm as _labels_without_harm
-from cascade.calibration.losses import path_losses
 from cascade.calibration.money import in_usd
-from cascade.calibration.noninferiority import noninferiority_p
-from cascade.calibration.sequence import fixed_sequence
-from cascade.calibration.thresholds import NEVER, candidates, endings_of_chain, tabulate
+from cascade.calibration.proof.betting import betting_p
+from cascade.calibration.proof.caution import cautious_order
+from cascade.calibration.proof.intervals import clopper_pearson
+from cascade.calibration.proof.labels import labels_without_harm as _labels_without_harm
+from cascade.calibration.proof.losses import path_losses
+from cascade.calibration.proof.noninferiority import noninferiority_p
+from cascade.calibration.proof.sequence import fixed_sequence
+from cascade.calibration.search.thresholds import NEVER, candidates, endings_of_chain, tabulate
 
 __all__ = ["RULES", "Deployment", "Population", "deployments", "learn_path", "rule_names"]
 

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from benchmarks.deployments import Deployment, deployments, populations, rule_names
 from cascade import Price
 from cascade.calibration import Recording, ScoreSource
-from cascade.calibration.learning import learn
-from cascade.calibration.long_form import import_long_form
-from cascade.calibration.wide_form import import_wide
+from cascade.calibration.imports.long_form import import_long_form
+from cascade.calibration.imports.wide_form import import_wide
+from cascade.calibration.learning.learn import learn
 
 DELTA = 0.05
 SIZES = (60, 100, 200, 400, 800, 1_600)

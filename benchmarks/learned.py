@@ -19,9 +19,9 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.features import ASKED, CHARS, draft, times_us
-from cascade.calibration.learned_json import FORMAT, VERSION
-from cascade.calibration.query_words import words_of
-from cascade.calibration.states import VOTES
+from cascade.calibration.learning.learned_json import FORMAT, VERSION
+from cascade.calibration.learning.query_words import words_of
+from cascade.calibration.learning.states import VOTES
 from scorers import Learned, surface_features
 from scorers.likeness import Likeness
 from scorers.sums import SumFeatures

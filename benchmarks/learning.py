@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from benchmarks.recorded_sets import PRESETS, read_set
 from cascade.calibration import Recording, import_long_form, learn, recalibrated
-from cascade.calibration.evidence_table import EvidenceTable, gather
-from cascade.calibration.learned_source import LearnedSource
-from cascade.calibration.scorer_measures import auroc, auroc_within, ece, log_loss
+from cascade.calibration.comparing.scorer_measures import auroc, auroc_within, ece, log_loss
+from cascade.calibration.learning.evidence_table import EvidenceTable, gather
+from cascade.calibration.learning.learned_source import LearnedSource
 
 Floats = NDArray[np.float64]
 Asked = tuple[int, ...]

@@ -38,11 +38,11 @@ from cascade.calibration import (
     search_plans,
     simulate,
 )
-from cascade.calibration.curves import hull_of
-from cascade.calibration.descent import totals
-from cascade.calibration.fitted import TRUST, Spot, fit, front
-from cascade.calibration.layout import Seen, endings_of
-from cascade.calibration.shapes import Shape
+from cascade.calibration.comparing.curves import hull_of
+from cascade.calibration.search.descent import totals
+from cascade.calibration.search.fitted import TRUST, Spot, fit, front
+from cascade.calibration.search.layout import Seen, endings_of
+from cascade.calibration.search.shapes import Shape
 
 TARGETS = (0.95, 0.98, 0.99, 1.0)
 Floats = NDArray[np.float64]

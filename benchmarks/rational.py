@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration import Recording, ScoreSource, import_long_form, learn, simulate
-from cascade.calibration.folds import group_folds
-from cascade.calibration.search import search_plans
-from cascade.calibration.thresholds import endings_of_chain, pareto, tabulate
+from cascade.calibration.learning.folds import group_folds
+from cascade.calibration.search.searching import search_plans
+from cascade.calibration.search.thresholds import endings_of_chain, pareto, tabulate
 
 MODELS = ("llama3.2-1b", "llama3.2-3b", "llama3.1-8b", "llama3.1-70b", "llama3.1-405b")
 QUANTILES = np.arange(0.01, 0.99, 0.025)

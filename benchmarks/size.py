@@ -18,10 +18,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cascade.calibration.labels import labels_without_harm
-from cascade.calibration.noninferiority import noninferiority_p
-from cascade.calibration.power import chance_to_certify, critical_harm
-from cascade.calibration.sequence import p_along
+from cascade.calibration.proof.labels import labels_without_harm
+from cascade.calibration.proof.noninferiority import noninferiority_p
+from cascade.calibration.proof.power import chance_to_certify, critical_harm
+from cascade.calibration.proof.sequence import p_along
 
 DELTA = 0.05
 MARGINS = (0.005, 0.01, 0.02, 0.05)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.descent import Aim, descend, totals
-from cascade.calibration.exact import exact_pair
-from cascade.calibration.refine import cheapest
-from cascade.calibration.thresholds import Ending, candidates, endings_of_chain, tabulate
+from cascade.calibration.search.descent import Aim, descend, totals
+from cascade.calibration.search.exact import exact_pair
+from cascade.calibration.search.refine import cheapest
+from cascade.calibration.search.thresholds import Ending, candidates, endings_of_chain, tabulate
 
 Floats = NDArray[np.float64]
 

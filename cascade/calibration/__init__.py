@@ -18,74 +18,74 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cascade.calibration.attempts import Attempt, read_attempts
-    from cascade.calibration.baselines import Baseline
     from cascade.calibration.calibrating import Calibration, calibrate, prepare
-    from cascade.calibration.certificate import Certificate
-    from cascade.calibration.certified_path import certify_path
-    from cascade.calibration.certified_point import CertifiedPoint
-    from cascade.calibration.certifying import certificate_of, certify
     from cascade.calibration.chain_file import write_certified_chain
-    from cascade.calibration.comparison import Comparison, Point, compare
-    from cascade.calibration.datasets import Example, read_examples
-    from cascade.calibration.findings import Estimate, Latency, TierShare, WhatIf
-    from cascade.calibration.importers import import_long_form, import_traces, import_wide
-    from cascade.calibration.labels import LabelPlan, plan_labels
-    from cascade.calibration.learned import LearnedModel
-    from cascade.calibration.learning import Learning, learn
-    from cascade.calibration.net_value import NetValue
-    from cascade.calibration.parquet import read_recording, write_recording
+    from cascade.calibration.comparing.baselines import Baseline
+    from cascade.calibration.comparing.comparison import Comparison, Point, compare
+    from cascade.calibration.comparing.findings import Estimate, Latency, TierShare, WhatIf
+    from cascade.calibration.comparing.net_value import NetValue
+    from cascade.calibration.comparing.recorded_scores import RecordedScores
+    from cascade.calibration.comparing.reliability import Reliability
+    from cascade.calibration.comparing.repricing import reprice
+    from cascade.calibration.comparing.whatif import what_if
+    from cascade.calibration.files.datasets import Example, read_examples
+    from cascade.calibration.files.parquet import read_recording, write_recording
+    from cascade.calibration.imports.importers import import_long_form, import_traces, import_wide
+    from cascade.calibration.learning.learn import Learning, learn
+    from cascade.calibration.learning.learned import LearnedModel
+    from cascade.calibration.learning.recalibrating import recalibrated
     from cascade.calibration.plan import Gate, Outcomes, Plan, ScoreSource, Step, simulate
-    from cascade.calibration.plan_path import Dropped, PlanPath, PlanPoint
-    from cascade.calibration.quality.metric import Metric
-    from cascade.calibration.quality.named import metric_of
-    from cascade.calibration.recalibrating import recalibrated
-    from cascade.calibration.recorded_scores import RecordedScores
-    from cascade.calibration.recorder import IncompleteRecordingWarning, record
+    from cascade.calibration.proof.attempts import Attempt, read_attempts
+    from cascade.calibration.proof.certificate import Certificate
+    from cascade.calibration.proof.certified_path import certify_path
+    from cascade.calibration.proof.certified_point import CertifiedPoint
+    from cascade.calibration.proof.certifying import certificate_of, certify
+    from cascade.calibration.proof.labels import LabelPlan, plan_labels
+    from cascade.calibration.proof.splits import Splits, keyed_splits, own_splits
+    from cascade.calibration.recorder.quality.metric import Metric
+    from cascade.calibration.recorder.quality.named import metric_of
+    from cascade.calibration.recorder.record import IncompleteRecordingWarning, record
+    from cascade.calibration.recorder.recording_run import Recorder, Standing
     from cascade.calibration.recording import About, Charges, RecordedTier, Recording, Tokens
-    from cascade.calibration.recording_run import Recorder, Standing
-    from cascade.calibration.reliability import Reliability
     from cascade.calibration.reporting.made import Report, report
-    from cascade.calibration.repricing import reprice
-    from cascade.calibration.search import search_plans
-    from cascade.calibration.splits import Splits, keyed_splits, own_splits
+    from cascade.calibration.search.plan_path import Dropped, PlanPath, PlanPoint
+    from cascade.calibration.search.searching import search_plans
     from cascade.calibration.unasked import gaps
-    from cascade.calibration.whatif import what_if
 
 _HOMES = {
-    "cascade.calibration.attempts": ("Attempt", "read_attempts"),
-    "cascade.calibration.baselines": ("Baseline",),
+    "cascade.calibration.proof.attempts": ("Attempt", "read_attempts"),
+    "cascade.calibration.comparing.baselines": ("Baseline",),
     "cascade.calibration.calibrating": ("Calibration", "calibrate", "prepare"),
-    "cascade.calibration.certificate": ("Certificate",),
-    "cascade.calibration.certified_path": ("certify_path",),
-    "cascade.calibration.certified_point": ("CertifiedPoint",),
-    "cascade.calibration.certifying": ("certificate_of", "certify"),
+    "cascade.calibration.proof.certificate": ("Certificate",),
+    "cascade.calibration.proof.certified_path": ("certify_path",),
+    "cascade.calibration.proof.certified_point": ("CertifiedPoint",),
+    "cascade.calibration.proof.certifying": ("certificate_of", "certify"),
     "cascade.calibration.chain_file": ("write_certified_chain",),
-    "cascade.calibration.comparison": ("Comparison", "Point", "compare"),
-    "cascade.calibration.datasets": ("Example", "read_examples"),
-    "cascade.calibration.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
-    "cascade.calibration.importers": ("import_long_form", "import_traces", "import_wide"),
-    "cascade.calibration.labels": ("LabelPlan", "plan_labels"),
-    "cascade.calibration.learned": ("LearnedModel",),
-    "cascade.calibration.learning": ("Learning", "learn"),
-    "cascade.calibration.net_value": ("NetValue",),
-    "cascade.calibration.parquet": ("read_recording", "write_recording"),
+    "cascade.calibration.comparing.comparison": ("Comparison", "Point", "compare"),
+    "cascade.calibration.files.datasets": ("Example", "read_examples"),
+    "cascade.calibration.comparing.findings": ("Estimate", "Latency", "TierShare", "WhatIf"),
+    "cascade.calibration.imports.importers": ("import_long_form", "import_traces", "import_wide"),
+    "cascade.calibration.proof.labels": ("LabelPlan", "plan_labels"),
+    "cascade.calibration.learning.learned": ("LearnedModel",),
+    "cascade.calibration.learning.learn": ("Learning", "learn"),
+    "cascade.calibration.comparing.net_value": ("NetValue",),
+    "cascade.calibration.files.parquet": ("read_recording", "write_recording"),
     "cascade.calibration.plan": ("Gate", "Outcomes", "Plan", "ScoreSource", "Step", "simulate"),
-    "cascade.calibration.plan_path": ("Dropped", "PlanPath", "PlanPoint"),
-    "cascade.calibration.quality.metric": ("Metric",),
-    "cascade.calibration.quality.named": ("metric_of",),
-    "cascade.calibration.recalibrating": ("recalibrated",),
-    "cascade.calibration.recorded_scores": ("RecordedScores",),
-    "cascade.calibration.recorder": ("IncompleteRecordingWarning", "record"),
+    "cascade.calibration.search.plan_path": ("Dropped", "PlanPath", "PlanPoint"),
+    "cascade.calibration.recorder.quality.metric": ("Metric",),
+    "cascade.calibration.recorder.quality.named": ("metric_of",),
+    "cascade.calibration.learning.recalibrating": ("recalibrated",),
+    "cascade.calibration.comparing.recorded_scores": ("RecordedScores",),
+    "cascade.calibration.recorder.record": ("IncompleteRecordingWarning", "record"),
     "cascade.calibration.recording": ("About", "Charges", "RecordedTier", "Recording", "Tokens"),
-    "cascade.calibration.recording_run": ("Recorder", "Standing"),
-    "cascade.calibration.reliability": ("Reliability",),
+    "cascade.calibration.recorder.recording_run": ("Recorder", "Standing"),
+    "cascade.calibration.comparing.reliability": ("Reliability",),
     "cascade.calibration.reporting.made": ("Report", "report"),
-    "cascade.calibration.repricing": ("reprice",),
-    "cascade.calibration.search": ("search_plans",),
-    "cascade.calibration.splits": ("Splits", "keyed_splits", "own_splits"),
+    "cascade.calibration.comparing.repricing": ("reprice",),
+    "cascade.calibration.search.searching": ("search_plans",),
+    "cascade.calibration.proof.splits": ("Splits", "keyed_splits", "own_splits"),
     "cascade.calibration.unasked": ("gaps",),
-    "cascade.calibration.whatif": ("what_if",),
+    "cascade.calibration.comparing.whatif": ("what_if",),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cascade.calibration.attempts import attempt_delta
-from cascade.calibration.caution import cautious_order
-from cascade.calibration.certificate import Certificate
-from cascade.calibration.certified_chain import check_recorded
-from cascade.calibration.certified_path import certify_path
-from cascade.calibration.certifying import certificate_of
-from cascade.calibration.copies import copies_together
+from cascade.calibration.comparing.recorded_scores import RecordedScores
 from cascade.calibration.fingerprint import tier_fingerprint
-from cascade.calibration.labels import labels_without_harm
-from cascade.calibration.losses import Missing, is_graded
 from cascade.calibration.plan import Plan, ScoreSource
-from cascade.calibration.plan_path import PlanPath
-from cascade.calibration.recorded_scores import RecordedScores
+from cascade.calibration.proof.attempts import attempt_delta
+from cascade.calibration.proof.caution import cautious_order
+from cascade.calibration.proof.certificate import Certificate
+from cascade.calibration.proof.certified_chain import check_recorded
+from cascade.calibration.proof.certified_path import certify_path
+from cascade.calibration.proof.certifying import certificate_of
+from cascade.calibration.proof.copies import copies_together
+from cascade.calibration.proof.labels import labels_without_harm
+from cascade.calibration.proof.losses import Missing, is_graded
+from cascade.calibration.proof.splits import SHARES, Splits, keyed_splits, own_splits
+from cascade.calibration.recorder.recording_task import set_apart
 from cascade.calibration.recording import Recording
-from cascade.calibration.recording_task import set_apart
-from cascade.calibration.search import search_plans
+from cascade.calibration.search.plan_path import PlanPath
+from cascade.calibration.search.searching import search_plans
 from cascade.calibration.serving import chain_of_plan, strict
-from cascade.calibration.splits import SHARES, Splits, keyed_splits, own_splits
 from cascade.core.chain import Chain
 from cascade.core.policy import Policy
 from cascade.core.pricing import Price
@@ -34,7 +34,7 @@ from cascade.core.tier import Tier
 from cascade.errors import ConfigError, RecordingError
 
 if TYPE_CHECKING:
-    from cascade.calibration.learned import LearnedModel
+    from cascade.calibration.learning.learned import LearnedModel
 
 __all__ = ["KEY", "Calibration", "Evidence", "calibrate", "prepare"]
 
@@ -307,7 +307,7 @@ def _learned(
     seed: int,
     witnesses: tuple[Tier, ...],
 ) -> Calibration:
-    from cascade.calibration.learning import learn  # noqa: PLC0415  loads scikit-learn
+    from cascade.calibration.learning.learn import learn  # noqa: PLC0415  loads scikit-learn
 
     learn_part, certify_part = splits.part(recording, "learn"), splits.part(recording, "certify")
     learning = learn(learn_part, seed=seed, slices="never")  # served requests do not say theirs

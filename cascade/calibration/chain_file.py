@@ -9,9 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from cascade.calibration.certificate import Certificate
 from cascade.calibration.needs import needed
 from cascade.calibration.plan import Plan, Step
+from cascade.calibration.proof.certificate import Certificate
 from cascade.calibration.serving import strict
 from cascade.core.policy import Policy
 from cascade.errors import ConfigError

@@ -1,8 +1,8 @@
 """A recording: what every tier answered to the same requests, what it cost and how good it was.
 
 One row per request, one column per tier, in arrays. It is what thresholds, plans, certificates,
-what-ifs and reports are computed from. How it is kept in a file is `cascade.calibration.parquet`;
-how it is made, `cascade.calibration.recorder` and `cascade.calibration.importers`.
+what-ifs and reports are computed from. How it is kept in a file: `cascade.calibration.files`; how
+it is made: `cascade.calibration.recorder` and `cascade.calibration.imports`.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def plan_labels(
     Guess harm and gain from the learn part or from a pilot. Requests that the last tier answers
     need no label: there, nothing can be lost.
     """
-    from cascade.calibration.attempts import attempt_delta  # noqa: PLC0415  loads numpy
-    from cascade.calibration.labels import plan_labels as planned  # noqa: PLC0415
+    from cascade.calibration.proof.attempts import attempt_delta  # noqa: PLC0415  loads numpy
+    from cascade.calibration.proof.labels import plan_labels as planned  # noqa: PLC0415
 
     wanted = points_of(epsilon, "--epsilon")
     sure = share_of(confidence, "--confidence")
@@ -78,7 +78,7 @@ def plan_labels(
 def _row(
     margin: float, wanted: float, found: LabelPlan, given: dict[str, Any]
 ) -> tuple[float, LabelPlan | None]:
-    from cascade.calibration.labels import plan_labels as planned  # noqa: PLC0415
+    from cascade.calibration.proof.labels import plan_labels as planned  # noqa: PLC0415
 
     if margin == wanted:
         return margin, found

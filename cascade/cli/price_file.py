@@ -26,7 +26,7 @@ def read_prices(path: Path) -> ModelTable | Mapping[str, Price]:
     Raises:
         UsageError: it cannot be read, or holds something else.
     """
-    from cascade.calibration.import_prices import prices_of  # noqa: PLC0415  the room loads numpy
+    from cascade.calibration.imports.import_prices import prices_of  # noqa: PLC0415  the room loads numpy
 
     try:
         data: Any = json.loads(path.read_text(encoding="utf-8-sig"))

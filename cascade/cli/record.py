@@ -164,7 +164,7 @@ def _made(make: Callable[[], Recorder]) -> Recorder:
 
 def _foretell(recorder: Recorder, *, as_json: bool) -> None:
     """Say what would be asked, and what it costs."""
-    from cascade.calibration.outlay import EXPECTED_OUTPUT, outlay_of  # noqa: PLC0415
+    from cascade.calibration.recorder.outlay import EXPECTED_OUTPUT, outlay_of  # noqa: PLC0415
 
     outlay = outlay_of(recorder)
     standing = recorder.standing
@@ -202,7 +202,7 @@ def _run(
     recorder: Recorder, concurrency: int, output: Path | None, chain: Path, *, as_json: bool
 ) -> int:
     """Record what is missing, write it, and say what it came to; the exit code."""
-    from cascade.calibration.outlay import outlay_of  # noqa: PLC0415  loads numpy
+    from cascade.calibration.recorder.outlay import outlay_of  # noqa: PLC0415  loads numpy
     from cascade.cli.recorded import recorded_data, recorded_tables  # noqa: PLC0415
 
     stop = Stop(lambda: say("finishing what is under way; Ctrl-C again leaves it", style="dim"))

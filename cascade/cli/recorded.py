@@ -16,8 +16,8 @@ from cascade.calibration.recording import SCORE_KINDS, Recording
 from cascade.traces.lines import cost_text, line, short_dollars
 
 if TYPE_CHECKING:
-    from cascade.calibration.outlay import Outlay
-    from cascade.calibration.recording_run import Recorder
+    from cascade.calibration.recorder.outlay import Outlay
+    from cascade.calibration.recorder.recording_run import Recorder
 
 __all__ = ["recorded_data", "recorded_tables"]
 

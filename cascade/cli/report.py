@@ -126,7 +126,7 @@ def _part(
 
 
 def _certificate(path: Path | None) -> Certificate | None:
-    from cascade.calibration.certificate import Certificate  # noqa: PLC0415
+    from cascade.calibration.proof.certificate import Certificate  # noqa: PLC0415
 
     return None if path is None else Certificate.load(path)
 

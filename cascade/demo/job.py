@@ -13,7 +13,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cascade.calibration.datasets import Example, read_examples
+from cascade.calibration.files.datasets import Example, read_examples
 from cascade.config import load_chain
 from cascade.core.chain import Chain
 from cascade.core.tier import Endpoint

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import learned, learning
 from benchmarks.features import draft
 from cascade import Score
-from cascade.calibration.evidence_table import gather
+from cascade.calibration.learning.evidence_table import gather
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "calibration"))
 from learning_help import learnable

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import thresholds
-from cascade.calibration.descent import totals
+from cascade.calibration.search.descent import totals
 
 
 @pytest.mark.parametrize("tiers", [3, 4])

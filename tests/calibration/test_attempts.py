@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cascade.calibration.attempts import (
+from cascade.calibration.proof.attempts import (
     attempt_delta,
     attempts_on,
     read_attempts,
@@ -181,7 +181,7 @@ def test_processes_at_the_same_time_are_all_counted(ledger):
     """Four processes with five attempts each come to twenty, numbered without a gap."""
     code = (
         "import sys\n"
-        "from cascade.calibration.attempts import spend_attempt\n"
+        "from cascade.calibration.proof.attempts import spend_attempt\n"
         "for i in range(5):\n"
         "    spend_attempt(sys.argv[1], ['q'], test=sys.argv[2] + str(i), epsilon=.1, delta=.1)\n"
     )

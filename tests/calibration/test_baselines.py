@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cascade.calibration import Plan, RecordedScores, Step, simulate
-from cascade.calibration.baselines import Simpler, baselines
-from cascade.calibration.bootstrap import Bootstrap
+from cascade.calibration.comparing.baselines import Simpler, baselines
+from cascade.calibration.comparing.bootstrap import Bootstrap
+from cascade.calibration.comparing.oracles import oracle_cascade, oracle_router
+from cascade.calibration.comparing.pairs import pairs_of
 from cascade.calibration.money import PER_USD, UNKNOWN, in_usd
-from cascade.calibration.oracles import oracle_cascade, oracle_router
-from cascade.calibration.pairs import pairs_of
 from cascade.errors import RecordingError
 from tests.calibration.builders import Scores, recording
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from cascade.calibration.betting import betting_bound, betting_p
+from cascade.calibration.proof.betting import betting_bound, betting_p
 from cascade.errors import ConfigError
 
 DELTA = 0.05

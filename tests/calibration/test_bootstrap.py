@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cascade.calibration.bootstrap import Bootstrap, group_codes
+from cascade.calibration.comparing.bootstrap import Bootstrap, group_codes
 from cascade.errors import ConfigError
 
 

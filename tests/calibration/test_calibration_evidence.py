@@ -9,8 +9,8 @@ from learning_help import learnable, objects
 
 from cascade import Draft, Reply, Request
 from cascade.calibration import evidence, learn
-from cascade.calibration.evidence import OWN_GROUP, PAIR_GROUP, Reading, readings
-from cascade.calibration.evidence_table import BOUND, gather
+from cascade.calibration.learning.evidence import OWN_GROUP, PAIR_GROUP, Reading, readings
+from cascade.calibration.learning.evidence_table import BOUND, gather
 from cascade.errors import ConfigError, RecordingError, ScorerError
 
 DRAFT = Draft(Request.build("?"), Reply("Yes."))

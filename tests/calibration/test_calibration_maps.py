@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cascade.calibration.calibration_maps import NO_MAP, ScoreMap, best_map, fit_map
-from cascade.calibration.logistic import log_loss, sigmoid
-from cascade.calibration.pooling import SLICE_FROM, slice_shifts
+from cascade.calibration.learning.calibration_maps import NO_MAP, ScoreMap, best_map, fit_map
+from cascade.calibration.learning.logistic import log_loss, sigmoid
+from cascade.calibration.learning.pooling import SLICE_FROM, slice_shifts
 
 KINDS = ("shift", "platt", "beta", "isotonic")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cascade.calibration import Gate, Plan, Step, simulate
-from cascade.calibration.caution import cautious_order
+from cascade.calibration.proof.caution import cautious_order
 from tests.calibration.builders import Scores, recording
 
 TOP = Plan((Step("top"),))

@@ -9,13 +9,13 @@ import pytest
 
 from cascade import Chain, Policy, Price, Tier
 from cascade.calibration import About, Certificate, Plan, Step, certificate_of, certify
-from cascade.calibration.attempts import read_attempts
-from cascade.calibration.certificate_json import certificate_from_dict
-from cascade.calibration.certified_path import certify_path
-from cascade.calibration.certifying import Expiry
 from cascade.calibration.fingerprint import fingerprint
-from cascade.calibration.recorded_tiers import recorded_tier
-from cascade.calibration.splits import keyed_splits
+from cascade.calibration.imports.recorded_tiers import recorded_tier
+from cascade.calibration.proof.attempts import read_attempts
+from cascade.calibration.proof.certificate_json import certificate_from_dict
+from cascade.calibration.proof.certified_path import certify_path
+from cascade.calibration.proof.certifying import Expiry
+from cascade.calibration.proof.splits import keyed_splits
 from cascade.errors import CertificateVoid, ConfigError, RecordingError
 from tests.calibration.builders import Scores, recording
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cascade.calibration import About, Plan, Step
-from cascade.calibration.attempts import attempt_delta, read_attempts
-from cascade.calibration.certified_path import certify_path
-from cascade.calibration.noninferiority import noninferiority_p
+from cascade.calibration.proof.attempts import attempt_delta, read_attempts
+from cascade.calibration.proof.certified_path import certify_path
+from cascade.calibration.proof.noninferiority import noninferiority_p
 from cascade.errors import ConfigError, NotCertifiable, RecordingError
 from tests.calibration.builders import Scores, recording
 

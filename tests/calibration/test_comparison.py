@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from cascade.calibration import Gate, Plan, PlanPath, PlanPoint, Step, compare, search_plans
-from cascade.calibration.as_data import as_data
-from cascade.calibration.bootstrap import Bootstrap
-from cascade.calibration.measures import DEFINITIONS
+from cascade.calibration.comparing.as_data import as_data
+from cascade.calibration.comparing.bootstrap import Bootstrap
+from cascade.calibration.comparing.measures import DEFINITIONS
+from cascade.calibration.comparing.reliability import reliability
 from cascade.calibration.money import PER_USD, UNKNOWN
 from cascade.calibration.plan import simulate
-from cascade.calibration.reliability import reliability
 from cascade.cli.output import plain
 from cascade.errors import RecordingError
 from tests.calibration.builders import Scores, recording

@@ -9,7 +9,7 @@ import pytest
 
 from cascade.calibration import Example, read_examples
 from cascade.calibration import datasets as datasets_module
-from cascade.calibration.datasets import request_digest
+from cascade.calibration.files.datasets import request_digest
 from cascade.core.request import Request
 from cascade.errors import RequestError
 

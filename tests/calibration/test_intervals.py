@@ -3,8 +3,8 @@
 import pytest
 from scipy.stats import binomtest
 
-from cascade.calibration.intervals import clopper_pearson, net_harm_bound, net_harm_interval
-from cascade.calibration.noninferiority import noninferiority_p
+from cascade.calibration.proof.intervals import clopper_pearson, net_harm_bound, net_harm_interval
+from cascade.calibration.proof.noninferiority import noninferiority_p
 from cascade.errors import ConfigError
 
 

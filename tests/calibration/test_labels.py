@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cascade.calibration.labels import labels_by_formula, labels_without_harm, plan_labels
-from cascade.calibration.noninferiority import noninferiority_p
-from cascade.calibration.power import power
+from cascade.calibration.proof.labels import labels_by_formula, labels_without_harm, plan_labels
+from cascade.calibration.proof.noninferiority import noninferiority_p
+from cascade.calibration.proof.power import power
 from cascade.errors import ConfigError, NotCertifiable
 
 

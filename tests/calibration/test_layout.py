@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cascade.calibration import RecordedTier, Recording, simulate
-from cascade.calibration.descent import totals
-from cascade.calibration.layout import Seen, endings_of
-from cascade.calibration.shapes import Shape, ladders, with_gates, with_witnesses
-from cascade.calibration.thresholds import candidates, scores_of, tabulate
+from cascade.calibration.search.descent import totals
+from cascade.calibration.search.layout import Seen, endings_of
+from cascade.calibration.search.shapes import Shape, ladders, with_gates, with_witnesses
+from cascade.calibration.search.thresholds import candidates, scores_of, tabulate
 from cascade.errors import RecordingError
 from tests.calibration.search_help import Arrays, made_up
 

@@ -9,7 +9,7 @@ import pytest
 
 from cascade import Cascade
 from cascade.calibration import LearnedModel, simulate, what_if
-from cascade.calibration.evidence import OWN_GROUP, PAIR_GROUP, registered_evidence
+from cascade.calibration.learning.evidence import OWN_GROUP, PAIR_GROUP, registered_evidence
 from cascade.calibration.serving import chain_of_plan
 from cascade.errors import RecordingError
 from tests.calibration import test_served_plan as served

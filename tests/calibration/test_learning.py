@@ -19,8 +19,8 @@ from cascade.calibration import (
     state_fit,
 )
 from cascade.calibration.drafts import Drafts
-from cascade.calibration.evidence_table import gather
-from cascade.calibration.states import State
+from cascade.calibration.learning.evidence_table import gather
+from cascade.calibration.learning.states import State
 from cascade.errors import ConfigError, RecordingError
 
 PLAN = Plan((Step("nano"), Step("mini", threshold=0.7), Step("top")), Gate("mini", 0.4))

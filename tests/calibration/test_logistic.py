@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cascade.calibration.logistic import fit_logistic, log_loss, logit, sigmoid
+from cascade.calibration.learning.logistic import fit_logistic, log_loss, logit, sigmoid
 
 
 def fitted(x, y, spread=10.0, mean=0.0, **given_):

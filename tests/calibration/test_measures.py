@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as reference_log_loss
 
-from cascade.calibration.curves import aiq, area, gap_closed, hull_of
-from cascade.calibration.routing_measures import (
+from cascade.calibration.comparing.curves import aiq, area, gap_closed, hull_of
+from cascade.calibration.comparing.routing_measures import (
     apgr,
     cpt,
     gap_recovered,
@@ -20,7 +20,7 @@ from cascade.calibration.routing_measures import (
     ibc_lift,
     routerarena_score,
 )
-from cascade.calibration.scorer_measures import (
+from cascade.calibration.comparing.scorer_measures import (
     aurc,
     auroc,
     auroc_within,

@@ -6,7 +6,7 @@ import pytest
 
 from cascade import Abstained, Chain, ConfigError, Draft, Price, Reply, Request, Tier
 from cascade.calibration import Example, Metric, metric_of, record
-from cascade.calibration.quality.named import METRICS
+from cascade.calibration.recorder.quality.named import METRICS
 from cascade.core.evaluation import evaluate
 from cascade.core.scoring import Failed, Score
 from cascade.core.wishes import Ran
@@ -184,7 +184,7 @@ def test_no_scorer_sees_the_reference():
 
 def test_a_metric_without_its_scorer_says_what_to_install(monkeypatch):
     """The rules live in registered scorers; where none is registered the message says so."""
-    monkeypatch.setattr("cascade.calibration.quality.named.registered_scorers", dict)
+    monkeypatch.setattr("cascade.calibration.recorder.quality.named.registered_scorers", dict)
     with pytest.raises(ConfigError, match="no scorer 'reference' is registered"):
         metric_of("exact")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cascade.calibration import Gate, Plan, Step, simulate
+from cascade.calibration.comparing.net_value import net_values
 from cascade.calibration.money import PER_USD, UNKNOWN
-from cascade.calibration.net_value import net_values
 from tests.calibration.builders import Scores, recording
 
 PLAN = Plan((Step("nano", threshold=0.5), Step("top")))

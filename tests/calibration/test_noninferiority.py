@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, multinomial
 
-from cascade.calibration.noninferiority import GAMMA, noninferiority_p, tango_score
+from cascade.calibration.proof.noninferiority import GAMMA, noninferiority_p, tango_score
 from cascade.errors import ConfigError
 
 MARGINS = (0.005, 0.01, 0.02, 0.05)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from cascade.calibration.fitted import Spot, fit, front
-from cascade.calibration.layout import Seen, endings_of
-from cascade.calibration.optimism import Optimism
-from cascade.calibration.shapes import Shape
-from cascade.calibration.tried import Tried
+from cascade.calibration.search.fitted import Spot, fit, front
+from cascade.calibration.search.layout import Seen, endings_of
+from cascade.calibration.search.optimism import Optimism
+from cascade.calibration.search.shapes import Shape
+from cascade.calibration.search.tried import Tried
 from tests.calibration.search_help import Arrays, made_up
 
 CHAIN = Shape(((0, 0), (1, 1), (2, 2)))

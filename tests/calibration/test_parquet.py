@@ -270,7 +270,7 @@ class TestWriting:
         """A write that fails leaves what was there, and nothing beside it."""
         write_recording(recording([[1, 0]], 5), path)
         before = path.read_bytes()
-        monkeypatch.setattr("cascade.calibration.parquet.os.fsync", _full)
+        monkeypatch.setattr("cascade.calibration.files.parquet.os.fsync", _full)
         with pytest.raises(RecordingError, match="cannot be written: No space left"):
             write_recording(recording([[0, 0]], 5), path)
         assert path.read_bytes() == before

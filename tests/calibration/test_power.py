@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cascade.calibration.noninferiority import noninferiority_p
-from cascade.calibration.power import chance_to_certify, critical_harm, power
+from cascade.calibration.proof.noninferiority import noninferiority_p
+from cascade.calibration.proof.power import chance_to_certify, critical_harm, power
 
 
 def test_critical_counts_are_where_the_test_turns():

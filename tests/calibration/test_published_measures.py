@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from cascade.calibration import import_long_form, import_wide, learn
-from cascade.calibration.baselines import Simpler
-from cascade.calibration.routing_measures import apgr, cpt
-from cascade.calibration.scorer_measures import auroc, auroc_within
+from cascade.calibration.comparing.baselines import Simpler
+from cascade.calibration.comparing.routing_measures import apgr, cpt
+from cascade.calibration.comparing.scorer_measures import auroc, auroc_within
 from scorers import canonical_number
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

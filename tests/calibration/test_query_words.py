@@ -5,7 +5,7 @@ import pytest
 from learning_help import objects
 
 from cascade import Request
-from cascade.calibration.query_words import (
+from cascade.calibration.learning.query_words import (
     READ_CHARS,
     WordWeights,
     fit_words,
@@ -13,7 +13,7 @@ from cascade.calibration.query_words import (
     vocabulary_of,
     words_of,
 )
-from cascade.calibration.word_fits import WordFits
+from cascade.calibration.learning.word_fits import WordFits
 
 TEXTS = [f"{'hard' if row % 2 else 'easy'} question number {row}" for row in range(200)]
 QUALITY = np.array([float(row % 2 == 0) for row in range(200)])

@@ -17,7 +17,7 @@ from cascade import (
     sample,
 )
 from cascade.calibration import record
-from cascade.calibration.recorded_chain import Watched, recording_chain
+from cascade.calibration.recorder.recorded_chain import Watched, recording_chain
 from cascade.testing import ScriptedModels, failure, reply
 from scorers import Agreement, AgreesWithEarlier, LogprobConfidence, all_of
 

@@ -6,8 +6,8 @@ from recorder_help import BIG, MIDDLE, SMALL, chain, examples, labelled, models
 
 from cascade import Chain, ConfigError, Price, RecordingError, Tier
 from cascade.calibration import Example, Recorder, gaps, record
-from cascade.calibration.outlay import outlay_of
-from cascade.calibration.recorder import IncompleteRecordingWarning
+from cascade.calibration.recorder.outlay import outlay_of
+from cascade.calibration.recorder.record import IncompleteRecordingWarning
 from cascade.testing import failure
 
 CHEAP = Price.of("1", "1")

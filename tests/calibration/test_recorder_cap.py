@@ -20,9 +20,9 @@ from recorder_help import (
 
 from cascade import Chain, ConfigError, Price, Tier, ask
 from cascade.calibration import Recorder, record
-from cascade.calibration.cap import Cap
-from cascade.calibration.outlay import outlay_of
-from cascade.calibration.recorder import IncompleteRecordingWarning
+from cascade.calibration.recorder.cap import Cap
+from cascade.calibration.recorder.outlay import outlay_of
+from cascade.calibration.recorder.record import IncompleteRecordingWarning
 from cascade.testing import ScriptedModels
 
 LIMITED = {"max_completion_tokens": 8}

@@ -9,10 +9,10 @@ from recorder_help import BIG, JUDGE, SMALL, Parallel, chain, draft, examples, l
 
 from cascade import Chain, ConfigError, Endpoint, Price, Retry, Tier
 from cascade.calibration import Example, Recorder, record
-from cascade.calibration.continued import Continued, with_all_paid
-from cascade.calibration.outlay import outlay_of
-from cascade.calibration.quality.grading import answer_in
-from cascade.calibration.recorder import IncompleteRecordingWarning
+from cascade.calibration.recorder.continued import Continued, with_all_paid
+from cascade.calibration.recorder.outlay import outlay_of
+from cascade.calibration.recorder.quality.grading import answer_in
+from cascade.calibration.recorder.record import IncompleteRecordingWarning
 from cascade.testing import ScriptedModels, failure, reply
 
 RUBRIC = f"judge:{JUDGE}:Is polite."

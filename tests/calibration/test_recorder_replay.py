@@ -7,7 +7,7 @@ from recorder_help import BIG, MIDDLE, SMALL, chain, labelled, models
 from cascade import replay
 from cascade.calibration import Plan, RecordedScores, Recorder, Step, simulate
 from cascade.calibration.money import pico_of
-from cascade.calibration.recorded_run import as_served
+from cascade.calibration.recorder.recorded_run import as_served
 
 
 def recorded(count):

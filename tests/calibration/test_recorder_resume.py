@@ -21,7 +21,7 @@ from recorder_help import (
 
 from cascade import Policy, RecordingError, Tier
 from cascade.calibration import Recorder, record
-from cascade.calibration.recorder import IncompleteRecordingWarning
+from cascade.calibration.recorder.record import IncompleteRecordingWarning
 from cascade.core.chain import Chain
 from cascade.testing import failure
 
@@ -319,7 +319,7 @@ def test_a_disk_that_is_full_stops_the_recording(tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cascade.calibration.journal.os.fsync", full)
+    monkeypatch.setattr("cascade.calibration.recorder.journal.os.fsync", full)
     with pytest.raises(RecordingError, match="cannot be written: No space left"):
         recorder.run()
     recorder.close()

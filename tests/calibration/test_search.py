@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from cascade.calibration import RecordedTier, Recording, search_plans, simulate
-from cascade.calibration.fitted import fit
-from cascade.calibration.layout import Seen
-from cascade.calibration.shapes import Shape
-from cascade.calibration.thresholds import pareto
+from cascade.calibration.search.fitted import fit
+from cascade.calibration.search.layout import Seen
+from cascade.calibration.search.shapes import Shape
+from cascade.calibration.search.thresholds import pareto
 from cascade.errors import ConfigError, RecordingError
 from tests.calibration.search_help import Arrays, made_up
 

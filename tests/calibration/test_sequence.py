@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from cascade.calibration.noninferiority import noninferiority_p
-from cascade.calibration.sequence import fixed_sequence, p_along
+from cascade.calibration.proof.noninferiority import noninferiority_p
+from cascade.calibration.proof.sequence import fixed_sequence, p_along
 
 
 @pytest.mark.parametrize(

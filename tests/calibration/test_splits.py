@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade.calibration.splits import keyed_splits, own_splits
+from cascade.calibration.proof.splits import keyed_splits, own_splits
 from cascade.errors import ConfigError, RecordingError
 from tests.calibration.builders import recording
 

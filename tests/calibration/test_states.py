@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from learning_help import learnable
 
-from cascade.calibration.evidence_table import gather
-from cascade.calibration.folds import group_folds
-from cascade.calibration.states import Block, State, blocks_of, request_shape, votes
+from cascade.calibration.learning.evidence_table import gather
+from cascade.calibration.learning.folds import group_folds
+from cascade.calibration.learning.states import Block, State, blocks_of, request_shape, votes
 
 
 def labels(state, table, slices=()):

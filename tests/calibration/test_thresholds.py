@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cascade.calibration.descent import Aim, descend, totals
-from cascade.calibration.exact import exact_pair
-from cascade.calibration.refine import cheapest
-from cascade.calibration.thresholds import (
+from cascade.calibration.search.descent import Aim, descend, totals
+from cascade.calibration.search.exact import exact_pair
+from cascade.calibration.search.refine import cheapest
+from cascade.calibration.search.thresholds import (
     NEVER,
     Ending,
     candidates,

@@ -7,9 +7,9 @@ import pytest
 
 from cascade import Abstained, Cascade, Chain, Price, Score, Tier
 from cascade.calibration import Example, gaps, import_traces
+from cascade.calibration.imports.recorded_tiers import reads_earlier
+from cascade.calibration.imports.trace_cells import RECORDED
 from cascade.calibration.money import UNKNOWN, usd_of
-from cascade.calibration.recorded_tiers import reads_earlier
-from cascade.calibration.trace_cells import RECORDED
 from cascade.calibration.unasked import refuse_gaps
 from cascade.core.scoring import ask
 from cascade.errors import RecordingError, TraceError

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from cascade.calibration.boosting import fit_trees
-from cascade.calibration.trees import Trees
+from cascade.calibration.learning.boosting import fit_trees
+from cascade.calibration.learning.trees import Trees
 
 
 def problem(n=400, seed=0):
@@ -82,7 +82,7 @@ def test_a_column_without_any_number():
 def test_walking_needs_no_learning_library():
     """Serving loads numpy, and neither scikit-learn nor scipy."""
     code = (
-        "import sys; from cascade.calibration.trees import Trees; import cascade.calibration.learned; "
+        "import sys; from cascade.calibration.learning.trees import Trees; import cascade.calibration.learning.learned; "
         "t = Trees(0.5, (((0, 1.0, 1, 2, 0), (1.0,), (2.0,)),)); t.check(1); "
         "print(t.log_odds([1.0]), t.log_odds([1.5]), t.log_odds([float('nan')]), "
         "sorted({'sklearn', 'scipy', 'pyarrow', 'altair', 'pandas'} & set(sys.modules)))"

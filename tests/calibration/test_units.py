@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cascade.calibration.copies import copies_in, copies_together
-from cascade.calibration.units import units_of
+from cascade.calibration.proof.copies import copies_in, copies_together
+from cascade.calibration.proof.units import units_of
 from cascade.errors import ConfigError
 from tests.calibration.builders import recording
 

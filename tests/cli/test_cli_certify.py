@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cascade.calibration import read_attempts, read_recording, write_recording
-from cascade.calibration.recorded_tiers import recorded_tier
+from cascade.calibration.imports.recorded_tiers import recorded_tier
 from cascade.cli import app
 from cascade.cli.output import UsageError
 from cascade.cli.shares import points_of, share_of

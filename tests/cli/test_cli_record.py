@@ -48,7 +48,7 @@ def answer(call):
 def place(tmp_path, monkeypatch):
     """A folder with a chain and data, and models that answer."""
     made = ScriptedModels({"nano": answer, "big": answer, "wise": answer})
-    monkeypatch.setattr("cascade.calibration.recording_run.live_models", lambda *_: made)
+    monkeypatch.setattr("cascade.calibration.recorder.recording_run.live_models", lambda *_: made)
     (tmp_path / "chain.toml").write_text(CHAIN)
     rows = [
         {"id": "a", "prompt": "one", "right": "the answer to one"},
@@ -168,7 +168,7 @@ def test_what_is_odd_about_a_tier_is_noted(place, monkeypatch):
     """Failures of tiers, scorers and metrics, and unknown costs, stand below the table."""
     script = {"nano": failure("malformed", "HTML"), "big": reply("x", input_tokens=None)}
     made = ScriptedModels(script)
-    monkeypatch.setattr("cascade.calibration.recording_run.live_models", lambda *_: made)
+    monkeypatch.setattr("cascade.calibration.recorder.recording_run.live_models", lambda *_: made)
     Path("data.jsonl").write_text('{"prompt": "one", "reference": "no record"}\n')
     done = run("-o", "out.parquet", "--metric", "json")
     words = " ".join(done.stdout.split())
@@ -184,7 +184,7 @@ def test_without_a_key_the_dry_run_says_so(place, monkeypatch):
     def live(client, models, clock):
         return LazyModels("OpenAIModels", client, clock)
 
-    monkeypatch.setattr("cascade.calibration.recording_run.live_models", live)
+    monkeypatch.setattr("cascade.calibration.recorder.recording_run.live_models", live)
     done = run("--dry-run")
     assert done.exit_code == 0
     assert "note       there is no key: set OPENAI_API_KEY" in done.stdout

@@ -199,7 +199,9 @@ def test_times_and_worth_are_shown_where_they_are_known(cli, files):
     assert "1.00 s on average, 95 % within 1.00 s; 0.0 % of requests ask more" in done.stdout
     assert "$0.00" in done.stdout or "$0" in done.stdout
     single = chain.with_name("single.toml")
-    single.write_text(CHAIN.split("[[tier]]", maxsplit=1)[0] + "[[tier]]" + CHAIN.split("[[tier]]")[2])
+    single.write_text(
+        CHAIN.split("[[tier]]", maxsplit=1)[0] + "[[tier]]" + CHAIN.split("[[tier]]")[2]
+    )
     done = cli("what-if", recording, "--chain", single)
     assert done.exit_code == 0, done.output
     assert "saves per 1,000" not in done.stdout

@@ -13,8 +13,8 @@ from scipy.stats import binom
 
 from benchmarks.deployments import deployments, learn_path, population_of, populations, rule_names
 from benchmarks.guarantee import SETS, Rows, tolerated
-from cascade.calibration.caution import cautious_order
-from cascade.calibration.certified_path import certify_path
+from cascade.calibration.proof.caution import cautious_order
+from cascade.calibration.proof.certified_path import certify_path
 from cascade.errors import NotCertifiable
 from tests.calibration.builders import Scores, recording
 
@@ -113,7 +113,7 @@ def test_promises_are_kept_on_recorded_models(name):
     pytest.importorskip("sklearn")
     if not DATA.exists():
         pytest.skip(f"no recorded runs at {DATA}")
-    from cascade.calibration.learning import learn
+    from cascade.calibration.learning.learn import learn
 
     made = SETS[name](DATA)
     source = learn(made, seed=0).source

@@ -5,9 +5,9 @@ import pytest
 
 from benchmarks.guarantee import tolerated
 from cascade.calibration import Plan, Step
-from cascade.calibration.betting import betting_p
-from cascade.calibration.certified_path import certify_path
-from cascade.calibration.units import units_of
+from cascade.calibration.proof.betting import betting_p
+from cascade.calibration.proof.certified_path import certify_path
+from cascade.calibration.proof.units import units_of
 from cascade.errors import NotCertifiable
 from tests.calibration.builders import Scores, recording
 

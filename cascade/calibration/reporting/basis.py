@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cascade.calibration.certificate import Certificate
+from cascade.calibration.comparing.whatif import what_if
 from cascade.calibration.plan import Plan, ScoreSource, Step
+from cascade.calibration.proof.certificate import Certificate
 from cascade.calibration.recording import Recording
-from cascade.calibration.whatif import what_if
 from cascade.core.chain import Chain
 from cascade.errors import RecordingError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cascade.calibration.comparing.reliability import Reliability
 from cascade.calibration.needs import needed
-from cascade.calibration.reliability import Reliability
 from cascade.calibration.reporting.theme import LIGHT
 
 alt = needed("altair")

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.comparison import Comparison, Point, compare
-from cascade.calibration.findings import WhatIf
+from cascade.calibration.comparing.comparison import Comparison, Point, compare
+from cascade.calibration.comparing.findings import WhatIf
+from cascade.calibration.comparing.shares import mean_of
+from cascade.calibration.comparing.whatif import what_if
 from cascade.calibration.money import UNKNOWN, Pico, in_usd
 from cascade.calibration.plan import Asked, Floats, ScoreSource
-from cascade.calibration.plan_path import PlanPath
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.basis import Basis
-from cascade.calibration.shares import mean_of
+from cascade.calibration.search.plan_path import PlanPath
 from cascade.calibration.unasked import gaps
-from cascade.calibration.whatif import what_if
 from cascade.errors import RecordingError
 
 __all__ = ["compared"]

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from cascade.calibration.comparison import Comparison
-from cascade.calibration.findings import WhatIf
+from cascade.calibration.comparing.comparison import Comparison
+from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.view import Case
 from cascade.traces.page.content import Words, kept, messages

@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.baselines import Baseline
-from cascade.calibration.comparison import Comparison, Curve, Point
-from cascade.calibration.findings import Estimate, TierShare, WhatIf
+from cascade.calibration.comparing.baselines import Baseline
+from cascade.calibration.comparing.comparison import Comparison, Curve, Point
+from cascade.calibration.comparing.findings import Estimate, TierShare, WhatIf
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.view import (
     Dropped,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cascade.calibration.comparison import Comparison
+from cascade.calibration.comparing.comparison import Comparison
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.method import TOP_TIER
 from cascade.calibration.reporting.words import percent

@@ -9,12 +9,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cascade.calibration.attempts import split_fingerprint
-from cascade.calibration.certificate import Certificate
-from cascade.calibration.findings import WhatIf
-from cascade.calibration.losses import is_graded
+from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.plan import Plan, ScoreSource
-from cascade.calibration.plan_path import PlanPath
+from cascade.calibration.proof.attempts import split_fingerprint
+from cascade.calibration.proof.certificate import Certificate
+from cascade.calibration.proof.losses import is_graded
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.basis import basis_of
 from cascade.calibration.reporting.beside_plan import compared
@@ -25,6 +24,7 @@ from cascade.calibration.reporting.summary import summary_of
 from cascade.calibration.reporting.svg import Format, picture
 from cascade.calibration.reporting.view import View
 from cascade.calibration.reporting.whole import view_of
+from cascade.calibration.search.plan_path import PlanPath
 from cascade.core.chain import Chain
 from cascade.errors import RecordingError
 

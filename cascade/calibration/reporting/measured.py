@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cascade.calibration.measures import DEFINITIONS
+from cascade.calibration.comparing.measures import DEFINITIONS
 from cascade.calibration.reporting.view import Line
 from cascade.calibration.reporting.words import percent, points
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cascade.calibration.comparison import Comparison
-from cascade.calibration.findings import WhatIf
-from cascade.calibration.losses import is_graded
+from cascade.calibration.comparing.comparison import Comparison
+from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.money import UNKNOWN
+from cascade.calibration.proof.losses import is_graded
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.view import Fact, PriceLine
 from cascade.calibration.reporting.words import count, percent

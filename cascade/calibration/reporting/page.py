@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from cascade.calibration.findings import Estimate
-from cascade.calibration.net_value import Alternative
+from cascade.calibration.comparing.findings import Estimate
+from cascade.calibration.comparing.net_value import Alternative
 from cascade.calibration.reporting import words
 from cascade.calibration.reporting.drawn import pictures_of
 from cascade.calibration.reporting.theme import DARK, LIGHT, variables

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cascade.calibration.certificate import Certificate
-from cascade.calibration.findings import WhatIf
-from cascade.calibration.labels import labels_without_harm, plan_labels
+from cascade.calibration.comparing.findings import WhatIf
+from cascade.calibration.proof.certificate import Certificate
+from cascade.calibration.proof.labels import labels_without_harm, plan_labels
 from cascade.calibration.reporting.view import Line, Promise
 from cascade.calibration.reporting.words import points
 from cascade.core.chain import Chain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cascade.calibration.comparison import Comparison
-from cascade.calibration.findings import Estimate, Latency, WhatIf
+from cascade.calibration.comparing.comparison import Comparison
+from cascade.calibration.comparing.findings import Estimate, Latency, WhatIf
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.view import Line
 from cascade.calibration.reporting.words import between, count, money, percent, share

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cascade.calibration.attempts import split_fingerprint
-from cascade.calibration.certificate import Certificate
+from cascade.calibration.proof.attempts import split_fingerprint
+from cascade.calibration.proof.certificate import Certificate
+from cascade.calibration.proof.splits import SHARES, Splits, keyed_splits, own_splits
 from cascade.calibration.recording import Recording
-from cascade.calibration.splits import SHARES, Splits, keyed_splits, own_splits
 from cascade.errors import ConfigError, RecordingError
 
 __all__ = ["tested_part"]

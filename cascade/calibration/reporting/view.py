@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cascade.calibration.net_value import NetValue
-from cascade.calibration.reliability import Reliability
+from cascade.calibration.comparing.net_value import NetValue
+from cascade.calibration.comparing.reliability import Reliability
 from cascade.traces.page.content import Words
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cascade.calibration.comparison import Comparison
+from cascade.calibration.comparing.comparison import Comparison
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.cases import cases_of
 from cascade.calibration.reporting.gather import (

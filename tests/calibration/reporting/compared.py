@@ -3,7 +3,7 @@
 import numpy as np
 
 from cascade.calibration import Baseline, Comparison, Estimate, Plan, Point, Step
-from cascade.calibration.whatif import what_if
+from cascade.calibration.comparing.whatif import what_if
 from tests.calibration.builders import Scores, recording
 
 NANO_TOP = Plan((Step("nano", threshold=0.5), Step("top")))

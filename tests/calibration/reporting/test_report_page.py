@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from functools import cache
 
-from cascade.calibration.net_value import Alternative
+from cascade.calibration.comparing.net_value import Alternative
 from cascade.calibration.reporting.page import LONGEST, report_html
 from cascade.calibration.reporting.view import Frontier, Promise, View
 from cascade.traces.page.content import Words

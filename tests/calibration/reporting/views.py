@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from cascade.calibration.findings import Estimate
-from cascade.calibration.net_value import Alternative, NetValue
-from cascade.calibration.reliability import Bin, Reliability
+from cascade.calibration.comparing.findings import Estimate
+from cascade.calibration.comparing.net_value import Alternative, NetValue
+from cascade.calibration.comparing.reliability import Bin, Reliability
 from cascade.calibration.reporting.view import (
     Case,
     Dropped,

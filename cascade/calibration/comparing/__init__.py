@@ -1,0 +1,1 @@
+"""What-ifs: a plan on recorded answers, beside everything simpler, with intervals."""

@@ -1,0 +1,141 @@
+"""A plan beside the top tier on the same requests, paired: cost, quality, harm and gain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.calibration.comparing.bootstrap import Bootstrap
+from cascade.calibration.comparing.findings import Estimate
+from cascade.calibration.comparing.shares import mean_of
+from cascade.calibration.money import in_usd
+from cascade.calibration.plan import Outcomes
+from cascade.calibration.proof.intervals import clopper_pearson, net_harm_interval
+from cascade.calibration.recording import Recording
+
+__all__ = ["Differences", "differences"]
+
+Floats = NDArray[np.float64]
+
+
+class Numbers(TypedDict):
+    """Those fields of a `WhatIf`."""
+
+    cost: Estimate
+    cost_ratio: Estimate | None
+    top_cost: Estimate | None
+    quality: Estimate | None
+    top_quality: Estimate | None
+    quality_difference: Estimate | None
+    retention: float | None
+    harm: Estimate | None
+    gain: Estimate | None
+    net: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What was found, and what could not be."""
+
+    numbers: Numbers
+    notes: tuple[str, ...]
+
+
+def differences(
+    recording: Recording,
+    found: Outcomes,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Differences:
+    """Compare a plan with always asking the top tier.
+
+    Intervals are paired bootstrap intervals over groups. Those of harm, gain and net harm are exact
+    where quality is 0 or 1 and requests are independent and weigh the same.
+
+    Args:
+        recording: what was answered.
+        found: what the plan made of it; its costs are known.
+        confidence: of the intervals.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+    top = recording.top
+    boot = Bootstrap(recording.groups, recording.weights, resamples, seed, confidence)
+    columns = {
+        "cost": in_usd(found.cost_pusd),
+        "top_cost": in_usd(recording.cost_pusd[:, top]),
+        "quality": found.quality,
+        "top_quality": recording.quality[:, top],
+    }
+    notes = _unknown(recording, columns)
+    known = {name: column for name, column in columns.items() if not np.isnan(column).any()}
+    if {"quality", "top_quality"} <= known.keys():
+        loss = known["top_quality"] - known["quality"]
+        known |= {"harm": np.maximum(loss, 0), "gain": np.maximum(-loss, 0), "net": loss}
+    drawn = boot.means(np.column_stack(list(known.values())))
+    draws = dict(zip(known, drawn.T, strict=True))
+    means = {name: mean_of(column, recording.weights) for name, column in known.items()}
+    made = {name: boot.estimate(means[name], draws[name]) for name in known}
+    if "harm" in known and _is_exact(boot, known["harm"], known["gain"]):
+        made |= _exact(known["harm"], known["gain"], confidence)
+    ratio = None
+    if "top_cost" in known and means["top_cost"] > 0:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = draws["cost"] / draws["top_cost"]
+        ratio = boot.estimate(means["cost"] / means["top_cost"], shares)
+    difference = retention = None
+    if "net" in known:
+        difference = boot.estimate(-means["net"], -draws["net"])
+        retention = means["quality"] / means["top_quality"] if means["top_quality"] else None
+    return Differences(
+        Numbers(
+            cost=made["cost"],
+            cost_ratio=ratio,
+            top_cost=made.get("top_cost"),
+            quality=made.get("quality"),
+            top_quality=made.get("top_quality"),
+            quality_difference=difference,
+            retention=retention,
+            harm=made.get("harm"),
+            gain=made.get("gain"),
+            net=made.get("net"),
+        ),
+        notes,
+    )
+
+
+def _unknown(recording: Recording, columns: dict[str, Floats]) -> tuple[str, ...]:
+    """What the recording does not know, in words."""
+    n, top = len(recording), recording.names[recording.top]
+    remedy = "label them, or leave them out (recording.rows(...)), to see"
+    count = {name: int(np.isnan(column).sum()) for name, column in columns.items()}
+    words = {
+        "top_cost": f"what {top!r} cost is not known for {count['top_cost']} of {n} requests: "
+        "there is no cost ratio",
+        "quality": f"the quality of {count['quality']} of {n} returned answers is not known: "
+        f"{remedy} quality, harm and gain",
+        "top_quality": f"the quality of {count['top_quality']} of {n} answers of {top!r} is not "
+        f"known: {remedy} harm and gain",
+    }
+    return tuple(note for name, note in words.items() if count[name])
+
+
+def _is_exact(boot: Bootstrap, harm: Floats, gain: Floats) -> bool:
+    """Whether counts tell all: quality 0 or 1, independent requests, equal weights."""
+    whole = bool((((harm == 0) | (harm == 1)) & ((gain == 0) | (gain == 1))).all())
+    alone = int(boot.codes.max()) + 1 == len(harm)
+    return whole and alone and bool((boot.weights == boot.weights[0]).all())
+
+
+def _exact(harm: Floats, gain: Floats, confidence: float) -> dict[str, Estimate]:
+    n, harms, gains = len(harm), int(harm.sum()), int(gain.sum())
+    return {
+        "harm": Estimate(harms / n, *clopper_pearson(harms, n, confidence)),
+        "gain": Estimate(gains / n, *clopper_pearson(gains, n, confidence)),
+        "net": Estimate((harms - gains) / n, *net_harm_interval(harms, gains, n, confidence)),
+    }

@@ -1,0 +1,113 @@
+"""The best plan of two tiers and one threshold: what any cascade must beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.calibration.comparing.curves import CLOSE
+from cascade.calibration.money import in_usd
+from cascade.calibration.plan import Plan, ScoreSource, Step
+from cascade.calibration.recording import Recording
+from cascade.errors import RecordingError
+
+__all__ = ["Pairs", "pairs_of"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Every plan of two tiers and one threshold.
+
+    Attributes:
+        cost: USD per request, shape (m,).
+        quality: mean quality, shape (m,).
+        threshold: of the first tier, shape (m,).
+        names: the two tiers of each.
+        reasons: why some pairs have none.
+    """
+
+    cost: Floats
+    quality: Floats
+    threshold: Floats
+    names: tuple[tuple[str, str], ...]
+    reasons: tuple[str, ...]
+
+    def cheapest(self, quality: float) -> Plan | None:
+        """The cheapest with a quality, `None` where none reaches it."""
+        return self._first(self.quality >= quality - CLOSE, (-self.quality, self.cost))
+
+    def best(self, cost: float) -> Plan | None:
+        """The best within a cost, `None` where none is so cheap."""
+        return self._first(self.cost <= cost * (1 + CLOSE), (self.cost, -self.quality))
+
+    def _first(self, fits: NDArray[np.bool_], keys: tuple[Floats, Floats]) -> Plan | None:
+        places = np.flatnonzero(fits)
+        if not len(places):
+            return None
+        place = int(places[np.lexsort(tuple(key[places] for key in keys))[0]])
+        first, second = self.names[place]
+        return Plan((Step(first, threshold=float(self.threshold[place])), Step(second)))
+
+
+def pairs_of(recording: Recording, source: ScoreSource) -> Pairs:
+    """All plans of two of the recording's tiers, the one that costs less first.
+
+    Every score is tried as a threshold, on the very requests that the pair is then compared on:
+    that flatters the pair, never what is compared with it.
+
+    Args:
+        recording: with known costs and qualities of its tiers.
+        source: scores of first answers.
+    """
+    mean = np.average(in_usd(recording.cost_pusd), axis=0, weights=recording.weights)
+    found: list[Floats] = [np.zeros((0, 3))]
+    names: list[tuple[str, str]] = []
+    reasons = []
+    for first, second in permutations(recording.ladder, 2):
+        if mean[first] > mean[second]:
+            continue
+        pair = recording.names[first], recording.names[second]
+        try:
+            score = source.scores((first,), first)
+            judging = in_usd(source.cost_pusd((first,), first))
+        except RecordingError as error:
+            reasons.append(f"{pair[0]} → {pair[1]}: {error}")
+            continue
+        found.append(_sweep(recording, (first, second), score, judging))
+        names += [pair] * len(found[-1])
+    threshold, cost, quality = np.concatenate(found).T
+    return Pairs(cost, quality, threshold, tuple(names), tuple(reasons))
+
+
+def _sweep(recording: Recording, pair: tuple[int, int], score: Floats, judging: Floats) -> Floats:
+    """Threshold, cost and quality for the distinct scores, at most `MOST` of them; shape (m, 3)."""
+    first, second = pair
+    weights = recording.weights / recording.weights.sum()
+    own, other = (in_usd(recording.cost_pusd[:, tier]) for tier in pair)
+    can = recording.usable[:, first] & recording.answered[:, first]
+    mine = np.where(recording.answered[:, first], recording.quality[:, first], 0.0)
+    theirs = np.where(recording.answered[:, second], recording.quality[:, second], mine)
+    rows = np.flatnonzero(can & ~np.isnan(score))
+    order = rows[np.argsort(-score[rows], kind="stable")]
+    ranked = score[order]
+    is_end = np.append(ranked[1:] != ranked[:-1], np.ones(min(1, len(ranked)), bool))
+    ends = _thin(np.flatnonzero(is_end))
+    saved = np.cumsum((weights * other)[order])[ends]
+    changed = np.cumsum((weights * (mine - theirs))[order])[ends]
+    cost = weights @ (own + np.where(can, judging, 0.0) + other) - saved
+    return np.column_stack([ranked[ends], cost, weights @ theirs + changed])
+
+
+MOST = 2_000
+"""Thresholds tried per pair; more would move its cost by less than a twentieth of a per cent."""
+
+
+def _thin(ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    if len(ends) <= MOST:
+        return ends
+    return ends[np.unique(np.linspace(0, len(ends) - 1, MOST).round().astype(np.int64))]

@@ -1,0 +1,154 @@
+"""A what-if read against a recording: which plan, whose scores, and whether it can be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from cascade.calibration.comparing.chain_scores import ChainScores
+from cascade.calibration.comparing.recorded_scores import RecordedScores
+from cascade.calibration.comparing.standing import standing
+from cascade.calibration.fingerprint import tier_fingerprint
+from cascade.calibration.plan import Bools, Plan, ScoreSource, check_tiers
+from cascade.calibration.recording import Recording
+from cascade.calibration.serving import plan_of_chain
+from cascade.core.chain import Chain
+from cascade.core.chain_checks import tier_tuple
+from cascade.core.policy import Policy
+from cascade.core.tier import Tier
+from cascade.errors import ConfigError, RecordingError
+
+if TYPE_CHECKING:
+    from cascade.calibration.recording import RecordedTier
+
+__all__ = ["Question", "note_on_prices", "question_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A plan that the recording can speak about.
+
+    Attributes:
+        plan: what is asked about.
+        source: its scores.
+        chain: the chain it came from, `None` for a plan.
+        stands: answers that end a request by the chain's policy; see `simulate`.
+        notes: what a reader must know.
+    """
+
+    plan: Plan
+    source: ScoreSource
+    chain: Chain | None
+    stands: Bools | None
+    notes: tuple[str, ...]
+
+    @property
+    def policy(self) -> Policy:
+        """What happens to answers without a verdict."""
+        return Policy() if self.chain is None else self.chain.policy
+
+
+def question_of(
+    asked: Chain | Plan | Iterable[Tier],
+    recording: Recording,
+    *,
+    thresholds: Mapping[str, float] | None = None,
+    source: ScoreSource | None = None,
+) -> Question:
+    """Read a chain or a plan against a recording.
+
+    Args:
+        asked: a chain, its tiers, or a plan.
+        recording: what tiers answered; matched by name.
+        thresholds: other thresholds by tier name.
+        source: scores of the steps; those of the chain's own scorers unless given.
+
+    Raises:
+        ConfigError: it is neither, or a threshold is for no tier of it.
+        RecordingError: a tier is missing, or is not what was recorded.
+    """
+    if isinstance(asked, Plan):
+        plan = _with_thresholds(asked, thresholds or {})
+        check_tiers(plan, recording)
+        return Question(plan, source or RecordedScores(recording), None, None, ())
+    chain = _chain(asked)
+    if thresholds:
+        chain = chain.with_thresholds(thresholds)
+    plan = plan_of_chain(chain)
+    check_tiers(plan, recording)
+    notes = _same_tiers(chain, recording)
+    _refuse_repair(chain)
+    stands, more = standing(chain, recording)
+    return Question(plan, source or ChainScores(chain, recording), chain, stands, (*notes, *more))
+
+
+def _chain(asked: Any) -> Chain:
+    if isinstance(asked, Chain):
+        return asked
+    if isinstance(asked, Iterable) and not isinstance(asked, str | bytes | Mapping):
+        return Chain(tier_tuple(asked), allow_unknown_prices=True)
+    raise ConfigError(f"what_if takes a Chain, tiers or a Plan, not {asked!r}")
+
+
+def _with_thresholds(plan: Plan, thresholds: Mapping[str, float]) -> Plan:
+    for name, value in thresholds.items():
+        if name not in plan.tiers:
+            known = ", ".join(map(repr, plan.tiers))
+            raise ConfigError(f"thresholds: {name!r} is no step of the plan; it asks {known}")
+        if not 0 <= value <= 1:  # NaN too
+            raise ConfigError(f"thresholds: {name!r}: {value!r} is outside [0, 1]")
+    steps = (replace(s, threshold=thresholds.get(s.asks, s.threshold)) for s in plan.steps)
+    return Plan(tuple(steps), plan.gate)
+
+
+def _same_tiers(chain: Chain, recording: Recording) -> tuple[str, ...]:
+    """Refuse tiers that are not what was recorded; notes on what cannot be told."""
+    unknown = []
+    for tier in chain.tiers:
+        recorded = recording.tiers[recording.index(tier.name)]
+        if recorded.model != tier.model:
+            raise RecordingError(
+                f"tier {tier.name!r} asks model {tier.model!r} and was recorded with "
+                f"{recorded.model!r}: its answers are not known; record the chain again"
+            )
+        if not recorded.settings:
+            unknown.append(tier.name)
+        elif recorded.settings != tier_fingerprint(tier):
+            raise RecordingError(
+                f"tier {tier.name!r}: its parameters, preamble or API are not those it was "
+                "recorded with, so that its answers are not known; record the chain again"
+            )
+    if not unknown:
+        return ()
+    named = ", ".join(map(repr, unknown))
+    return (f"the recording does not say with which parameters {named} answered",)
+
+
+def note_on_prices(chain: Chain | None, recording: Recording) -> tuple[str, ...]:
+    """What to know where a chain's prices are not those that were recorded."""
+    if chain is None:
+        return ()
+    tiers = ((tier, recording.tiers[recording.index(tier.name)]) for tier in chain.tiers)
+    changed = [repr(tier.name) for tier, old in tiers if _has_new_price(chain, tier, old)]
+    note = (
+        f"the chain's prices of {', '.join(changed)} are not those of the recording; pass prices= "
+        "(on the command line --prices) to apply others"
+    )
+    return (note,) if changed else ()
+
+
+def _has_new_price(chain: Chain, tier: Tier, recorded: RecordedTier) -> bool:
+    """Whether a price has changed since, whatever its date."""
+    price = chain.price(tier)
+    if price is None or recorded.price is None:
+        return False
+    return {**price.to_dict(), "id": ""} != {**recorded.price, "id": ""}
+
+
+def _refuse_repair(chain: Chain) -> None:
+    if chain.policy.repair and len(chain) > 1:
+        raise RecordingError(
+            f"chain {chain.name!r} hands rejected drafts on to the next tier (repair=True): what "
+            "that would answer is not recorded; ask with repair=False"
+        )

@@ -1,0 +1,1 @@
+"""Files: recordings as Parquet, and the data sets that are recorded."""

@@ -1,0 +1,1 @@
+"""Recordings from what exists already: traces, and tables of answers."""

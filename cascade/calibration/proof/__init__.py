@@ -1,0 +1,1 @@
+"""The promise: splits, exact and betting tests, attempts, certificates."""
