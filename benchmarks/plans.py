@@ -42,6 +42,7 @@ from cascade.calibration.comparing.curves import hull_of
 from cascade.calibration.search.descent import totals
 from cascade.calibration.search.fitted import TRUST, Spot, fit, front
 from cascade.calibration.search.layout import Seen, endings_of
+from cascade.calibration.search.searching import MAX_STEPS
 from cascade.calibration.search.shapes import Shape
 
 TARGETS = (0.95, 0.98, 0.99, 1.0)
@@ -89,7 +90,7 @@ class Split:
     read: NDArray[np.int64]
     trust: float = TRUST
 
-    def policy(self, *, witnesses: bool, gates: bool, max_steps: int = 3) -> Policy:
+    def policy(self, *, witnesses: bool, gates: bool, max_steps: int = MAX_STEPS) -> Policy:
         """A searched path."""
         part = self.recording.rows(self.learn)
         if not witnesses:

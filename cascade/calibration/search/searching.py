@@ -28,14 +28,14 @@ from cascade.errors import ConfigError, RecordingError
 
 __all__ = ["search_plans"]
 
-MAX_STEPS = 3
-"""Steps in front of the last: four models, or three and a witness."""
+MAX_STEPS = 4
+"""Steps in front of the last: five models, or three and two witnesses."""
 
-MAX_POINTS = 100
+MAX_POINTS = 200
 """Plans on a path; where more are found, those that lie evenly along it are kept."""
 
 MOST_SHAPES = 250
-"""Shapes tried at most. Four tiers and three witnesses take about 80."""
+"""Shapes tried at most; four tiers and three witnesses take about 150."""
 
 
 def search_plans(
@@ -194,11 +194,12 @@ class _Search:
 
 
 def _thinned(spots: list[Spot], most: int) -> list[Spot]:
-    """Spots that lie evenly along the path, its ends among them."""
+    """Spots that lie evenly along the path, its ends among them: by factors of cost, by quality."""
     if len(spots) <= most:
         return spots
-    places = np.array([(spot.cost, spot.value) for spot in spots])
-    width = np.ptp(places, axis=0)
-    along = np.concatenate(([0.0], np.cumsum((np.diff(places, axis=0) / width).sum(1))))
+    cost, value = (np.array([getattr(spot, name) for spot in spots]) for name in ("cost", "value"))
+    scale = np.log(np.maximum(cost, cost[cost > 0].min()))
+    along = (scale - scale[0]) / max(scale[-1] - scale[0], 1e-12)
+    along += (value - value[0]) / (value[-1] - value[0])
     kept = np.searchsorted(along, np.linspace(0, along[-1], most))
     return [spots[place] for place in np.unique(np.clip(kept, 0, len(spots) - 1)).tolist()]
