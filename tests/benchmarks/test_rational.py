@@ -53,3 +53,14 @@ def test_gsm8k_is_read_on_parts_left_out():
     for half in parts:
         assert not {*half.learn.ids} & {*half.read.ids}
         assert half.read.cost_pusd[0, 0] == pytest.approx(50e6)
+
+
+@pytest.mark.data
+@here
+def test_searched_plans_err_less_than_the_published_searches():
+    """Plans within one chain lie below both published areas on its interval."""
+    chain = rational.MODELS[1:3]
+    known = {one.chain: one for one in rational.published(PUBLISHED, "mmlu")}[chain]
+    (half,) = rational.halves(DATA, "mmlu", known.low)
+    (curve,) = rational.plan_curves(half, [chain])
+    assert rational.mean_error(*curve, known.low, known.high) < min(known.error.values())
