@@ -8,7 +8,8 @@ import pytest
 from learning_help import learnable, objects
 
 from cascade import Draft, Reply, Request
-from cascade.calibration import evidence, learn
+from cascade.calibration import learn
+from cascade.calibration.learning import evidence
 from cascade.calibration.learning.evidence import OWN_GROUP, PAIR_GROUP, Reading, readings
 from cascade.calibration.learning.evidence_table import BOUND, gather
 from cascade.errors import ConfigError, RecordingError, ScorerError

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cascade.calibration import Example, read_examples
-from cascade.calibration import datasets as datasets_module
+from cascade.calibration.files import datasets as datasets_module
 from cascade.calibration.files.datasets import request_digest
 from cascade.core.request import Request
 from cascade.errors import RequestError

@@ -16,9 +16,9 @@ from cascade.calibration import (
     learn,
     recalibrated,
     simulate,
-    state_fit,
 )
 from cascade.calibration.drafts import Drafts
+from cascade.calibration.learning import state_fit
 from cascade.calibration.learning.evidence_table import gather
 from cascade.calibration.learning.states import State
 from cascade.errors import ConfigError, RecordingError

@@ -13,10 +13,10 @@ from cascade.calibration import (
     Charges,
     RecordedTier,
     gaps,
-    parquet_rows,
     read_recording,
     write_recording,
 )
+from cascade.calibration.files import parquet_rows
 from cascade.calibration.money import UNKNOWN
 from cascade.errors import RecordingError
 from tests.calibration.builders import recording
