@@ -4,8 +4,9 @@ from importlib.resources import files
 
 import cascade
 import scorers
-from cascade import Cascade, Price, Tier, Trace
-from cascade.config import registered_scorers
+from cascade import Cascade, Chain, ConfigError, Price, Tier, Trace
+from cascade.calibration import LearnedModel, read_recording
+from cascade.config import registered, registered_scorers
 from cascade.data import model_table
 from cascade.testing import ScriptedModels
 
@@ -17,6 +18,19 @@ assert model_table().find("gpt-5.4-nano") is not None
 assert set(scorers.__all__) >= {"JsonSchema", "LogprobConfidence", "SelfCheck"}
 assert registered_scorers()["json_schema"].load() is scorers.JsonSchema
 assert "site-packages" in str(cascade.__file__), f"not the installed wheel: {cascade.__file__}"
+
+assert "entry" in Chain.__dataclass_fields__
+assert registered("cascade.evidence").keys() >= {"surface", "logprobs"}
+assert scorers.Learned.__init__, "a learned scorer needs more than the wheel brings"
+assert LearnedModel.load, "a learned model needs more than the wheel brings"
+for name in ("report.html.j2", "report.css"):
+    assert (files("cascade.calibration.reporting") / name).is_file(), f"{name} is missing"
+refused = ""
+try:
+    read_recording("nothing.parquet")
+except ConfigError as error:
+    refused = str(error)
+assert "pip install frugal-cascade[calibrate]" in refused, refused or "it needs the extra"
 
 price = Price.of("1", "2")
 llm = Cascade(
