@@ -21,6 +21,7 @@ from cascade.calibration.proof.certifying import certificate_of
 from cascade.calibration.proof.copies import copies_together
 from cascade.calibration.proof.labels import labels_without_harm
 from cascade.calibration.proof.losses import Missing, is_graded
+from cascade.calibration.proof.margin import check_delta, check_epsilon
 from cascade.calibration.proof.splits import SHARES, Splits, keyed_splits, own_splits
 from cascade.calibration.recorder.recording_task import set_apart
 from cascade.calibration.recording import Recording
@@ -76,7 +77,12 @@ class Calibration:
         """The path as it is certified: the top tier alone, then plans that risk ever more.
 
         Read off the learn part and the number of labels alone: the certify part is not looked at.
+
+        Raises:
+            ConfigError: a margin or an error that is no share.
         """
+        check_epsilon(epsilon)
+        check_delta(delta)
         enough = len(self.certify_part) >= labels_without_harm(epsilon, delta) if epsilon else True
         found = [point.plan for point in self.path.points]
         return cautious_order(found, self.learn_part, self.learn_source, in_front=enough)
@@ -100,8 +106,7 @@ class Calibration:
             ConfigError: no share of quality.
             RecordingError: the top tier's quality is not known.
         """
-        if not 0 < target <= 1:
-            raise ConfigError(f"target is {target!r}: expected a share in (0, 1], e.g. 0.98")
+        _check_target(target)
         part = self.learn_part
         quality = part.quality[:, part.top]
         known = ~np.isnan(quality)
@@ -130,6 +135,8 @@ class Calibration:
         seed: int = 0,
     ) -> Certificate:
         """Certify the cheapest plan of the path that the certify part carries; see `calibrate`."""
+        check_epsilon(epsilon)
+        check_delta(delta)
         part = self.certify_part
         first = delta if attempts is None else attempt_delta(delta, 1)
         plans = self.plans(epsilon, first)
@@ -203,6 +210,10 @@ def calibrate(
         raise ConfigError("target= and epsilon= both say how much may be lost: give one")
     if not 0 < confidence < 1:
         raise ConfigError(f"confidence is {confidence!r}: expected a share in (0, 1), e.g. 0.95")
+    if epsilon is not None:
+        check_epsilon(epsilon)
+    if target is not None:
+        _check_target(target)
     found = prepare(chain, recording, seed=seed, **settings)
     if epsilon is None:
         epsilon = found.epsilon_of(USUAL_TARGET if target is None else target)
@@ -269,6 +280,11 @@ def prepare(
         path = search_plans(learn_part, own[0])
         found.append(Calibration(mine, splits, path, "recorded", None, own[1], own[0]))
     return min(found, key=lambda one: one.path.at(USUAL_TARGET).cost_usd)
+
+
+def _check_target(target: float) -> None:
+    if not 0 < target <= 1:
+        raise ConfigError(f"target is {target!r}: expected a share in (0, 1], e.g. 0.98")
 
 
 def _changed_policy(chain: Chain) -> tuple[str, ...]:

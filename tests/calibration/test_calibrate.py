@@ -174,3 +174,16 @@ def test_the_learn_part_says_whether_quality_is_graded():
     assert calibrate(CHAIN, made, epsilon=0.05, scores="recorded").test == "exact"
     made.quality[made.ids == parts.learn_part.ids[0], 0] = 0.5
     assert calibrate(CHAIN, made, epsilon=0.1, scores="recorded").test == "betting"
+
+
+@pytest.mark.parametrize("epsilon", [2, 1.0, 5, float("nan"), -1, np.float64(2), "0.02"])
+def test_a_margin_that_is_no_share_is_refused_at_once(epsilon):
+    """Points given for a share are refused before anything is computed, wherever they are given."""
+    words = r"epsilon is ('0.02'|[-\w.]+): expected a share in \[0, 1\), e.g. 0.02 for two points"
+    with pytest.raises(ConfigError, match=words):
+        calibrate(CHAIN, None, epsilon=epsilon)  # no recording is looked at
+    found = prepare(CHAIN, recorded(200), scores="recorded")
+    with pytest.raises(ConfigError, match=words):
+        found.plans(epsilon)
+    with pytest.raises(ConfigError, match=words):
+        found.certificate(CHAIN, epsilon=epsilon)

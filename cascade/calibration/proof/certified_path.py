@@ -19,6 +19,7 @@ from cascade.calibration.proof.attempts import Attempt, attempt_delta, attempts_
 from cascade.calibration.proof.certified_point import CertifiedPoint, Test
 from cascade.calibration.proof.copies import copies_together
 from cascade.calibration.proof.losses import Missing, is_graded, path_losses
+from cascade.calibration.proof.margin import check_delta, check_epsilon
 from cascade.calibration.proof.strata import Stratum, strata_of
 from cascade.calibration.proof.units import units_of
 from cascade.calibration.recording import Recording
@@ -75,7 +76,8 @@ def certify_path(
         NotCertifiable: the labels do not carry the promise for any plan that costs less.
         RecordingError: the recording cannot tell, or has no labels.
     """
-    _check(epsilon, delta)
+    check_epsilon(epsilon)
+    check_delta(delta)
     _check_self_disagreement(recording, epsilon)
     recording = copies_together(recording)
     losses = path_losses(path, recording, source, missing=missing, stands=stands)
@@ -180,13 +182,6 @@ class _Refused:
             certifiable=advice.certifiable,
             labels_needed=advice.labels_needed,
         )
-
-
-def _check(epsilon: float, delta: float) -> None:
-    if not 0 <= epsilon < 1:
-        raise ConfigError(f"epsilon is {epsilon!r}: expected a share in [0, 1), e.g. 0.02")
-    if not 0 < delta < 1:
-        raise ConfigError(f"delta is {delta!r}: expected a share in (0, 1), e.g. 0.05")
 
 
 def _check_self_disagreement(recording: Recording, epsilon: float) -> None:
