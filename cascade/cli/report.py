@@ -11,6 +11,7 @@ import typer
 from cascade.cli.files import refuse_same_file
 from cascade.cli.output import JsonOption, OutputError, UsageError, print_json, say, show
 from cascade.config import load_chain
+from cascade.errors import RecordingError
 
 if TYPE_CHECKING:
     from cascade.calibration import Certificate, Recording
@@ -100,6 +101,8 @@ def report(
 
 def _page(recording: Path, output: Path | None, *, as_json: bool) -> Path | None:
     """Where the page goes; `None` where only data was asked for."""
+    if recording.is_dir():
+        raise RecordingError(f"{str(recording)!r} is a folder: name the recording in it")
     if output is not None or as_json:
         return output
     page = recording.with_suffix(".html")

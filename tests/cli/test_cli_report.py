@@ -144,6 +144,8 @@ def test_it_opens_a_browser_when_asked(cli, place, monkeypatch):
         (("support.parquet", "--certificate", "support.parquet"), (1, "certificate")),
         (("support.parquet", "--json", "--open"), (2, "--open")),
         (("page.html",), (2, "is a page already")),
+        ((".",), (1, "is a folder")),
+        ((".", "--json"), (1, "is a folder")),
     ],
 )
 def test_what_cannot_work(cli, place, monkeypatch, args, ends):
