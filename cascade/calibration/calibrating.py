@@ -152,6 +152,7 @@ class Calibration:
             missing=missing,
             graded=is_graded(self.learn_part),
             heaviest=float(self.learn_part.weights.max()),
+            part=self.splits.share("certify"),
         )
         return certificate_of(
             point,
@@ -202,7 +203,9 @@ def calibrate(
         **settings: as for `prepare`: key, shares, scores, witnesses, progress.
 
     Raises:
-        NotCertifiable: the labels do not carry the promise; says what they do carry.
+        NotCertifiable: the labels do not carry the promise; says what they do carry. Its
+            `labels_needed` counts requests to certify on: `shares` says which part of a recording
+            those are.
         RecordingError: the recording is not this chain's, or cannot tell.
         ConfigError: settings that cannot work.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from cascade.calibration import LabelPlan
 
 __all__ = ["plan_labels"]
+
+CERTIFY = 0.4
+"""Share of a recording that certifies unless told otherwise; a test holds it to `SHARES`."""
 
 MARGINS = (0.05, 0.03, 0.02, 0.01, 0.005)
 """Shown beside the margin asked for, to see what a narrower promise costs."""
@@ -73,6 +77,10 @@ def plan_labels(
     margins = sorted({*MARGINS, wanted}, reverse=True)
     show(_table(wanted, [_row(margin, wanted, found, given) for margin in margins]))
     say(_advice(found))
+    say(
+        f"by default {100 * CERTIFY:g} % of a recording certify: record some "
+        f"{math.ceil(found.requests / CERTIFY - 1e-9):,} requests for that"
+    )
 
 
 def _row(

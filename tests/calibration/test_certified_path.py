@@ -78,7 +78,9 @@ def test_no_loss_at_all_is_refused_with_what_is_possible():
 def test_too_few_labels_say_how_many_would_do():
     """With 100 harmless labels for 2 points, 51 more are asked for and 3 points offered."""
     made, scores = deployment(n=100, harm=0, gain=0, accepted=80)
-    with pytest.raises(NotCertifiable, match=r"about 51 more \(151 in all\)") as caught:
+    with pytest.raises(
+        NotCertifiable, match=r"about 51 more to certify on \(151 in all\)"
+    ) as caught:
         certify_path([TOP, plan(0.5)], made, scores, epsilon=0.02)
     assert caught.value.labels_needed == 151
     assert caught.value.certifiable == pytest.approx(0.03, abs=0.001)
@@ -397,3 +399,23 @@ def test_references_are_not_bound_by_self_disagreement():
     """Where quality comes from references, the top tier's moods are in the harm already."""
     about = About(quality="exact", self_disagreement=0.5, self_disagreement_calls=100)
     assert certify_path(PATH[:3], *deployment(about=about), epsilon=0.02).index == 2
+
+
+@pytest.mark.parametrize("unknown", [24, 12])
+def test_answers_that_were_not_graded_are_to_be_graded(unknown):
+    """Where most harm is only that nobody graded it, that is the advice, and not to give up."""
+    made, scores = deployment(n=40, harm=24, gain=0, accepted=24)
+    made.quality[:unknown, 0] = np.nan
+    words = f"grade the {unknown} that were not graded first"
+    with pytest.raises(NotCertifiable, match=words) as caught:
+        certify_path([TOP, plan(threshold(24, 40))], made, scores, epsilon=0.02)
+    assert "not likely" not in str(caught.value)
+
+
+def test_what_must_be_recorded_is_said_beside_what_certifies():
+    """Where a part of a recording certifies, advice counts both; the attribute counts that part."""
+    made, scores = deployment(n=100, harm=0, gain=0, accepted=80)
+    words = r"\(151 in all\) .* some 378 recorded, of which 40 % certify"
+    with pytest.raises(NotCertifiable, match=words) as caught:
+        certify_path([TOP, plan(0.5)], made, scores, epsilon=0.02, part=0.4)
+    assert caught.value.labels_needed == 151

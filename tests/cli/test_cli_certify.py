@@ -1,6 +1,8 @@
 """Certificates from the command line: made, shown, checked, and planned for."""
 
 import json
+import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +11,10 @@ from typer.testing import CliRunner
 
 from cascade.calibration import read_attempts, read_recording, write_recording
 from cascade.calibration.imports.recorded_tiers import recorded_tier
+from cascade.calibration.proof.splits import SHARES
 from cascade.cli import app
 from cascade.cli.output import UsageError
+from cascade.cli.plan_labels import CERTIFY
 from cascade.cli.shares import points_of, share_of
 from cascade.config import load_chain
 from tests.calibration.builders import recording
@@ -118,7 +122,11 @@ def test_too_few_labels_end_with_1_and_a_number(files, tmp_path):
     found = cascade("certify", data, "--chain", chain, "--epsilon", 2, "--json",
                     "--scores", "recorded")  # fmt: skip
     assert found.exit_code == 1
-    assert "more (" in json.loads(found.stdout)["error"]
+    assert re.search(
+        r"about \d+ more to certify on \([\d,]+ in all\) would do if they are alike, "
+        r"i.e. some [\d,]+ recorded, of which 40 % certify",
+        json.loads(found.stdout)["error"],
+    )
 
 
 def test_answers_that_were_not_graded_count_as_wrong(files, tmp_path):
@@ -172,6 +180,9 @@ def test_labels_are_planned():
     assert int(row[2]) == pytest.approx(0.6 * int(row[1]), abs=1)
     assert row[3] == "151"
     assert f"certify on {row[1]} requests, of which {row[2]} need a label" in found.stderr
+    recorded = f"{math.ceil(int(row[1]) / SHARES[1]):,}"
+    assert f"40 % of a recording certify: record some {recorded} requests" in found.stderr
+    assert SHARES[1] == CERTIFY
     assert "no number" in found.stdout  # half a point, with half a point of net harm
 
 

@@ -14,13 +14,72 @@ from cascade.calibration.proof.labels import labels_by_formula, labels_without_h
 from cascade.calibration.proof.noninferiority import GAMMA
 from cascade.calibration.proof.units import Units
 
-__all__ = ["Advice", "advice_for", "points"]
+__all__ = ["Advice", "Seen", "advice_for", "points"]
 
 Floats = NDArray[np.float64]
 
 POWER = 0.8
 MOST_REPEATS = 200
 """More labels than so many times those there are: nobody will make them for one promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was certified on, as far as advice speaks of it.
+
+    Attributes:
+        have: independent observations.
+        unit: "request" or "group".
+        harm: requests that were answered worse.
+        blind: those among them that were not graded.
+        part: share of what was recorded that certifies; `None` where not known.
+        slice: that the advice is for, "" for all requests.
+    """
+
+    have: int
+    unit: str = "request"
+    harm: int = 0
+    blind: int = 0
+    part: float | None = None
+    slice: str = ""
+
+    @property
+    def these(self) -> str:
+        """The observations, in words."""
+        return f"this {self.unit}" if self.have == 1 else f"these {self.many}"
+
+    @property
+    def many(self) -> str:
+        """How many observations, in words."""
+        return f"{self.have:,} {self.unit}{'' if self.have == 1 else 's'}"
+
+    @property
+    def mostly_blind(self) -> bool:
+        """Whether at least half of the harm is only that nobody graded it."""
+        return self.blind > 0 and 2 * self.blind >= self.harm
+
+    def more_words(self, needed: int) -> str:
+        """How many more are needed to certify on, and how many of a recording that makes.
+
+        Args:
+            needed: to certify on, in all.
+        """
+        units = "" if self.unit == "request" else f" {self.unit}s"
+        words = f"about {max(needed - self.have, 1):,} more{units} to certify on ({needed:,} in all"
+        if self.part is None:
+            return f"{words}) would do if they are alike"
+        of = f" of slice {self.slice!r}" if self.slice else ""
+        return (
+            f"{words}) would do if they are alike, i.e. some "
+            f"{_round_up(needed / self.part):,}{units} recorded{of}, of which "
+            f"{100 * self.part:.0f} % certify"
+        )
+
+
+def _round_up(number: float) -> int:
+    """Up to two or three figures that count, as no more are known."""
+    step = int(10 ** max(math.floor(math.log10(max(number, 1))) - 2, 0))
+    return math.ceil(number / step - 1e-9) * step
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +95,31 @@ class Advice:
     certifiable: float | None
     labels_needed: int | None
 
-    def words(self, have: int, *, counted: bool = False) -> str:
+    def words(self, seen: Seen, *, counted: bool = False) -> str:
         """The advice in a sentence or two.
 
         Args:
-            have: how many were certified on.
+            seen: what was certified on.
             counted: a ledger counts attempts, and the advice is for the next one.
         """
-        these = f"{'a next attempt on ' if counted else ''}these {have} requests"
-        carry = "carries" if counted else "carry"
+        these = f"{'a next attempt on ' if counted else ''}{seen.these}"
+        carry = "carries" if counted or seen.have == 1 else "carry"
         if self.certifiable is None:
             now = f"{these} {carry} no promise at all"
         else:
             now = f"{these} {carry} {points(self.certifiable)} with the same confidence"
+        if seen.mostly_blind:
+            return (
+                f"{now}; grade the {seen.blind:,} that were not graded first: each counts as wrong "
+                "until it is (missing 'drop' leaves them out instead, where which ones lack a "
+                "grade has nothing to do with the answers)"
+            )
         if self.labels_needed is None:
             return (
                 f"{now}; more labels are not likely to help: allow more points, or improve what "
                 "the answers are judged by"
             )
-        more = max(self.labels_needed - have, 1)
-        return f"{now}; about {more} more ({self.labels_needed} in all) would do if they are alike"
+        return f"{now}; {seen.more_words(self.labels_needed)}"
 
 
 def points(share: float) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cascade.calibration.fingerprint import fingerprint
 from cascade.calibration.plan import Plan, ScoreSource, Step
-from cascade.calibration.proof.advice import advice_for, points
+from cascade.calibration.proof.advice import Seen, advice_for, points
 from cascade.calibration.proof.attempts import Attempt, attempt_delta, attempts_on, spend_attempt
 from cascade.calibration.proof.certified_point import CertifiedPoint, Test
 from cascade.calibration.proof.copies import copies_together
@@ -45,6 +45,7 @@ def certify_path(
     missing: Missing = "harm",
     heaviest: float | None = None,
     stands: Bools | None = None,
+    part: float | None = None,
 ) -> CertifiedPoint:
     """Test a path from its safe end and return the last plan that carries the promise.
 
@@ -69,6 +70,7 @@ def certify_path(
         heaviest: the weight above which no request counts more, chosen before these labels were
             seen; needed where weights differ.
         stands: as for `simulate`.
+        part: share of what was recorded that this part is, to say how many must be recorded.
 
     Raises:
         ConfigError: a margin or an error that is none, an empty path, weights without a bound, or
@@ -110,7 +112,7 @@ def certify_path(
         later = delta
         if attempts is not None:
             later = attempt_delta(delta, 1 + attempts_on(attempts, recording.ids.tolist()))
-        refused = _Refused(weakest, first, epsilon, delta, later / len(strata))
+        refused = _Refused(weakest, first, epsilon, delta, later / len(strata), part)
         raise refused.error(chosen, counted=attempt is not None)
     ps = [result.p_values[index] for result in results]
     kept = recording.rows(losses.kept)
@@ -157,6 +159,7 @@ class _Refused:
     epsilon: float
     delta: float
     later: float
+    part: float | None
 
     def error(self, chosen: Test, *, counted: bool) -> NotCertifiable:
         """Why nothing was certified, and what would be."""
@@ -172,13 +175,15 @@ class _Refused:
         loss = stratum.loss[self.plan]
         where = f" on slice {stratum.name!r}" if stratum.name else ""
         what = f"at most {points(self.epsilon)} below" if self.epsilon else "no loss at all against"
-        unit = "requests" if have == len(loss) else "groups"
+        harm, blind = int((loss > 0).sum()), int(stratum.unknown[self.plan].sum())
+        unit = "request" if have == len(loss) else "group"
+        seen = Seen(have, unit, harm, blind, self.part, stratum.name)
         return NotCertifiable(
             f"{what} the top tier cannot be promised{where} with {100 * (1 - self.delta):g} % "
-            f"confidence: of {have} {unit} the most careful cheaper plan answers "
-            f"{int((loss > 0).sum())} worse{stratum.not_graded(self.plan)} and "
+            f"confidence: of {seen.many} the most careful cheaper plan answers "
+            f"{harm} worse{stratum.not_graded(self.plan)} and "
             f"{int((loss < 0).sum())} better; "
-            f"{advice.words(have, counted=counted)}",
+            f"{advice.words(seen, counted=counted)}",
             certifiable=advice.certifiable,
             labels_needed=advice.labels_needed,
         )

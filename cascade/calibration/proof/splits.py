@@ -76,6 +76,12 @@ class Splits:
             )
         return recording.rows(keep)
 
+    def share(self, part: Part) -> float:
+        """The share of requests that a part was to hold, or does where they came split."""
+        if self.shares:
+            return self.shares[PARTS.index(part)]
+        return self.size(part) / len(self.parts)
+
     def size(self, part: Part) -> int:
         """How many requests belong to a part."""
         return int(self.mask(part).sum())
