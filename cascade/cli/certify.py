@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from cascade.cli.files import refuse_same_file
 from cascade.cli.output import JsonOption, UsageError, print_json, say, write
-from cascade.cli.shares import points_of, share_of
+from cascade.cli.shares import certainty_of, margin_of, share_of
 from cascade.config import load_chain
 
 __all__ = ["certify"]
@@ -92,6 +92,11 @@ def certify(
         raise UsageError("--single counts no attempts: leave --ledger out")
     if target is not None and epsilon is not None:
         raise UsageError("--target and --epsilon both say how much may be lost: give one")
+    asked: dict[str, Any] = {
+        "target": None if target is None else share_of(target, "--target"),
+        "epsilon": None if epsilon is None else margin_of(epsilon, "--epsilon"),
+        "confidence": certainty_of(confidence, "--confidence"),
+    }
     taken = {"RECORDING": recording, "--chain": chain, "--ledger": ledger}
     refuse_same_file(output, taken)
     refuse_same_file(chain_output, {**taken, "--output": output}, "--chain-output")
@@ -104,9 +109,7 @@ def certify(
     made = calibrate(
         load_chain(chain),
         read_recording(recording),
-        target=None if target is None else share_of(target, "--target"),
-        epsilon=None if epsilon is None else points_of(epsilon, "--epsilon"),
-        confidence=share_of(confidence, "--confidence"),
+        **asked,
         key=key,
         scores=scores,
         slices=slices,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from cascade.cli.output import JsonOption, print_json, say, show
-from cascade.cli.shares import points_of, share_of
+from cascade.cli.output import JsonOption, UsageError, print_json, say, show
+from cascade.cli.shares import certainty_of, margin_of, points_of
 from cascade.errors import NotCertifiable
 
 if TYPE_CHECKING:
@@ -58,17 +58,16 @@ def plan_labels(
     from cascade.calibration.proof.attempts import attempt_delta  # noqa: PLC0415  loads numpy
     from cascade.calibration.proof.labels import plan_labels as planned  # noqa: PLC0415
 
-    wanted = points_of(epsilon, "--epsilon")
-    sure = share_of(confidence, "--confidence")
+    wanted = margin_of(epsilon, "--epsilon", zero=False)
+    sure = certainty_of(confidence, "--confidence")
     delta = round(1 - sure, 12)
     if attempt:
         delta = attempt_delta(delta, attempt)
     given: dict[str, Any] = {
-        "harm": points_of(harm, "--harm"),
-        "gain": points_of(gain, "--gain"),
+        **_guesses(harm, gain),
         "delta": delta,
-        "power": share_of(power, "--power"),
-        "acceptance": points_of(acceptance, "--acceptance"),
+        "power": certainty_of(power, "--power"),
+        "acceptance": _kept(acceptance),
     }
     found = planned(wanted, **given)
     if as_json:
@@ -81,6 +80,26 @@ def plan_labels(
         f"by default {100 * CERTIFY:g} % of a recording certify: record some "
         f"{math.ceil(found.requests / CERTIFY - 1e-9):,} requests for that"
     )
+
+
+def _guesses(harm: str, gain: str) -> dict[str, float]:
+    guesses = {"harm": points_of(harm, "--harm"), "gain": points_of(gain, "--gain")}
+    if sum(guesses.values()) > 1 or max(guesses.values()) == 1:
+        raise UsageError(
+            f"--harm {harm!r} and --gain {gain!r}: expected percent of requests, each below 100 "
+            "and 100 together at most"
+        )
+    return guesses
+
+
+def _kept(acceptance: str) -> float:
+    kept = points_of(acceptance, "--acceptance")
+    if not kept:
+        raise UsageError(
+            f"--acceptance {acceptance!r}: expected percent of requests above 0: where nothing is "
+            "kept nothing can be lost"
+        )
+    return kept
 
 
 def _row(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from cascade.cli.output import UsageError
 
-__all__ = ["points_of", "share_of"]
+__all__ = ["certainty_of", "margin_of", "points_of", "share_of"]
+
+LEAST = 0.1
+"""Points: a margin below it is rather a share, 0.05 for 5 points, unless it is written as 0.05%."""
 
 
 def share_of(text: str, option: str) -> float:
@@ -31,6 +34,43 @@ def points_of(text: str, option: str) -> float:
     if not 0 <= value <= 100:  # noqa: PLR2004  percent
         raise UsageError(f"{option} {text!r}: expected points of quality from 0 to 100, e.g. 2")
     return value / 100
+
+
+def margin_of(text: str, option: str, *, zero: bool = True) -> float:
+    """A margin from points of quality, as `points_of` reads them.
+
+    Args:
+        text: as written.
+        option: by whose name it is refused.
+        zero: whether no loss at all may be asked for.
+
+    Raises:
+        UsageError: no number below 100, or one that was rather meant as a share.
+    """
+    margin = points_of(text, option)
+    if margin >= 1 or not (margin or zero):
+        least = "from 0" if zero else "above 0"
+        raise UsageError(
+            f"{option} {text!r}: expected points of quality {least} and below 100, e.g. 2"
+        )
+    if 0 < margin < LEAST / 100 and not text.strip().endswith("%"):
+        raise UsageError(
+            f"{option} {text!r} is less than {LEAST:g} points: did you mean {1e4 * margin:g} "
+            f"(points)? Write {text.strip()}% if not"
+        )
+    return margin
+
+
+def certainty_of(text: str, option: str) -> float:
+    """A share above 0 and below 1, as `share_of` reads it: nothing is certain.
+
+    Raises:
+        UsageError: no number above 0 and below 100.
+    """
+    share = share_of(text, option)
+    if not 0 < share < 1:
+        raise UsageError(f"{option} {text!r}: expected percent above 0 and below 100, e.g. 95")
+    return share
 
 
 def _number(bare: str, text: str, option: str) -> float:

@@ -15,7 +15,7 @@ from cascade.calibration.proof.splits import SHARES
 from cascade.cli import app
 from cascade.cli.output import UsageError
 from cascade.cli.plan_labels import CERTIFY
-from cascade.cli.shares import points_of, share_of
+from cascade.cli.shares import margin_of, points_of, share_of
 from cascade.config import load_chain
 from tests.calibration.builders import recording
 
@@ -153,12 +153,34 @@ def test_answers_that_were_not_graded_count_as_wrong(files, tmp_path):
         (["--single", "--ledger", "x"], "leave --ledger out"),
         (["--epsilon", "two"], "'two' is no number"),
         (["--confidence", "950"], "expected a share"),
+        (["--confidence", "100"], "expected percent above 0 and below 100"),
+        (["--epsilon", "100"], "expected points of quality from 0 and below 100"),
+        (["--epsilon", "0.05"], "did you mean 5 (points)? Write 0.05% if not"),
     ],
 )
 def test_calls_that_cannot_work_end_with_2(files, options, words):
     """Contradictions and numbers that are none are refused before anything is looked at."""
     chain, data = files
     found = cascade("certify", data, "--chain", chain, *options)
+    assert found.exit_code == 2
+    assert words in found.stderr.replace("\n", " ")
+    assert not read_attempts(f"{data}.attempts")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--epsilon", "0"], "expected points of quality above 0 and below 100"),
+        (["--epsilon", "0.02"], "did you mean 2 (points)?"),
+        (["--power", "100"], "--power '100': expected percent above 0 and below 100"),
+        (["--confidence", "100"], "--confidence '100': expected percent above 0 and below 100"),
+        (["--harm", "60", "--gain", "50"], "expected percent of requests"),
+        (["--acceptance", "0"], "expected percent of requests above 0"),
+    ],
+)
+def test_plans_that_cannot_be_are_refused_in_points_and_percent(options, words):
+    """What is asked in points and percent is refused in them, by the option's name."""
+    found = cascade("plan-labels", *options)
     assert found.exit_code == 2
     assert words in found.stderr.replace("\n", " ")
 
@@ -209,6 +231,8 @@ def test_shares_are_read_as_people_write_them():
     assert share_of("1", "-") == 1
     assert points_of("2", "-") == points_of(" 2 % ", "-") == 0.02
     assert points_of("0.5", "-") == 0.005
+    assert margin_of("0", "-") == 0
+    assert margin_of("0.05%", "-") == pytest.approx(0.0005)
     for text in ("-1", "101", "x", "nan"):
         with pytest.raises(UsageError):
             share_of(text, "--target")
