@@ -38,8 +38,9 @@ def report(
     chain: Annotated[
         Path | None,
         typer.Option(
-            help="Chain as TOML that the report is about; the recorded one's thresholds unless "
-            "given, or the certificate's plan."
+            help="Chain as TOML that the report is about; needed beside the certificate of a plan "
+            "with learned scores, which does not hold the model: the file of `certify "
+            "--chain-output`. Unless given, the certificate's plan, or the recorded thresholds."
         ),
     ] = None,
     certificate: Annotated[
@@ -71,6 +72,7 @@ def report(
     is data on standard output, and a page is written only where --output names one.
     """
     from cascade.calibration.reporting.made import report as make  # noqa: PLC0415  loads numpy
+    from cascade.calibration.reporting.speaks import OTHER_REQUESTS  # noqa: PLC0415
 
     page = _page(recording, output, as_json=as_json)
     if open_it and page is None:
@@ -82,6 +84,7 @@ def report(
         part,
         certificate=promised,
         chosen=None if chain is None else load_chain(chain),
+        missing=OTHER_REQUESTS if ELSEWHERE in notes else "",
         notes=notes,
         title=recording.name,
     )

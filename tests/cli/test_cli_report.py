@@ -110,6 +110,23 @@ def test_a_certificate(cli, place):
     )
     assert "not found in this recording" in other["notes"][0]
     assert other["about"].startswith("600 requests")
+    assert not other["promise"]["holds"]
+
+
+def test_a_certificate_of_something_else(cli, place):
+    """Of other requests nothing is certified here; of other tiers there is no report."""
+    write_recording(real(600, seed=1).rows(np.arange(300)), place / "other.parquet")
+    done = cli("report", place / "other.parquet", "--certificate", place / "certificate.json")
+    assert done.exit_code == 0, done.output
+    words = " ".join(done.stdout.split())
+    assert "not certified here: The certificate speaks of other requests" in words
+    assert "note: the requests that the certificate was tested on are not found" in words
+    assert "Not certified here." in (place / "other.html").read_text()
+    write_recording(real(60).with_tiers(["mini"]), place / "mini.parquet")
+    done = cli("report", place / "mini.parquet", "--certificate", place / "certificate.json")
+    assert done.exit_code == 1
+    assert "speaks of other tiers" in " ".join(done.stderr.split())
+    assert not (place / "mini.html").exists()
 
 
 def test_a_chain(cli, place):

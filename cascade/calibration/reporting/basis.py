@@ -8,6 +8,7 @@ from cascade.calibration.comparing.whatif import what_if
 from cascade.calibration.plan import Plan, ScoreSource, Step
 from cascade.calibration.proof.certificate import Certificate
 from cascade.calibration.recording import Recording
+from cascade.calibration.reporting.speaks import SERVED, is_served_otherwise
 from cascade.core.chain import Chain
 from cascade.errors import RecordingError
 
@@ -28,6 +29,11 @@ class Basis:
     source: ScoreSource | None
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_untold(self) -> bool:
+        """Whether there is a plan, and nothing can be said of it."""
+        return self.chosen is None and bool(self.notes)
+
 
 def basis_of(
     recording: Recording,
@@ -42,6 +48,9 @@ def basis_of(
     if chosen is not None:
         return Basis(chosen, source)
     if certificate is not None:
+        alone = certificate.chain is None and source is None
+        if alone and is_served_otherwise(recording, certificate):
+            return Basis(None, source, (SERVED,))
         return _if_told(certificate.chain or certificate.plan, source, recording)
     plan = _recorded_plan(recording)
     return Basis(None, source) if plan is None else _if_told(plan, source, recording)

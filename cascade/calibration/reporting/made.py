@@ -20,6 +20,7 @@ from cascade.calibration.reporting.beside_plan import compared
 from cascade.calibration.reporting.drawn import charts_of
 from cascade.calibration.reporting.page import report_html
 from cascade.calibration.reporting.promise import floor_of, promise_of
+from cascade.calibration.reporting.speaks import other_tiers
 from cascade.calibration.reporting.summary import summary_of
 from cascade.calibration.reporting.svg import Format, picture
 from cascade.calibration.reporting.view import View
@@ -35,6 +36,8 @@ __all__ = ["Report", "report"]
 
 VERSION = 1
 """Of the JSON form."""
+
+UNTOLD = "The plan cannot be told from this recording, so there is nothing to promise."
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +116,8 @@ def report(
         path: the plans that a search found, priced again on this recording.
         chosen: the chain or plan that it is about; the certificate's, else the recorded chain's,
             unless given.
-        missing: why there is no certificate, in words, e.g. those of a `NotCertifiable`.
+        missing: why there is no certificate, in words, e.g. those of a `NotCertifiable`; beside a
+            certificate, why it does not speak of this recording.
         notes: what a reader must know besides.
         title: what the report is called; where the recording comes from unless given.
         cases: harms and gains shown, of each at most.
@@ -122,9 +126,12 @@ def report(
         seed: of the bootstrap.
 
     Raises:
-        RecordingError: `chosen` was given, and the recording cannot tell what it does.
+        RecordingError: `chosen` was given, and the recording cannot tell what it does; or the
+            certificate speaks of none of the recorded tiers.
         ConfigError: settings that cannot work.
     """
+    if certificate is not None:
+        missing = other_tiers(recording, certificate) or missing
     basis = basis_of(recording, chosen, certificate, source)
     kept, comparison = compared(
         recording, basis, path, confidence=confidence, resamples=resamples, seed=seed
@@ -132,6 +139,8 @@ def report(
     comparison = replace(comparison, notes=(*notes, *comparison.notes))
     found = comparison.chosen
     chain = basis.chosen if isinstance(basis.chosen, Chain) else None
+    if certificate is None and basis.is_untold:
+        missing = missing or UNTOLD
     promise = promise_of(certificate, found, chain=chain, graded=is_graded(kept), missing=missing)
     view = view_of(
         kept,
@@ -140,6 +149,7 @@ def report(
         title=title or recording.about.source or "recording",
         floor=floor_of(certificate, found) if promise.holds else None,
         fresh=promise.holds and _is_fresh(certificate, recording),
+        untold=basis.is_untold,
         reasons=_reasons(path, found),
         cases=cases,
     )

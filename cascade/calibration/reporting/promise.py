@@ -62,7 +62,8 @@ def promise_of(
         found: what became of the recorded requests, for counting labels where nothing is certified.
         chain: that the report is about; the certificate must speak of it.
         graded: quality is more than right or wrong.
-        missing: why there is none, where it is known.
+        missing: why there is none, or why that one does not speak of what is reported, where it is
+            known.
     """
     if certificate is None:
         return _none(found, missing, graded=graded)
@@ -73,11 +74,13 @@ def promise_of(
     )
     void = dict(certificate.lines()).get(VOID, "")
     expires = tuple(part.strip() for part in void.split(";") if part.strip())
+    if missing:
+        return Promise(holds=False, sentence=missing, lines=lines, elsewhere=True)
     try:
         notes = _check(certificate, found, chain)
     except CertificateVoid as error:
         words = f"{str(error)[:1].upper()}{str(error)[1:]}."
-        return Promise(holds=False, sentence=words, lines=lines)
+        return Promise(holds=False, sentence=words, lines=lines, elsewhere=True)
     return Promise(
         holds=True,
         sentence=certificate.sentence(),

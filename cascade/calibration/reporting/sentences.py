@@ -30,13 +30,14 @@ def about_words(recording: Recording) -> str:
     return ", ".join(words)
 
 
-def headline(recording: Recording, comparison: Comparison) -> str:
-    """The saving and the quality in one sentence."""
+def headline(recording: Recording, comparison: Comparison, *, untold: bool = False) -> str:
+    """The saving and the quality in one sentence; `untold`: there is a plan, and no word of it."""
     found, top = comparison.chosen, comparison.top
     if len(recording.ladder) == 1:
         return f"Only {top} is recorded: there is no cheaper tier to compare it with"
     if found is None:
-        return f"{count(len(recording.ladder), 'tier')} compared; no plan was chosen"
+        words = "the plan cannot be told from this alone" if untold else "no plan was chosen"
+        return f"{count(len(recording.ladder), 'tier')} compared; {words}"
     if found.plan.is_constant:
         return _constant(found, top)
     return f"{_cost_words(found, top)}{_quality_words(found)}"

@@ -1,4 +1,4 @@
-"""The report for a terminal: the sentence, the promise, what stands beside the plan."""
+"""The report for a terminal: the sentence, the promise, the notes, what stands beside the plan."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def summary_of(view: View) -> RenderableType:
     ]
     if view.simpler:
         parts.append(Text(on_one_line(view.simpler), style="yellow"))
+    parts += [Text(on_one_line(f"note: {note}"), "yellow") for note in view.notes]
     if view.policies:
         parts += [Text(), _policies(view)]
     if view.tiers:
@@ -37,7 +38,8 @@ def _promise(view: View) -> Text:
     if promise.holds:
         words.append("certified: ", style="bold green")
     else:
-        words.append("not certified: ", style="bold yellow")
+        here = " here" if promise.elsewhere else ""
+        words.append(f"not certified{here}: ", style="bold yellow")
     words.append(on_one_line(f"{promise.sentence} {promise.next_step}"))
     return words
 

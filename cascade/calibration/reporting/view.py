@@ -199,11 +199,12 @@ class Promise:
     """The certificate: in one sentence, or what is missing for one.
 
     Attributes:
-        holds: there is a certificate.
+        holds: there is a certificate that speaks of what is reported.
         sentence: the promise, or why there is none.
         next_step: what would make one possible; "" where there is one.
         lines: the certificate in full.
         expires: what voids it.
+        elsewhere: there is a certificate, and it speaks of something else.
     """
 
     holds: bool
@@ -211,6 +212,7 @@ class Promise:
     next_step: str = ""
     lines: tuple[Line, ...] = ()
     expires: tuple[str, ...] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

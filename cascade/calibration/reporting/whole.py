@@ -30,6 +30,7 @@ def view_of(
     title: str,
     floor: float | None = None,
     fresh: bool = False,
+    untold: bool = False,
     reasons: Mapping[str, str] | None = None,
     cases: int = 5,
 ) -> View:
@@ -42,6 +43,7 @@ def view_of(
         title: what the report is about.
         floor: the least quality that the promise allows.
         fresh: the requests are those that the certificate was tested on.
+        untold: there is a plan, and nothing can be said of it; the notes say why.
         reasons: why tiers are not in the plan, by name.
         cases: harms and gains shown, of each at most.
     """
@@ -49,7 +51,7 @@ def view_of(
     known = found is not None and found.quality is not None
     return View(
         title=title,
-        headline=headline(recording, comparison),
+        headline=headline(recording, comparison, untold=untold),
         about=about_words(recording),
         promise=promise,
         facts=facts_of(comparison),

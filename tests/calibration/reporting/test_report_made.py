@@ -156,7 +156,8 @@ class TestPoorRecordings:
         """Where no cost is known nothing is said of saving, and nothing counts as free."""
         made = real()
         view, page = self.shown(replace(made, cost_pusd=np.full((400, 3), -1)))
-        assert view.headline == "3 tiers compared; no plan was chosen"
+        assert view.headline == "3 tiers compared; the plan cannot be told from this alone"
+        assert "cannot be told from this recording" in view.promise.sentence
         assert any("nobody knows what" in note for note in view.notes)
         assert "$0 " not in page.text
 
@@ -247,12 +248,55 @@ class TestWithCertificate:
         made = real(2000)
         promised = self.certified(made)
         bare = replace(made, score=np.full((2000, 3), np.nan), score_kind=np.zeros((2000, 3), int))
-        lost = bare.with_tiers(["mini", "big"])
-        view = report(lost, certificate=promised).view
+        view = report(bare, certificate=promised).view
         assert view.promise.holds
         assert view.plan == ""
         assert any("nothing is said of the plan" in note for note in view.notes)
         assert view.frontier.floor is None
+
+    def test_other_tiers(self):
+        """A certificate of tiers that were not recorded promises nothing of this recording."""
+        made = real(2000)
+        promised = self.certified(made)
+        lost = report(made.with_tiers(["mini", "big"]), certificate=promised)
+        assert not lost.view.promise.holds
+        assert "speaks of other tiers: 'nano'" in lost.view.promise.sentence
+        assert "Not certified here." in lost.to_html()
+        settings = tuple(replace(tier, settings="new") for tier in made.tiers)
+        old = tuple(replace(tier, settings="old") for tier in promised.tiers)
+        changed = report(
+            replace(made, tiers=settings), certificate=replace(promised, tiers=old)
+        ).view.promise
+        assert "'nano' and 'big', recorded with another model" in changed.sentence
+        assert changed.elsewhere
+        with pytest.raises(RecordingError, match="none of them is in this recording"):
+            report(made.with_tiers(["mini"]), certificate=promised)
+
+    def test_other_requests(self):
+        """Where the requests tested were not found, the box and the terminal say why."""
+        made = real(2000)
+        found = report(made, certificate=self.certified(made), missing="Of other requests.")
+        assert found.view.promise.sentence == "Of other requests."
+        assert found.view.promise.lines
+        console = Console(width=200, record=True, file=io.StringIO())
+        console.print(found)
+        assert "not certified here: Of other requests." in console.export_text()
+
+    def test_a_learned_plan(self):
+        """A plan served by a model is not told from a certificate alone: the chain is asked for."""
+        made = real(2000)
+        promised = self.certified(made)
+        served = tuple(replace(tier, scorer="Learned") for tier in promised.tiers)
+        gated = replace(promised.plan, gate=Gate("big", 0.5))
+        for other in (replace(promised, tiers=served), replace(promised, plan=gated)):
+            found = report(made, certificate=other)
+            assert found.view.plan == ""
+            assert "no plan was chosen" not in found.view.headline
+            console = Console(width=200, record=True, file=io.StringIO())
+            console.print(found)
+            for words in (console.export_text(), Page(found.to_html()).text):
+                assert "served by a learned model" in words
+                assert "--chain certified.toml" in words
 
     def test_void(self):
         """A certificate of another chain promises nothing, and the page says what has changed."""
