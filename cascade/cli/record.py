@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -219,12 +221,14 @@ def _run(
     finally:
         recorder.close()
     left = outlay_of(recorder)
+    if recorder.existing is not None:
+        say(f"{str(output)!r} is complete; nothing to do", style="dim")
     if as_json:
         print_json(recorded_data(made, recorder, output, left))
     else:
         show(recorded_tables(made, recorder, output))
         print()
-        print(_next_step(recorder, output, chain))
+        print(_next_step(recorder, output, chain, stopped=stop.interrupted))
     if stop.interrupted:
         say("interrupted: all that was paid is kept; the same command goes on", style="yellow")
     if recorder.why_stopped:
@@ -239,7 +243,24 @@ def _run(
     return WRONG_RUN if left.requests else 0
 
 
-def _next_step(recorder: Recorder, output: Path | None, chain: Path) -> str:
+def _next_step(recorder: Recorder, output: Path | None, chain: Path, *, stopped: bool) -> str:
+    if recorder.remaining:
+        return f"next: {_repair(recorder, stopped=stopped)}the same command again{_command()}"
     if len(recorder.task.chain) == 1:
         return "next: one tier alone has no plan; add a cheaper one to the chain, and record it"
     return f"next: cascade certify {output} --chain {chain}"
+
+
+def _repair(recorder: Recorder, *, stopped: bool) -> str:
+    """What to do before the same command can get further."""
+    if stopped:
+        return ""
+    if recorder.cap is not None and recorder.why_stopped:
+        return "raise --max-cost, or the limits that are named below, then "
+    return "repair what failed, then "
+
+
+def _command() -> str:
+    """The command as it was given, where this process was started by it."""
+    given = sys.argv[1:]
+    return f": cascade {shlex.join(given)}" if given[:1] == ["record"] else ""

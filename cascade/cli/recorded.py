@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from cascade.calibration.money import UNKNOWN, in_usd
+from cascade.calibration.recorder.troubles import Trouble, metric_trouble, tier_troubles
 from cascade.calibration.recording import SCORE_KINDS, Recording
+from cascade.core.clean import on_one_line
 from cascade.traces.lines import cost_text, line, short_dollars
 
 if TYPE_CHECKING:
+    from cascade.calibration.recorder.journal import Entry
     from cascade.calibration.recorder.outlay import Outlay
     from cascade.calibration.recorder.recording_run import Recorder
+    from cascade.calibration.recorder.recording_task import Task
 
 __all__ = ["recorded_data", "recorded_tables"]
 
@@ -27,6 +32,7 @@ def recorded_data(
 ) -> dict[str, Any]:
     """The summary as JSON-ready data."""
     standing, about = recorder.standing, made.about
+    bad = metric_trouble(*_run(recorder))
     return {
         "recording": str(output),
         "examples": standing.total,
@@ -38,6 +44,8 @@ def recorded_data(
         "self_disagreement": about.self_disagreement,
         "self_disagreement_calls": about.self_disagreement_calls,
         "why_stopped": recorder.why_stopped or None,
+        "failures": [_failure(one) for one in tier_troubles(*_run(recorder))],
+        "metric_failure": None if bad is None else _failure(bad),
         "remaining": {
             "requests": left.requests,
             "calls": left.calls,
@@ -53,7 +61,7 @@ def recorded_tables(made: Recording, recorder: Recorder, output: Path | None) ->
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for name in ("tier", "answered", "quality", "cost a request", "scored"):
         table.add_column(name, justify="left" if name == "tier" else "right")
-    notes = []
+    notes: list[Text] = []
     for place in range(len(made.tiers)):
         data = _tier(made, place)
         role = " (witness)" if data["role"] == "witness" else ""
@@ -65,6 +73,7 @@ def recorded_tables(made: Recording, recorder: Recorder, output: Path | None) ->
             _share(data["scored"]),
         )
         notes += _notes(data, made.about.quality)
+    notes = [*_failures(recorder), *notes]
     return Group(Text(), table, Text(), *_facts(made, recorder, output), *notes)
 
 
@@ -112,6 +121,30 @@ def _facts(made: Recording, recorder: Recorder, output: Path | None) -> list[Tex
     return facts
 
 
+def _run(recorder: Recorder) -> tuple[Task, Mapping[str, Entry]]:
+    return recorder.task, recorder.journal.entries
+
+
+def _failure(found: Trouble) -> dict[str, Any]:
+    address = found.address or None
+    return {"name": found.name, "count": found.count, "first": found.first, "address": address}
+
+
+def _failures(recorder: Recorder) -> Iterator[Text]:
+    """The first error of each tier, and of the metric."""
+    for one in tier_troubles(*_run(recorder)):
+        many = _times(one.count, "request")
+        yield _note(f"tier {one.name!r} failed on {many}, first: {one.words}")
+    bad = metric_trouble(*_run(recorder))
+    if bad is not None:
+        many = _times(bad.count, "answer")
+        yield _note(f"metric {bad.name!r} failed on {many}, first: {bad.words}")
+
+
+def _note(text: str) -> Text:
+    return Text(on_one_line(f"note       {text}"), style="yellow")
+
+
 def _notes(data: dict[str, Any], quality: str) -> list[Text]:
     """What is odd about a tier."""
     name, found = data["tier"], []
@@ -130,7 +163,7 @@ def _notes(data: dict[str, Any], quality: str) -> list[Text]:
     if data["cost_unknown"]:
         many = _times(data["cost_unknown"], "request")
         found.append(f"tier {name!r}: the cost of {many} is unknown")
-    return [Text(f"note       {text}", style="yellow") for text in found]
+    return [_note(text) for text in found]
 
 
 def _times(count: int, what: str) -> str:

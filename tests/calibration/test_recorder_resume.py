@@ -137,7 +137,8 @@ def test_gaps_are_filled_in_by_the_next_run(tmp_path):
     """Where a tier could not be reached the next run asks that tier alone."""
     output = tmp_path / "r.parquet"
     down = {MIDDLE: failure("unreachable", "no route to host")}
-    with pytest.warns(IncompleteRecordingWarning, match="3 of 3 examples"):
+    words = "3 of 3 examples.*tier 'middle' failed on 3, first: unreachable: no route to host"
+    with pytest.warns(IncompleteRecordingWarning, match=words):
         found = recorded(output, models(**down), listed=labelled(3), metric=None)
     assert found.answered[:, 1].tolist() == [False] * 3
     assert found.quality[:, 1].tolist() == [0, 0, 0]
@@ -163,13 +164,73 @@ def test_what_was_refused_is_not_asked_again(tmp_path):
 
 
 def test_a_finished_recording_is_not_paid_again(tmp_path):
-    """The output is not written over: nothing would tell what was paid."""
+    """The same call again reads the output, and says that nothing is left."""
     output = tmp_path / "r.parquet"
-    recorded(output, models())
-    asked = models()
-    with pytest.raises(RecordingError, match="is there already"):
-        recorded(output, asked)
+    first = recorded(output, models())
+    asked, before = models(), output.read_bytes()
+    again = recorded(output, asked)
     assert not asked.calls
+    assert output.read_bytes() == before
+    assert not (tmp_path / "r.parquet.journal").exists()
+    assert np.array_equal(again.quality, first.quality, equal_nan=True)
+    recorder = Recorder(chain(), labelled(3), models=models(), output=tmp_path / "other.parquet")
+    recorder.run()
+    spent = recorder.standing.spent_usd
+    recorder.finish()
+    recorder.close()
+    again = Recorder(chain(), labelled(3), models=models(), output=tmp_path / "other.parquet")
+    assert again.standing.done == 3
+    assert again.standing.spent_usd == spent
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("listed", "metric", "says"),
+    [
+        (labelled(4), None, "holds other examples"),
+        ([replace(one, request="else") for one in labelled(3)], None, "asks something else"),
+        ([replace(one, reference="9") for one in labelled(3)], None, "another reference"),
+        (labelled(3), "exact", "holds quality 'normalised'"),
+    ],
+)
+def test_an_output_of_something_else_is_not_written_over(tmp_path, listed, metric, says):
+    """What differs from the output that is there is named, and nobody is asked."""
+    output, asked = tmp_path / "r.parquet", models()
+    recorded(output, models(), listed=labelled(3), metric=None)
+    with pytest.raises(RecordingError, match=says):
+        recorded(output, asked, listed=listed, metric=metric)
+    assert not asked.calls
+
+
+def test_an_output_of_another_chain_is_not_written_over(tmp_path):
+    """A tier with another scorer is not what was recorded."""
+    output = tmp_path / "r.parquet"
+    recorded(output, models(), listed=labelled(3), metric=None)
+    first, *others = chain().tiers
+    other = Chain((replace(first, scorer=None), *others), name="support")
+    with pytest.raises(RecordingError, match="holds tier 'small' with another"):
+        Recorder(other, labelled(3), models=models(), output=output)
+
+
+def seven(answer, reference):
+    """No quality."""
+    return 7
+
+
+def raises(answer, reference):
+    """Fails on every answer."""
+    raise ValueError("no such field")
+
+
+@pytest.mark.parametrize(
+    ("metric", "why"), [(seven, r"score 7.0 is outside \[0, 1\]"), (raises, "no such field")]
+)
+def test_a_metric_that_fails_is_told(metric, why):
+    """Unknown quality never comes silently: the metric, the count and the first error are named."""
+    words = f"metric '{metric.__name__}' failed on 9 answers.*{why}"
+    with pytest.warns(IncompleteRecordingWarning, match=words):
+        found = record(chain(), labelled(3), metric=metric, models=models())
+    assert np.isnan(found.quality).all()
 
 
 def test_another_metric_grades_without_asking_the_tiers(tmp_path):

@@ -196,7 +196,7 @@ def test_without_a_key_the_dry_run_says_so(place, monkeypatch):
 
 PROGRAM = """
 import sys, time
-from cascade.calibration import recording_run
+from cascade.calibration.recorder import recording_run
 from cascade.cli import main
 from cascade.testing import ScriptedModels
 
@@ -255,7 +255,7 @@ def test_one_interrupt_finishes_what_is_under_way(tmp_path):
     found = read_recording(tmp_path / "out.parquet")
     assert 3 <= len(found) < 12
     assert found.answered.all()
-    assert "next:" in out
+    assert "next: the same command again" in out
     again = started(tmp_path, 0)
     _, err = again.communicate(timeout=30)
     assert again.returncode == 0, err
@@ -302,3 +302,31 @@ def test_a_kill_loses_only_what_is_under_way(tmp_path):
     twice = {call.split()[1].replace("p", "q") for call in asked(tmp_path)[len(before) :]}
     assert not twice & ended
     assert len(read_recording(tmp_path / "out.parquet")) == 12
+
+
+def test_nobody_there_is_told_with_the_first_error(place, monkeypatch):
+    """A tier that cannot be reached: why, how often, and the same command as the next step."""
+
+    def unreachable(call):
+        return (
+            failure("unreachable", "connection refused") if call.model == "nano" else answer(call)
+        )
+
+    made = ScriptedModels({"nano": unreachable, "big": answer})
+    monkeypatch.setattr("cascade.calibration.recorder.recording_run.live_models", lambda *_: made)
+    done = run("-o", "out.parquet", "--column", "reference=right")
+    assert done.exit_code == 1
+    assert "tier 'nano' failed on 2 requests, first: unreachable: connection refused" in done.stdout
+    assert "next: repair what failed, then the same command again" in done.stdout
+    assert "cascade certify" not in done.stdout
+
+
+def test_a_complete_recording_leaves_nothing_to_do(place):
+    """The same command again ends with 0, asks nobody and sums up what is there."""
+    first = run("-o", "out.parquet", "--column", "reference=right")
+    asked = len(place.calls)
+    done = run("-o", "out.parquet", "--column", "reference=right")
+    assert done.exit_code == 0, done.output
+    assert "complete; nothing to do" in done.stderr
+    assert len(place.calls) == asked
+    assert done.stdout == first.stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from cascade.calibration.files.datasets import Example
 from cascade.calibration.recorder.quality.metric import Metric
 from cascade.calibration.recorder.recording_run import CONCURRENCY, Recorder, Standing
 from cascade.calibration.recorder.recording_task import DOUBLE_CALLS
+from cascade.calibration.recorder.troubles import metric_trouble, tier_troubles
 from cascade.core.trace import Content
 from cascade.drivers.base import Models
 
@@ -24,7 +25,7 @@ __all__ = ["IncompleteRecordingWarning", "record"]
 
 
 class IncompleteRecordingWarning(UserWarning):
-    """A recording does not hold everything: the cap was reached, or models failed."""
+    """A recording lacks something: the cap was reached, models failed, or the metric did."""
 
 
 def record(
@@ -73,11 +74,12 @@ def record(
     Returns:
         The recording of what was asked. Where something is missing (the cap was reached, a model
         could not be reached) an `IncompleteRecordingWarning` says how much, and the same call
-        fills it in.
+        fills it in; another one says where the metric failed. An output that holds all of it
+        already is read and returned.
 
     Raises:
-        RecordingError: examples that cannot be recorded, a journal of another chain, nothing
-            recorded.
+        RecordingError: examples that cannot be recorded, a journal of another chain, an output
+            that holds something else, nothing recorded.
         ConfigError: a chain or setting that cannot work.
     """
     recorder = Recorder(
@@ -97,13 +99,28 @@ def record(
         made = recorder.finish()
     finally:
         recorder.close()
+    for lack in _lacks(recorder):
+        warnings.warn(lack, IncompleteRecordingWarning, stacklevel=2)
+    return made
+
+
+def _lacks(recorder: Recorder) -> Iterator[str]:
+    """What the recording lacks, and why."""
+    task, entries = recorder.task, recorder.journal.entries
     missing = len(recorder.remaining)
     if missing:
         why = f": {recorder.why_stopped}" if recorder.why_stopped else ""
-        warnings.warn(
-            f"{missing} of {len(recorder.task.examples)} examples are not recorded to the end"
-            f"{why}; the same call with output= goes on with them",
-            IncompleteRecordingWarning,
-            stacklevel=2,
+        failed = "".join(
+            f"; tier {one.name!r} failed on {one.count}, first: {one.words}"
+            for one in tier_troubles(task, entries)
         )
-    return made
+        yield (
+            f"{missing} of {len(task.examples)} examples are not recorded to the end{why}{failed}; "
+            "the same call with output= goes on with them"
+        )
+    bad = metric_trouble(task, entries)
+    if bad is not None:
+        yield (
+            f"metric {bad.name!r} failed on {bad.count} answers, whose quality is unknown, first: "
+            f"{bad.words}"
+        )

@@ -18,7 +18,14 @@ from cascade.calibration.recording import About, Charges, RecordedTier, Recordin
 from cascade.core.trace import Attempt, Charge, Trace
 from cascade.errors import RecordingError
 
-__all__ = ["QUALITY", "TOP_TIER", "as_served", "recording_of_run"]
+__all__ = [
+    "QUALITY",
+    "TOP_TIER",
+    "as_served",
+    "quality_of",
+    "recorded_tiers",
+    "recording_of_run",
+]
 
 QUALITY = "quality"
 """Purpose of charges that only the recording paid: a judge's, and second answers of the top tier.
@@ -55,12 +62,12 @@ def recording_of_run(task: Task, entries: Mapping[str, Entry]) -> Recording:
         about,
         source=f"recorded with chain {first.name!r}",
         chain_digest=first.digest,
-        quality=TOP_TIER if task.by_top else task.metric.name,
+        quality=quality_of(task),
         content=task.content,
     )
     return replace(
         made,
-        tiers=_tiers(task),
+        tiers=recorded_tiers(task),
         references=made.references if task.content == "full" else np.full(len(made), None, object),
         quality=_quality(task, entries, made),
         charges=_joined(made.charges, extra),
@@ -90,7 +97,13 @@ def as_served(task: Task, trace: Trace) -> Trace:
     return replace(trace, attempts=tuple(attempts))
 
 
-def _tiers(task: Task) -> tuple[RecordedTier, ...]:
+def quality_of(task: Task) -> str:
+    """What `About.quality` says of a task's recording."""
+    return TOP_TIER if task.by_top else task.metric.name
+
+
+def recorded_tiers(task: Task) -> tuple[RecordedTier, ...]:
+    """The tiers and witnesses of a task's recording."""
     tiers = [recorded_tier(task.chain, tier) for tier in task.chain.tiers]
     witnesses = [recorded_tier(task.chain, tier, "witness") for tier in task.witnesses]
     return tuple(

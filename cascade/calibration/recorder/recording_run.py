@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cascade.calibration.files.datasets import Example
 from cascade.calibration.files.parquet import write_recording
+from cascade.calibration.money import UNKNOWN, known_usd
 from cascade.calibration.recorder.cap import Cap, bound_of
 from cascade.calibration.recorder.continued import Continued, is_answered, is_whole
 from cascade.calibration.recorder.ended_requests import EndedRequests
+from cascade.calibration.recorder.existing import complete_output
 from cascade.calibration.recorder.journal import Journal
 from cascade.calibration.recorder.recorded_run import recording_of_run
 from cascade.calibration.recorder.recording_task import Task, task_of
@@ -81,10 +83,11 @@ class Recorder:
         task: what is recorded.
         journal: what was paid for so far.
         why_stopped: why no further request was begun; "" where none was held back.
+        existing: the output of an earlier run, where it holds all of this recording already.
 
     Raises:
         RecordingError: examples that cannot be recorded, a journal that is not this recording's, or
-            an output that is there already.
+            an output that is there already and holds something else.
         ConfigError: a chain or setting that cannot work.
     """
 
@@ -104,6 +107,7 @@ class Recorder:
         self.task: Task = task_of(built, examples, **what)
         self.cap = None if max_cost is None else Cap(max_cost)
         self.why_stopped = ""
+        self.existing: Recording | None = None
         self._output = None if output is None else Path(output)
         self._clock = clock
         self._live = live_models(client, models, clock)
@@ -130,6 +134,10 @@ class Recorder:
         """How far it has come."""
         journal = self.journal
         total = len(self.task.examples)
+        if self.existing is not None:
+            paid = self.existing.charges.cost_pusd
+            known = known_usd(int(paid[paid != UNKNOWN].sum()))
+            return Standing(total, total, known, int((paid == UNKNOWN).sum()))
         return Standing(len(self._done), total, journal.spent_usd, journal.unknown_costs)
 
     def recording(self) -> Recording:
@@ -138,12 +146,14 @@ class Recorder:
         Raises:
             RecordingError: nothing.
         """
+        if self.existing is not None:
+            return self.existing
         return recording_of_run(self.task, self.journal.entries)
 
     def finish(self) -> Recording:
         """What there is so far, written to the output where there is one; raises as `recording`."""
         made = self.recording()
-        if self._output is not None:
+        if self._output is not None and self.existing is None:
             write_recording(made, self._output)
             self._written = True
         return made
@@ -160,10 +170,9 @@ class Recorder:
         """Look at what the journal holds, and refuse what it would be mixed up with."""
         task, entries = self.task, self.journal.entries
         if self._output is not None and self._output.exists() and not entries:
-            raise RecordingError(
-                f"{str(self._output)!r} is there already, and complete as far as its journal "
-                "tells, which is gone; choose another name, or delete it to record anew"
-            )
+            self.existing = complete_output(task, self._output)
+            self._done = set(task.examples)
+            return
         for name in task.examples:
             if name in entries and entries[name].asked != task.digests[name]:
                 raise RecordingError(
