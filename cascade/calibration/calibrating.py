@@ -15,7 +15,7 @@ from cascade.calibration.plan import Plan, ScoreSource
 from cascade.calibration.proof.attempts import attempt_delta
 from cascade.calibration.proof.caution import cautious_order
 from cascade.calibration.proof.certificate import Certificate
-from cascade.calibration.proof.certified_chain import check_recorded
+from cascade.calibration.proof.certified_chain import check_recorded, prices_since_recorded
 from cascade.calibration.proof.certified_path import certify_path
 from cascade.calibration.proof.certifying import certificate_of
 from cascade.calibration.proof.copies import copies_together
@@ -104,7 +104,7 @@ class Calibration:
 
         Raises:
             ConfigError: no share of quality.
-            RecordingError: the top tier's quality is not known.
+            RecordingError: the top tier's quality is not known, or 0 throughout.
         """
         _check_target(target)
         part = self.learn_part
@@ -116,6 +116,12 @@ class Calibration:
                 "it, or say epsilon= instead of target="
             )
         mean = float(np.average(quality[known], weights=part.weights[known]))
+        if not mean:
+            raise RecordingError(
+                f"every answer of the top tier {part.names[part.top]!r} that was graded has "
+                "quality 0, and there is nothing to keep a share of: the metric looks wrong; "
+                "check how answers are graded, or say epsilon= instead of target="
+            )
         return (1 - target) * mean
 
     def chain_of(self, plan: Plan, chain: Chain) -> Chain:
@@ -163,7 +169,7 @@ class Calibration:
             path=len(plans),
             created_at=created_at,
             seed=seed,
-            notes=_changed_policy(chain),
+            notes=(*_changed_policy(chain), *prices_since_recorded(self.recording, chain)),
         )
 
 

@@ -187,3 +187,35 @@ def test_a_margin_that_is_no_share_is_refused_at_once(epsilon):
         found.plans(epsilon)
     with pytest.raises(ConfigError, match=words):
         found.certificate(CHAIN, epsilon=epsilon)
+
+
+def test_prices_that_changed_since_are_noted():
+    """Costs stay those that were recorded, and the certificate says that the chain's differ."""
+    made = recorded()
+    tiers = tuple(
+        replace(t, price=c.price.to_dict()) for t, c in zip(made.tiers, CHAIN.tiers, strict=True)
+    )
+    made = replace(made, tiers=tiers)
+    same = calibrate(CHAIN, made, epsilon=0.04, scores="recorded")
+    assert not any("prices" in note for note in same.notes)
+    dearer = replace(CHAIN.tiers[0], price=Price.of("0.4", "2.5"))
+    chain = replace(CHAIN, tiers=(dearer, *CHAIN.tiers[1:]))
+    other = calibrate(chain, made, epsilon=0.04, scores="recorded")
+    (note,) = [note for note in other.notes if "prices" in note]
+    assert note.startswith("prices of 'nano' are not those that were recorded")
+    assert other.cost == same.cost
+
+
+def test_a_target_of_a_top_tier_that_is_always_wrong_is_refused():
+    """98 % of nothing is nothing: the metric is questioned instead."""
+    made = recorded()
+    made.quality[:, 2] = 0
+    with pytest.raises(RecordingError, match=r"quality 0.*the metric looks wrong"):
+        calibrate(CHAIN, made, scores="recorded")
+
+
+def test_one_group_cannot_be_split():
+    """Where all requests are in one group, the error says so."""
+    made = recorded(60, groups=np.array(["all"] * 60, object))
+    with pytest.raises(RecordingError, match="all 60 requests are in one group only, 'all'"):
+        calibrate(CHAIN, made, epsilon=0.04, scores="recorded")

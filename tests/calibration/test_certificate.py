@@ -351,7 +351,7 @@ def test_a_changed_plan_or_policy_voids_it():
 
 def test_every_change_is_named():
     """Two changes are both in the message."""
-    with pytest.raises(CertificateVoid, match=r"preamble.*threshold"):
+    with pytest.raises(CertificateVoid, match=r"preamble(.|\n)*threshold"):
         certificate().check(chain(preamble=said("Hm."), threshold=0.9))
 
 
@@ -405,3 +405,55 @@ def test_a_chain_that_decides_otherwise_gets_none():
     point = certify_path([TOP, PLAN], recorded(), SCORES, epsilon=0.02)
     with pytest.raises(ConfigError, match="decides by"):
         certificate_of(point, recorded(), SCORES, chain=chain(threshold=0.3))
+
+
+# What looks wrong, and what differs ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        (slice(None), 0, "every answer of every tier that was graded has quality 0"),
+        (slice(None), 1, "every answer of every tier that was graded has quality 1"),
+        (1, 0, "every answer of the top tier 'top' that was graded has quality 0"),
+    ],
+)
+def test_quality_that_looks_wrong_is_noted(column, value, words):
+    """A metric that tells nothing apart, or finds the top tier always wrong, is questioned."""
+    made = recorded()
+    made.quality[:, column] = value
+    (note,) = certify([TOP, PLAN], made, SCORES, epsilon=0.02).notes
+    assert note.startswith(words)
+    assert certificate().notes == ()
+
+
+def test_agreement_is_said_in_the_sentence():
+    """Where quality is agreement with the top tier, the sentence says that it is no more."""
+    about = About(quality="top tier", self_disagreement=0.004, self_disagreement_calls=250)
+    made = certify([TOP, PLAN], recorded(about=about), SCORES, epsilon=0.02)
+    assert "quality is agreement with top, not with what is right" in made.sentence()
+    assert "agreement" not in certificate().sentence()
+
+
+def test_each_change_has_a_line_of_its_own():
+    """Of several changes each is on its line, and of the policy only what changed is said."""
+    changed = replace(
+        chain(threshold=0.5), policy=Policy(repair=True, on_abstain="accept"), name="other"
+    )
+    with pytest.raises(CertificateVoid) as caught:
+        certificate().check(changed)
+    assert str(caught.value).splitlines() == [
+        "the certificate does not speak of chain 'other':",
+        "  tier 'mini': threshold is 0.5; certified was 0.25;",
+        "  policy: on_abstain is 'accept'; certified was 'escalate';",
+        "  policy: repair is True; certified was False;",
+        "record and certify it as it is now",
+    ]
+
+
+def test_a_file_that_is_no_certificate_is_named(tmp_path):
+    """The message names the file, not only what it holds."""
+    path = tmp_path / "other.json"
+    path.write_text("{}")
+    with pytest.raises(RecordingError, match=r"other.json': '{}' is no certificate"):
+        Certificate.load(path)

@@ -183,8 +183,10 @@ class Certificate:
         """
         changes = list(changes_of(self.tiers, self.policy, self.entry, chain))
         if changes:
+            each, last = ("\n  ", "\n") if len(changes) > 1 else (" ", " ")
             raise CertificateVoid(
-                f"the certificate does not speak of chain {chain.name!r}: {'; '.join(changes)}; "
+                f"the certificate does not speak of chain {chain.name!r}:"
+                f"{''.join(f'{each}{change};' for change in changes)}{last}"
                 "record and certify it as it is now"
             )
         self._check_age(today)

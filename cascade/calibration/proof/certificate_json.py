@@ -97,7 +97,10 @@ def load_certificate(path: str | os.PathLike[str]) -> Certificate:
         raise RecordingError(f"certificate {str(path)!r}: {error.strerror}") from error
     except ValueError as error:
         raise RecordingError(f"certificate {str(path)!r} is no JSON: {error}") from error
-    return certificate_from_dict(data)
+    try:
+        return certificate_from_dict(data)
+    except (RecordingError, CertificateVoid) as error:
+        raise type(error)(f"certificate {str(path)!r}: {error}") from error
 
 
 def _kept_fields() -> list[Any]:

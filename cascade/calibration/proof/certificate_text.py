@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["lines_of", "sentence_of"]
 
+AGREEMENT = "top tier"
+"""How a recording says that quality is agreement with the top tier (`About.quality`)."""
+
 TESTS = {
     "exact": "exact matched-pairs test (Tango's score, Berger and Boos)",
     "betting": "betting martingale",
@@ -29,9 +32,12 @@ def sentence_of(made: Certificate) -> str:
         f"On {many} like yours{once}, with {100 * made.confidence:g} % confidence the quality of "
         f"{_who(made)}{_mean(made)} is {_at_most(made)} {made.top}"
     )
+    seen = f"({_seen(made)})"
+    if made.quality_from == AGREEMENT:
+        seen += f"; quality is agreement with {made.top}, not with what is right"
     if made.cost is None:
-        return f"{promise} ({_seen(made)}); what it costs is not known."
-    return f"{promise} ({_seen(made)}); it costs {_percent(made.cost)} of always asking {made.top}."
+        return f"{promise} {seen}; what it costs is not known."
+    return f"{promise} {seen}; it costs {_percent(made.cost)} of always asking {made.top}."
 
 
 def _mean(made: Certificate) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cascade.calibration.fingerprint import fingerprint, scorer_fingerprint, tier_fingerprint
 from cascade.calibration.plan import Plan
-from cascade.calibration.recording import Recording
+from cascade.calibration.recording import RecordedTier, Recording
 from cascade.core.chain import Chain, settings_of_scorer
 from cascade.core.scoring import scorer_name
 from cascade.core.tier import Tier
@@ -20,9 +21,13 @@ __all__ = [
     "changes_of",
     "check_recorded",
     "price_changes",
+    "prices_since_recorded",
     "tiers_of_chain",
     "tiers_of_recording",
 ]
+
+FIELD = re.compile(r"(\w+)=('[^']*'|[^,)]+)")
+"""A field of a policy and its value, as `policy_of` writes them."""
 
 SHOWN = 60
 """Longest JSON of a parameter that a certificate shows; of a longer one it keeps a hash."""
@@ -114,17 +119,31 @@ def changes_of(
         if tier is not None:
             yield from _changes_of_tier(was, _certified(chain, tier), tier)
     if policy and policy != policy_of(chain):
-        yield f"the policy is {policy_of(chain)}; certified was {policy}"
+        yield from _changes_of_policy(policy, chain)
     if policy and entry != entry_of(chain):
         yield "the entry, which chooses where a request begins, is another one"
 
 
 def price_changes(certified: tuple[CertifiedTier, ...], chain: Chain) -> tuple[str, ...]:
     """The tiers whose price is not what it was."""
+    return _repriced(certified, chain)
+
+
+def prices_since_recorded(recording: Recording, chain: Chain) -> Iterator[str]:
+    """Where a chain's prices are not those that the recording was charged by, in words."""
+    names = _repriced(recording.tiers, chain)
+    if names:
+        yield (
+            f"prices of {', '.join(map(repr, names))} are not those that were recorded: costs "
+            "here, and the choice of the plan, are by the recorded ones"
+        )
+
+
+def _repriced(before: Iterable[CertifiedTier | RecordedTier], chain: Chain) -> tuple[str, ...]:
     now = {tier.name: chain.price(tier) for tier in chain.tiers}
     return tuple(
         was.name
-        for was in certified
+        for was in before
         if was.price is not None
         and (price := now.get(was.name)) is not None
         and fingerprint(price.to_dict()) != fingerprint(dict(was.price))
@@ -177,6 +196,17 @@ def _changes_of_tier(was: CertifiedTier, now: CertifiedTier, tier: Tier) -> Iter
         yield f"{name}: {what}{shown if what == 'scorer' else ' are not as certified'}"
     if was.threshold != now.threshold:
         yield f"{name}: threshold is {now.threshold}; certified was {was.threshold}"
+
+
+def _changes_of_policy(policy: str, chain: Chain) -> Iterator[str]:
+    """The fields of the policy that differ, each by itself."""
+    before, now = (dict(FIELD.findall(text)) for text in (policy, policy_of(chain)))
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    for name in changed:
+        shown = now.get(name, "not given"), before.get(name, "not given")
+        yield f"policy: {name} is {shown[0]}; certified was {shown[1]}"
+    if not changed:
+        yield f"the policy is {policy_of(chain)}; certified was {policy}"
 
 
 def _changes_of_settings(name: str, was: CertifiedTier, now: CertifiedTier) -> Iterator[str]:

@@ -28,6 +28,7 @@ from cascade.calibration.proof.copies import copies_in, copies_together
 from cascade.calibration.proof.drift import score_histograms
 from cascade.calibration.proof.intervals import clopper_pearson
 from cascade.calibration.proof.losses import Missing
+from cascade.calibration.proof.odd_quality import odd_quality
 from cascade.calibration.proof.splits import Splits
 from cascade.calibration.recording import Recording
 from cascade.calibration.serving import plan_of_chain
@@ -240,6 +241,7 @@ def _notes(point: CertifiedPoint, recording: Recording) -> Iterator[str]:
             "quality is agreement with the top tier, and how often that disagrees with itself was "
             "not measured: a margin below it means nothing"
         )
+    yield from odd_quality(recording)
     known = (point.outcomes.cost_pusd >= 0) & (recording.cost_pusd[:, recording.top] >= 0)
     if not known.all():
         yield f"the cost of {int((~known).sum()):,} of {len(known):,} requests is not known"

@@ -70,6 +70,14 @@ class Splits:
         """
         keep = self.mask(part)
         if not keep.any():
+            groups = set(recording.groups.tolist())
+            if len(groups) == 1 < len(recording):
+                raise RecordingError(
+                    f"all {len(recording):,} requests are in one group only, {groups.pop()!r}, and "
+                    "a group is never split: what is learnt from one request would be tested on "
+                    "its relatives; give requests that do not depend on each other groups of "
+                    "their own, or none"
+                )
             raise RecordingError(
                 f"no request of {len(recording)} fell into the part to {part}: record more, or "
                 "give that part a larger share"
