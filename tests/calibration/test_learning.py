@@ -431,7 +431,7 @@ def test_agreement_of_three_is_served_as_it_was_learned():
 
 def test_evidence_that_is_nan_for_one_answer(monkeypatch):
     """NaN counts as missing, in a table and in a draft alike."""
-    from cascade.calibration import evidence
+    from cascade.calibration.learning import evidence
 
     def oracle(draft):
         return {"sure": float("nan") if "perhaps" in draft.text else 1.0 + len(draft.text) % 3}

@@ -169,7 +169,7 @@ def test_the_exact_pair_is_the_cheapest_that_keeps_the_floor(chain, share):
         assert not keeps.any()
         return
     value, cost = one_by_one(found, scores, values, costs, np.ones_like(weights))
-    assert value >= floor
+    assert value >= floor - 1e-12
     assert cost == table.cost[keeps].min()
 
 

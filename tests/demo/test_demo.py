@@ -96,7 +96,7 @@ def shown(monkeypatch, tmp_path):
     def servers():
         yield SERVERS
 
-    from cascade.calibration import recording_run
+    from cascade.calibration.recorder import recording_run
     from cascade.cli import demo_run
 
     models = scripted()

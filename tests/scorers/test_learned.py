@@ -233,7 +233,7 @@ def test_entries_that_cannot_be(model, settings, message):
 
 def test_evidence_that_raises_fails_the_score(model, monkeypatch):
     """Somebody's broken evidence escalates; it is never taken for an answer that is fine."""
-    from cascade.calibration import evidence
+    from cascade.calibration.learning import evidence
 
     known = evidence.registered_evidence("cascade.evidence")
     broken = {**known, "surface": lambda draft: 1 / 0}
