@@ -25,7 +25,7 @@ __all__ = ["compared"]
 Whole = NDArray[np.int64]
 
 PARTLY = (
-    "everything rests on the {:,} of {:,} requests whose answers all have a label and a price; "
+    "everything rests on the {:,} of {:,} requests whose answers all have a label and a price{}; "
     "where labels were not given at random, it speaks of those alone"
 )
 
@@ -73,7 +73,7 @@ def _simpler(
     if 0 < len(rows) < len(recording):
         kept = recording.rows(rows)
         source = None if source is None else _OfRows(source, rows)
-        notes = (*notes, PARTLY.format(len(rows), len(recording)))
+        notes = (*notes, PARTLY.format(len(rows), len(recording), _lacking(recording)))
     made = compare(kept, source, chosen=basis.chosen, path=path, **settings)
     return kept, replace(made, notes=(*notes, *made.notes))
 
@@ -89,6 +89,17 @@ def _complete(recording: Recording) -> Whole:
         return np.arange(len(recording))
     known = ~np.isnan(recording.quality[:, ladder]) & (recording.cost_pusd[:, ladder] != UNKNOWN)
     return np.flatnonzero(known.all(axis=1))
+
+
+def _lacking(recording: Recording) -> str:
+    """How many requests lack a label, and how many a price, in brackets."""
+    ladder = list(recording.ladder)
+    found = {
+        "label": int(np.isnan(recording.quality[:, ladder]).any(axis=1).sum()),
+        "price": int((recording.cost_pusd[:, ladder] == UNKNOWN).any(axis=1).sum()),
+    }
+    words = [f"{number:,} lack a {what}" for what, number in found.items() if number]
+    return f" ({', '.join(words)})" if words else ""
 
 
 class _OfRows:

@@ -150,6 +150,7 @@ def report(
         floor=floor_of(certificate, found) if promise.holds else None,
         fresh=promise.holds and _is_fresh(certificate, recording),
         untold=basis.is_untold,
+        of=len(recording),
         reasons=_reasons(path, found),
         cases=cases,
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.proof.certificate import Certificate
 from cascade.calibration.proof.labels import labels_without_harm, plan_labels
+from cascade.calibration.reporting.sentences import gate_words
 from cascade.calibration.reporting.view import Line, Promise
 from cascade.calibration.reporting.words import points
 from cascade.core.chain import Chain
@@ -68,7 +69,7 @@ def promise_of(
     if certificate is None:
         return _none(found, missing, graded=graded)
     lines = tuple(
-        Line(term, words, means=MEANS.get(term, ""))
+        Line(term, words, means=_means(term, certificate))
         for term, words in certificate.lines()
         if term != VOID
     )
@@ -88,6 +89,12 @@ def promise_of(
         lines=lines,
         expires=expires,
     )
+
+
+def _means(term: str, certificate: Certificate) -> str:
+    """What a term means; the plan's gate is put into a sentence."""
+    gate = gate_words(certificate.plan) if term == "plan" else ""
+    return f"{MEANS[term]}. {gate}" if gate else MEANS.get(term, "")
 
 
 def _check(certificate: Certificate, found: WhatIf | None, chain: Chain | None) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from cascade.calibration.comparing.comparison import Comparison
 from cascade.calibration.comparing.findings import Estimate, Latency, WhatIf
+from cascade.calibration.plan import Plan
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.view import Line
 from cascade.calibration.reporting.words import between, count, money, percent, share
 from cascade.traces.page.waterfall import seconds
 
-__all__ = ["about_words", "facts_of", "headline", "simpler_words"]
+__all__ = ["about_words", "facts_of", "gate_words", "headline", "simpler_words"]
 
 SAME = 0.005
 """A difference in cost that is printed as 0 %."""
@@ -30,8 +31,17 @@ def about_words(recording: Recording) -> str:
     return ", ".join(words)
 
 
-def headline(recording: Recording, comparison: Comparison, *, untold: bool = False) -> str:
-    """The saving and the quality in one sentence; `untold`: there is a plan, and no word of it."""
+def headline(
+    recording: Recording, comparison: Comparison, *, untold: bool = False, of: int = 0
+) -> str:
+    """The saving and the quality in one sentence.
+
+    Args:
+        recording: the requests that the comparison rests on.
+        comparison: of them.
+        untold: there is a plan, and nothing can be said of it.
+        of: requests recorded, where the comparison rests on fewer of them.
+    """
     found, top = comparison.chosen, comparison.top
     if len(recording.ladder) == 1:
         return f"Only {top} is recorded: there is no cheaper tier to compare it with"
@@ -39,8 +49,12 @@ def headline(recording: Recording, comparison: Comparison, *, untold: bool = Fal
         words = "the plan cannot be told from this alone" if untold else "no plan was chosen"
         return f"{count(len(recording.ladder), 'tier')} compared; {words}"
     if found.plan.is_constant:
-        return _constant(found, top)
-    return f"{_cost_words(found, top)}{_quality_words(found)}"
+        words = _constant(found, top)
+    else:
+        words = f"{_cost_words(found, top)}{_quality_words(found)}"
+    if len(recording) < of:
+        words += f", on the {len(recording):,} of {of:,} requests with labels and prices"
+    return words
 
 
 def _constant(found: WhatIf, top: str) -> str:
@@ -67,6 +81,17 @@ def _quality_words(found: WhatIf) -> str:
     if found.retention is None:
         return f", at {percent(found.quality.value)} quality"
     return f", at {percent(found.retention)} of its quality"
+
+
+def gate_words(plan: Plan) -> str:
+    """What a plan's gate does, in a sentence; "" where it has none."""
+    if plan.gate is None:
+        return ""
+    return (
+        f"The gate: requests of which the words alone say that the chance of a right answer from "
+        f"{plan.tiers[0]} is below {plan.gate.threshold:.4g} begin at {plan.gate.start_at}; "
+        f"all others begin at {plan.tiers[0]}."
+    )
 
 
 def simpler_words(comparison: Comparison) -> str:

@@ -227,6 +227,7 @@ class View:
         facts: the few numbers at the top.
         simpler: that something simpler does as well for less, in a sentence; "" where nothing does.
         plan: the chosen plan in words, "" where there is none.
+        gate: what the plan's gate does, in a sentence; "" where it has none.
         top: name of the top tier.
         frontier: cost and quality of everything.
         policies: the same as a table.
@@ -254,6 +255,7 @@ class View:
     facts: tuple[Line, ...] = ()
     simpler: str = ""
     plan: str = ""
+    gate: str = ""
     top: str = ""
     frontier: Frontier = Frontier()
     policies: tuple[PolicyLine, ...] = ()

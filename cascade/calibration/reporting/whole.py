@@ -16,7 +16,13 @@ from cascade.calibration.reporting.gather import (
 from cascade.calibration.reporting.limits import limits_of
 from cascade.calibration.reporting.measured import measures_of
 from cascade.calibration.reporting.method import gaps_of, method_of, prices_of
-from cascade.calibration.reporting.sentences import about_words, facts_of, headline, simpler_words
+from cascade.calibration.reporting.sentences import (
+    about_words,
+    facts_of,
+    gate_words,
+    headline,
+    simpler_words,
+)
 from cascade.calibration.reporting.view import Promise, View
 
 __all__ = ["view_of"]
@@ -31,6 +37,7 @@ def view_of(
     floor: float | None = None,
     fresh: bool = False,
     untold: bool = False,
+    of: int = 0,
     reasons: Mapping[str, str] | None = None,
     cases: int = 5,
 ) -> View:
@@ -44,6 +51,7 @@ def view_of(
         floor: the least quality that the promise allows.
         fresh: the requests are those that the certificate was tested on.
         untold: there is a plan, and nothing can be said of it; the notes say why.
+        of: requests recorded, where the comparison rests on fewer of them.
         reasons: why tiers are not in the plan, by name.
         cases: harms and gains shown, of each at most.
     """
@@ -51,12 +59,13 @@ def view_of(
     known = found is not None and found.quality is not None
     return View(
         title=title,
-        headline=headline(recording, comparison, untold=untold),
+        headline=headline(recording, comparison, untold=untold, of=of),
         about=about_words(recording),
         promise=promise,
         facts=facts_of(comparison),
         simpler=simpler_words(comparison),
         plan="" if found is None else str(found.plan),
+        gate="" if found is None else gate_words(found.plan),
         top=comparison.top,
         frontier=frontier_of(comparison, floor),
         policies=policies_of(comparison),

@@ -144,6 +144,8 @@ class TestPoorRecordings:
         view, _ = self.shown(replace(made, quality=quality))
         assert view.about.startswith("250 requests")
         assert any("250 of 400 requests" in note for note in view.notes)
+        assert any("(150 lack a label)" in note for note in view.notes)
+        assert view.headline.endswith("on the 250 of 400 requests with labels and prices")
         gates = {0: np.linspace(0, 1, 400)}
         source = Scores({0: made.score[:, 0], 1: made.score[:, 1]}, gates=gates)
         given, _ = self.shown(replace(made, quality=quality), source=source)
@@ -151,6 +153,30 @@ class TestPoorRecordings:
         gated = Plan((Step("nano", threshold=0.5), Step("big")), Gate("big", 0.5))
         found, _ = self.shown(replace(made, quality=quality), source=source, chosen=gated)
         assert 0.4 < {tier.name: tier.asked for tier in found.tiers}["nano"] < 0.95
+
+    def test_a_gate(self):
+        """A plan's gate, which is written as a formula, is also put into a sentence."""
+        made = real()
+        source = Scores({0: made.score[:, 0]}, gates={0: np.linspace(0, 1, 400)})
+        gated = Plan((Step("nano", threshold=0.5), Step("big")), Gate("big", 0.51))
+        _, page = self.shown(made, source=source, chosen=gated)
+        assert "right answer from nano is below 0.51 begin at big" in page.text
+        assert report(made).view.gate == ""
+
+    def test_the_terminal_says_why(self):
+        """Tiers not asked, missing costs and labels reach the terminal, with their numbers."""
+        made = real(600)
+        quality, cost = made.quality.copy(), made.cost_pusd.copy()
+        quality[5:], cost[:, 0] = np.nan, -1
+        few = replace(made, quality=quality)
+        for poor, words in (
+            (few, "(595 lack a label)"),
+            (few, "on the 5 of 600 requests with labels and prices"),
+            (replace(made, cost_pusd=cost), "note: nothing is said of the plan"),
+        ):
+            console = Console(width=400, record=True, file=io.StringIO())
+            console.print(report(poor))
+            assert words in console.export_text()
 
     def test_no_prices(self):
         """Where no cost is known nothing is said of saving, and nothing counts as free."""

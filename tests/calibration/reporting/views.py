@@ -78,6 +78,7 @@ def view(word="nano", **changes):
         "facts": (line,),
         "simpler": word,
         "plan": word,
+        "gate": word,
         "top": word,
         "frontier": frontier(word, word),
         "policies": (
