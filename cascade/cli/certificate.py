@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cascade.cli.output import JsonOption, print_json, say, write
+from cascade.cli.output import JsonOption, exit_code, print_json, say, write
 from cascade.config import load_chain
+from cascade.errors import CertificateVoid
 
 if TYPE_CHECKING:
     from cascade.calibration import Certificate
@@ -48,7 +49,14 @@ def check(
     a note: quality stays as promised, but another plan may be cheaper now.
     """
     made = _loaded(path)
-    notes = made.check(load_chain(chain), today=datetime.now(UTC).date())
+    try:
+        notes = made.check(load_chain(chain), today=datetime.now(UTC).date())
+    except CertificateVoid as error:
+        for line in f"error: {error}".splitlines():  # each change by itself
+            say(line, style="red")
+        if as_json:
+            print_json({"holds": False, "error": str(error)})
+        raise typer.Exit(exit_code(error)) from error
     if as_json:
         print_json({"holds": True, "sentence": made.sentence(), "notes": notes})
         return

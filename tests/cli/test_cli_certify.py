@@ -98,6 +98,14 @@ def test_a_changed_chain_is_void(files, tmp_path):
     found = cascade("certificate", "check", output, "--chain", served)
     assert found.exit_code == 1
     assert "model is 'pico'; certified was 'nano'" in found.stderr.replace("\n", " ")
+    policy = '[policy]\non_empty = "accept"\n'
+    served.write_text(served.read_text().replace("[policy]\n", policy))
+    both = cascade("certificate", "check", output, "--chain", served, "--json")
+    assert both.exit_code == 1
+    lines = [line.strip() for line in both.stderr.splitlines()]
+    assert "tier 'nano': model is 'pico'; certified was 'nano';" in lines
+    assert "policy: on_empty is 'accept'; certified was 'escalate';" in lines
+    assert json.loads(both.stdout)["holds"] is False
 
 
 def test_the_same_command_again_is_the_same_attempt(files):

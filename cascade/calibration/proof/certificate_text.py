@@ -24,7 +24,7 @@ TESTS = {
 
 def sentence_of(made: Certificate) -> str:
     """The promise in one plain sentence."""
-    many = f"{made.requests:,} requests"
+    many = _many(made.requests)
     if made.units < made.requests:
         many += f" in {made.units:,} groups"
     once = "" if made.attempt else ", as the only attempt on them"
@@ -90,7 +90,7 @@ def _promise(made: Certificate) -> Iterator[tuple[str, str]]:
         yield "attempt", "not counted: valid as the only attempt on these requests"
     yield "path", f"plan {made.tested} of {made.path}, from the most careful"
     for one in made.slices:
-        said = f"{one.n} requests, {one.harm} worse, {one.gain} better"
+        said = f"{_many(one.n)}, {one.harm} worse, {one.gain} better"
         yield f"slice {one.name or '-'}", f"{said}, p = {one.p:.4f}, allowed {one.spent:.4f}"
 
 
@@ -166,7 +166,11 @@ def _void(made: Certificate) -> str:
 
 def _counted(found: Counted) -> str:
     low, high = 100 * found.low, 100 * found.high
-    return f"{found.count} requests, {100 * found.share:.2f} % [{low:.2f}, {high:.2f}]"
+    return f"{_many(found.count)}, {100 * found.share:.2f} % [{low:.2f}, {high:.2f}]"
+
+
+def _many(count: int) -> str:
+    return f"{count:,} request{'' if count == 1 else 's'}"
 
 
 def _percent(found: Estimate, digits: int = 0) -> str:
