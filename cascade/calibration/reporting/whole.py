@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cascade.calibration.comparing.comparison import Comparison
+from cascade.calibration.comparing.question import LEARNED
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.cases import cases_of
 from cascade.calibration.reporting.gather import (
@@ -81,7 +82,14 @@ def view_of(
         gaps=gaps_of(recording),
         prices=prices_of(recording),
         price_table=recording.about.price_table,
-        notes=tuple(dict.fromkeys([*comparison.notes, *(() if found is None else found.notes)])),
+        notes=_notes(comparison, fresh=fresh),
         limits=limits_of(recording, comparison, certified=promise.holds, fresh=fresh),
         confidence=0.95 if found is None else found.confidence,
     )
+
+
+def _notes(comparison: Comparison, *, fresh: bool) -> tuple[str, ...]:
+    """Each note once; on requests kept aside for the test no model was learned."""
+    found = comparison.chosen
+    notes = dict.fromkeys([*comparison.notes, *(() if found is None else found.notes)])
+    return tuple(note for note in notes if not (fresh and note == LEARNED))

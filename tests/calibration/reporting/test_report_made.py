@@ -21,6 +21,7 @@ from cascade.calibration import (
     report,
     search_plans,
 )
+from cascade.calibration.comparing.question import LEARNED
 from cascade.calibration.reporting import tested
 from cascade.calibration.reporting.made import Report
 from cascade.calibration.reporting.summary import summary_of
@@ -323,6 +324,15 @@ class TestWithCertificate:
             for words in (console.export_text(), Page(found.to_html()).text):
                 assert "served by a learned model" in words
                 assert "--chain certified.toml" in words
+
+    def test_what_was_learned_from(self):
+        """That a model may know these requests is not said of those kept aside for the test."""
+        made = real(2000)
+        promised = self.certified(made)
+        part = tested.tested_part(made, promised, "k")
+        aside = report(part, certificate=promised, notes=[LEARNED]).view
+        assert LEARNED not in aside.notes
+        assert LEARNED in report(made, certificate=promised, notes=[LEARNED]).view.notes
 
     def test_void(self):
         """A certificate of another chain promises nothing, and the page says what has changed."""
