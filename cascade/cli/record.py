@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -119,7 +119,7 @@ def record(
     if output is None and not dry_run:
         raise UsageError("give the file of the recording with -o, e.g. -o support.parquet")
     refuse_same_file(output, {"EXAMPLES": examples, "--chain": chain})
-    known = read_examples(examples, columns=_columns(column or []))
+    known = read_examples(examples, columns=_columns(column or []), unused=_tell_unused)
     recorder = _made(
         lambda: Recorder(
             load_chain(chain),
@@ -151,6 +151,13 @@ def _columns(given: list[str]) -> dict[str, str]:
             raise UsageError(f"--column {text!r}: expected e.g. reference=gold")
         found[what] = name
     return found
+
+
+def _tell_unused(names: Sequence[str]) -> None:
+    listed = ", ".join(map(repr, names))
+    warn(
+        f"columns that are not used: {listed}; --column reference={names[0]} would give one a part"
+    )
 
 
 def _made(make: Callable[[], Recorder]) -> Recorder:

@@ -196,3 +196,19 @@ def test_a_digest_is_of_what_is_asked():
     whole = _digest(Request.build("é").payload, None)
     assert whole.startswith(request_digest("é"))
     assert len(request_digest("é")) == datasets_module.DIGITS
+
+
+def test_columns_that_are_not_used_are_told_once(tmp_path):
+    """A misspelt column is named; known names, parameters and given names are not."""
+    path = tmp_path / "data.jsonl"
+    rows = [
+        {"headline": "a", "refrence": "x", "temperature": 0, "weight": None},
+        {"headline": "b", "reference": "y", "refrence": "z", "note": 1},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    told = []
+    read_examples(path, columns={"prompt": "headline"}, unused=told.append)
+    assert told == [["refrence", "note"]]
+    path.write_text('{"prompt": "a", "reference": "x"}\n"b"')
+    read_examples(path, unused=told.append)
+    assert len(told) == 1

@@ -330,3 +330,10 @@ def test_a_complete_recording_leaves_nothing_to_do(place):
     assert "complete; nothing to do" in done.stderr
     assert len(place.calls) == asked
     assert done.stdout == first.stdout
+
+
+def test_columns_that_are_not_used_are_named(place):
+    """A column without a part, such as a misspelt one, is told on stderr."""
+    done = run("--dry-run")
+    assert done.stderr.count("columns that are not used: 'right'") == 1
+    assert "not used" not in run("--dry-run", "--column", "reference=right").stderr

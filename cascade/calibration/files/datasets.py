@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -86,7 +86,10 @@ class Example:
 
 
 def read_examples(
-    path: str | PathLike[str], *, columns: Mapping[str, str] | None = None
+    path: str | PathLike[str],
+    *,
+    columns: Mapping[str, str] | None = None,
+    unused: Callable[[Sequence[str]], object] | None = None,
 ) -> list[Example]:
     """Read a data set, row by row; the ending says what it is: .jsonl, .csv or .parquet.
 
@@ -96,6 +99,7 @@ def read_examples(
     Args:
         path: the file; "-" reads JSON lines from standard input.
         columns: the file's own names for what `NAMES` lists, e.g. `{"prompt": "headline"}`.
+        unused: told once which columns were passed over, where there are any.
 
     Raises:
         RequestError: the file cannot be read, holds no example, or some rows are none; the message
@@ -104,7 +108,10 @@ def read_examples(
     reader = _Reader(_checked_columns(columns or {}))
     for row in rows_of(path):
         reader.take(row)
-    return reader.examples(str(path))
+    found = reader.examples(str(path))
+    if unused is not None and reader.unused:
+        unused(reader.unused)
+    return found
 
 
 def request_digest(request: Asked) -> str:
@@ -130,6 +137,13 @@ class _Reader:
         self._places: dict[str, str] = {}
         self._digests: Counter[str] = Counter()
         self._wrong: list[str] = []
+        self._seen: dict[str, None] = {}
+        self._used: set[str] = {*PARAMS, *columns.values()}
+
+    @property
+    def unused(self) -> list[str]:
+        """Columns that nothing was read from, in their order."""
+        return [str(name) for name in self._seen if name not in self._used]
 
     def take(self, row: Row) -> None:
         try:
@@ -163,6 +177,7 @@ class _Reader:
             data = {"prompt": data}
         if not isinstance(data, dict):
             raise RequestError(f"expected a JSON string or object, got {type(data).__name__}")
+        self._seen.update((name, None) for name, value in data.items() if value is not None)
         found = {what: self._value(data, what) for what in NAMES}
         asks = {what: found[what] for what in WAYS if found[what] is not None}
         if not asks:
@@ -197,6 +212,7 @@ class _Reader:
         taken = self._columns.values()  # a column with a part of its own has no second one
         for name in NAMES[what]:
             if data.get(name) is not None and name not in taken:
+                self._used.add(name)
                 return data[name]
         return None
 
