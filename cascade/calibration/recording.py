@@ -319,9 +319,17 @@ class Recording:
 
         Args:
             keep: a mask of shape (n,) or indices, each at most once.
+
+        Raises:
+            RecordingError: a mask of another length, or no such row.
         """
         picked = np.asarray(keep)
         if picked.dtype == bool:
+            if picked.shape != (len(self),):
+                raise RecordingError(
+                    f"rows: the mask has shape {picked.shape}: expected ({len(self)},), a truth "
+                    "value for each request"
+                )
             picked = np.flatnonzero(picked)
         return self._at(picked, np.arange(len(self.tiers)))
 

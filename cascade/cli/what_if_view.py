@@ -20,6 +20,11 @@ __all__ = ["comparison_tables", "what_if_tables"]
 
 THOUSAND = 1_000
 
+SAVES = (
+    "saves per 1,000: what the plan without this scorer would cost more at equal quality; "
+    "negative: it would be cheaper"
+)
+
 FINE = 12
 """Decimals that a mean of floating dollars has; the rest is noise that would show as digits."""
 
@@ -29,7 +34,7 @@ def comparison_tables(found: Comparison, chosen: WhatIf) -> RenderableType:
     parts: list[RenderableType] = [*_head(chosen), Text(), _policies(chosen, found.baselines)]
     parts += [Text(), _steps(chosen)]
     if found.scorers:
-        parts += [Text(), _scorers(found.scorers)]
+        parts += [Text(), _scorers(found.scorers), Text(SAVES, "dim")]
     return Group(*parts, *_notes(found.notes))
 
 
@@ -141,7 +146,7 @@ def _thousand(cost: Estimate | None) -> str:
 
 
 def _money_range(cost: Estimate | None) -> str:
-    if cost is None:
+    if cost is None or not cost.is_known:
         return ""
     low, high = (money(round(THOUSAND * end, FINE)) for end in (cost.low, cost.high))
     return f"{low} to {high}"
@@ -156,8 +161,11 @@ def _share(quality: Estimate | None) -> str:
 
 
 def _ends(quality: Estimate | None) -> str:
-    return "" if quality is None else f"{percent(quality.low)} to {percent(quality.high)}"
+    if quality is None or not quality.is_known:
+        return ""
+    return f"{percent(quality.low)} to {percent(quality.high)}"
 
 
 def _range(share: Estimate) -> str:
-    return f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"
+    beside = f" ({percent(share.low)} to {percent(share.high)})" if share.is_known else ""
+    return f"{percent(share.value)}{beside}"

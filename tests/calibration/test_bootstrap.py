@@ -82,3 +82,13 @@ def test_settings_that_cannot_be_meant(given, words):
     """No draws, and a confidence that is none, are refused."""
     with pytest.raises(ConfigError, match=words):
         Bootstrap(groups(2), np.ones(2), **given)
+
+
+def test_one_group_has_no_interval():
+    """Where nothing can be drawn again nothing tells the spread: no interval, not one of width 0."""
+    boot = Bootstrap(groups(5, 5), np.ones(5), resamples=20)
+    found = boot.estimate(0.4, boot.means(np.arange(5.0)[:, None])[:, 0])
+    assert found.interval is None
+    assert found.to_dict() == {"value": 0.4, "low": None, "high": None}
+    two = Bootstrap(groups(6, 3), np.ones(6), resamples=20)
+    assert two.estimate(2.5, two.means(np.arange(6.0)[:, None])[:, 0]).interval is not None

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cascade import Cascade
-from cascade.calibration import LearnedModel, simulate, what_if
+from cascade.calibration import LearnedModel, compare, learn, simulate, what_if
 from cascade.calibration.learning.evidence import OWN_GROUP, PAIR_GROUP, registered_evidence
 from cascade.calibration.serving import chain_of_plan
-from cascade.errors import RecordingError
+from cascade.errors import ConfigError, RecordingError
 from tests.calibration import test_served_plan as served
 
 learning = served.learning
@@ -92,3 +92,28 @@ def ends(plan, model):
     with Cascade(chain, models=served.models()) as llm:
         traces = [llm.complete(served.prompt(a, b)).trace for a, b in FEW]
     return [sum(attempt.asked for attempt in trace.attempts) for trace in traces]
+
+
+def test_a_learned_chain_says_that_its_numbers_may_flatter(learning):
+    """Who prices a certified chain on the requests it was learned from is told so."""
+    plan = served.PLANS["three tiers"]
+    chain = chain_of_plan(plan, served.CHAIN, model=learning.model_for([plan]))
+    assert any(
+        "may have been learned" in note
+        for note in what_if(chain, learning.recording, resamples=5).notes
+    )
+    out_of_fold = what_if(chain, learning.recording, source=learning.source, resamples=5)
+    assert not any("may have been learned" in note for note in out_of_fold.notes)
+
+
+def test_paths_in_place_of_recordings_are_named(learning):
+    """Learning and what-ifs say what they take, and what reads a file."""
+    for call in (
+        lambda: learn("r.parquet"),
+        lambda: what_if(served.CHAIN, "r.parquet"),
+        lambda: compare("r.parquet"),
+    ):
+        with pytest.raises(ConfigError, match=r"takes a Recording, not 'r\.parquet'"):
+            call()
+    with pytest.raises(ConfigError, match=r"not 'c.toml'; a chain's file is read by load_chain"):
+        what_if("c.toml", learning.recording)

@@ -89,3 +89,10 @@ def test_an_empty_recording_is_none():
     """A recording without a request, or without a tier, answers nothing."""
     with pytest.raises(RecordingError, match="the recording is empty"):
         Recording.build([RecordedTier("a", "a")], [], quality=np.ones((0, 1)), cost_pusd=[])
+
+
+def test_a_mask_of_another_length_is_refused():
+    """A mask says something of every request, or nothing."""
+    found = recording(np.ones((3, 2)), np.ones((3, 2)))
+    with pytest.raises(RecordingError, match=r"mask has shape \(1,\): expected \(3,\)"):
+        found.rows([True])

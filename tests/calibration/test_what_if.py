@@ -128,7 +128,7 @@ def test_other_prices_batch_and_cache():
     assert found.total_usd == Decimal(2) + Decimal(10)
     assert found.latency is None
     assert "answers come within a day" in found.notes[0]
-    with pytest.raises(RecordingError, match="nobody knows what 'nano' cost: 4 of 4"):
+    with pytest.raises(RecordingError, match="model 'nano' has no batch rate: 4 of 4"):
         what_if(CHAIN, made, batch=True)
 
 

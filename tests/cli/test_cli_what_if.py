@@ -155,7 +155,7 @@ def test_a_recording_that_cannot_tell_ends_with_1(cli, files, tmp_path):
     assert "holds no 'micro'" in done.stderr
     done = cli("what-if", recording, "--chain", chain, "--batch")
     assert done.exit_code == 1
-    assert "nobody knows what 'nano' cost" in done.stderr
+    assert "model 'nano' has no batch rate" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ on these requests, which flatters them and not the plan.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -70,13 +71,16 @@ class Simpler:
     Args:
         recording: with known costs and qualities of all its tiers.
         source: scores of first answers, for pairs.
+        rates: why the cost of some tiers is not known; see `missing_rates`.
 
     Raises:
         RecordingError: a tier was not asked every request, or its cost or quality is not known.
     """
 
-    def __init__(self, recording: Recording, source: ScoreSource) -> None:
-        _check(recording)
+    def __init__(
+        self, recording: Recording, source: ScoreSource, rates: Mapping[str, str] | None = None
+    ) -> None:
+        _check(recording, rates or {})
         self.recording = recording
         self._source = source
         self._ladder = np.array(recording.ladder)
@@ -219,16 +223,17 @@ def _alone(names: tuple[str, ...], place: int | None) -> str:
     return "one model alone" if place is None else f"{names[place]} alone"
 
 
-def _check(recording: Recording) -> None:
+def _check(recording: Recording, rates: Mapping[str, str]) -> None:
     """Raise unless every tier's answer, cost and quality is known for every request."""
     refuse_gaps(recording, recording.ladder)
     for tier in recording.ladder:
         name, n = recording.names[tier], len(recording)
         unpriced = int((recording.cost_pusd[:, tier] == UNKNOWN).sum())
         if unpriced:
+            why = f"{rates[name]}: " if name in rates else f"nobody knows what {name!r} cost in "
             raise RecordingError(
-                f"nobody knows what {name!r} cost in {unpriced} of {n} requests: give its price "
-                "(prices=), or leave the requests or the tier out"
+                f"{why}{unpriced} of {n} requests: give its price (on the command line --prices "
+                "FILE, in Python prices=), or leave the requests or the tier out"
             )
         unlabelled = int(np.isnan(recording.quality[:, tier]).sum())
         if unlabelled:

@@ -68,6 +68,11 @@ class Bootstrap:
         """Each request's group as a number from 0, shape (n,)."""
         return group_codes(self.groups)
 
+    @property
+    def is_one_group(self) -> bool:
+        """Whether all requests are one group, so that nothing can be drawn again."""
+        return not self.codes.any()
+
     def means(self, values: Floats) -> Floats:
         """Weighted means of some columns in every draw.
 
@@ -96,8 +101,8 @@ class Bootstrap:
             draws: the same in every draw, shape (resamples,).
         """
         known = draws[np.isfinite(draws)]
-        if not len(known):
-            return Estimate(value, value, value)
+        if not len(known) or self.is_one_group:
+            return Estimate(value, value, value, is_known=False)
         tail = (1 - self.confidence) / 2
         low, high = np.quantile(known, [tail, 1 - tail])
         return Estimate(value, float(low), float(high))

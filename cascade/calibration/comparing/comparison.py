@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from cascade.calibration.checked_recording import checked_recording
 from cascade.calibration.comparing.as_data import as_data
 from cascade.calibration.comparing.baselines import Baseline, Simpler, baselines
 from cascade.calibration.comparing.bootstrap import Bootstrap
@@ -18,7 +19,7 @@ from cascade.calibration.comparing.oracles import Oracle
 from cascade.calibration.comparing.price_list import Prices
 from cascade.calibration.comparing.question import Question, question_of
 from cascade.calibration.comparing.reliability import Reliability, reliability
-from cascade.calibration.comparing.repricing import reprice
+from cascade.calibration.comparing.repricing import missing_rates, reprice
 from cascade.calibration.comparing.shares import mean_of
 from cascade.calibration.comparing.whatif import what_if
 from cascade.calibration.money import in_usd
@@ -134,11 +135,13 @@ def compare(
         RecordingError: as `what_if`; or a tier's cost or quality is not known for every request.
         ConfigError: as `what_if`.
     """
+    checked_recording(recording, "compare")
     priced = reprice(recording, prices=prices, batch=batch, cached=cached)
     boot = Bootstrap(priced.groups, priced.weights, resamples, seed, confidence)
     asked = Plan((Step(priced.names[priced.top]),)) if chosen is None else chosen
     question = question_of(asked, priced, thresholds=thresholds, source=source)
-    simpler = Simpler(priced, question.source)
+    rates = missing_rates(recording, prices=prices, batch=batch)
+    simpler = Simpler(priced, question.source, rates)
     found = what_if(
         asked,
         recording,

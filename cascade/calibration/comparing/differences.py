@@ -72,7 +72,7 @@ def differences(
         "quality": found.quality,
         "top_quality": recording.quality[:, top],
     }
-    notes = _unknown(recording, columns)
+    notes = (*_unknown(recording, columns), *_one_group(boot))
     known = {name: column for name, column in columns.items() if not np.isnan(column).any()}
     if {"quality", "top_quality"} <= known.keys():
         loss = known["top_quality"] - known["quality"]
@@ -81,7 +81,7 @@ def differences(
     draws = dict(zip(known, drawn.T, strict=True))
     means = {name: mean_of(column, recording.weights) for name, column in known.items()}
     made = {name: boot.estimate(means[name], draws[name]) for name in known}
-    if "harm" in known and _is_exact(boot, known["harm"], known["gain"]):
+    if "harm" in known and not boot.is_one_group and _is_exact(boot, known["harm"], known["gain"]):
         made |= _exact(known["harm"], known["gain"], confidence)
     ratio = None
     if "top_cost" in known and means["top_cost"] > 0:
@@ -112,7 +112,7 @@ def differences(
 def _unknown(recording: Recording, columns: dict[str, Floats]) -> tuple[str, ...]:
     """What the recording does not know, in words."""
     n, top = len(recording), recording.names[recording.top]
-    remedy = "label them, or leave them out (recording.rows(...)), to see"
+    remedy = "label them, or leave them out, to see"
     count = {name: int(np.isnan(column).sum()) for name, column in columns.items()}
     words = {
         "top_cost": f"what {top!r} cost is not known for {count['top_cost']} of {n} requests: "
@@ -123,6 +123,18 @@ def _unknown(recording: Recording, columns: dict[str, Floats]) -> tuple[str, ...
         f"known: {remedy} harm and gain",
     }
     return tuple(note for name, note in words.items() if count[name])
+
+
+ONE_GROUP = (
+    "all requests are one group: nothing tells how far numbers would vary, so that they have no "
+    "intervals; two groups at least are needed"
+)
+
+
+def _one_group(boot: Bootstrap) -> tuple[str, ...]:
+    if not boot.is_one_group:
+        return ()
+    return (ONE_GROUP,)
 
 
 def _is_exact(boot: Bootstrap, harm: Floats, gain: Floats) -> bool:

@@ -26,11 +26,23 @@ class Estimate:
         value: as found in the recording.
         low: lower end; equal to `value` where the interval is not known.
         high: upper end.
+        is_known: whether there is an interval; without one its ends are `None` in JSON.
     """
 
     value: float
     low: float
     high: float
+    is_known: bool = True
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends, `None` where nothing tells how far the number would vary."""
+        return (self.low, self.high) if self.is_known else None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """JSON-ready data."""
+        low, high = self.interval or (None, None)
+        return {"value": self.value, "low": low, "high": high}
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,21 @@ def question_of(
     notes = _same_tiers(chain, recording)
     _refuse_repair(chain)
     stands, more = standing(chain, recording)
+    more = (*more, *_on_learned(chain, source))
     return Question(plan, source or ChainScores(chain, recording), chain, stands, (*notes, *more))
+
+
+LEARNED = (
+    "the chain's model may have been learned from part of these requests: numbers of it may then "
+    "flatter; ask again with requests that it has not seen"
+)
+
+
+def _on_learned(chain: Chain, source: ScoreSource | None) -> tuple[str, ...]:
+    """What to know where a chain's own learned models judge, and not scores that were given."""
+    judges = (*(tier.scorer for tier in chain.tiers), chain.entry)
+    learned = any(hasattr(getattr(judge, "model", None), "on") for judge in judges)
+    return (LEARNED,) if learned and source is None else ()
 
 
 def _chain(asked: Any) -> Chain:
@@ -88,7 +102,10 @@ def _chain(asked: Any) -> Chain:
         return asked
     if isinstance(asked, Iterable) and not isinstance(asked, str | bytes | Mapping):
         return Chain(tier_tuple(asked), allow_unknown_prices=True)
-    raise ConfigError(f"what_if takes a Chain, tiers or a Plan, not {asked!r}")
+    raise ConfigError(
+        f"what_if takes a Chain, tiers or a Plan, not {asked!r}; a chain's file is read by "
+        "load_chain(path)"
+    )
 
 
 def _with_thresholds(plan: Plan, thresholds: Mapping[str, float]) -> Plan:

@@ -19,7 +19,7 @@ from cascade.calibration.money import UNKNOWN, Pico
 from cascade.calibration.recording import Recording
 from cascade.errors import ConfigError
 
-__all__ = ["reprice"]
+__all__ = ["missing_rates", "reprice"]
 
 
 def reprice(
@@ -78,6 +78,17 @@ def reprice(
         charges=replace(charges, cost_pusd=priced),
         about=replace(recording.about, price_table=_words(listed, batch=batch, cached=cached)),
     )
+
+
+def missing_rates(recording: Recording, *, prices: Prices | None, batch: bool) -> dict[str, str]:
+    """Why the prices of some tiers cannot be applied as `reprice` was asked to, by tier name."""
+    listed = PriceList(recording.tiers, prices)
+    found = {}
+    for place, tier in enumerate(recording.tiers):
+        price = listed.of_tier(place)
+        if batch and price is not None and price.batch is None:
+            found[tier.name] = f"the price of model {tier.model!r} has no batch rate"
+    return found
 
 
 def _words(listed: PriceList, *, batch: bool, cached: float | None) -> str:

@@ -12,11 +12,12 @@ from decimal import Decimal
 
 import numpy as np
 
+from cascade.calibration.checked_recording import checked_recording
 from cascade.calibration.comparing.differences import differences
 from cascade.calibration.comparing.findings import Latency, WhatIf
 from cascade.calibration.comparing.price_list import PriceList, Prices
 from cascade.calibration.comparing.question import Question, note_on_prices, question_of
-from cascade.calibration.comparing.repricing import reprice
+from cascade.calibration.comparing.repricing import missing_rates, reprice
 from cascade.calibration.comparing.shares import mean_of, tier_shares, turns
 from cascade.calibration.fingerprint import scorer_fingerprint
 from cascade.calibration.money import UNKNOWN, Pico, known_usd, total_of
@@ -28,6 +29,8 @@ from cascade.core.tier import Tier
 from cascade.errors import RecordingError
 
 __all__ = ["what_if"]
+
+PRICES = "on the command line --prices FILE, in Python prices="
 
 SLOW = 0.95
 """The quantile of times that is shown beside the mean."""
@@ -66,14 +69,16 @@ def what_if(
         little of them, and a note says what is missing.
 
     Raises:
-        ConfigError: no chain, or thresholds, prices or settings that cannot be meant.
+        ConfigError: no chain or recording, or thresholds, prices or settings that cannot be meant.
         RecordingError: the recording cannot answer: a tier that is missing or has changed, requests
             a tier was never asked, a cost that nobody knows, scores that cannot be told.
     """
+    checked_recording(recording, "what_if")
     priced = reprice(recording, prices=prices, batch=batch, cached=cached)
     question = question_of(asked, priced, thresholds=thresholds, source=source)
     found = simulate(question.plan, priced, question.source, stands=question.stands)
-    _refuse_silence(question, priced, found)
+    rates = missing_rates(recording, prices=prices, batch=batch)
+    _refuse_silence(question, priced, found, rates)
     top_scorer = _top_scorer(question, priced, found)
     if top_scorer is not None:
         found = replace(found, cost_pusd=found.cost_pusd + top_scorer)
@@ -137,7 +142,9 @@ def _notes(question: Question, recording: Recording, *, batch: bool) -> tuple[st
 # Where the recording is silent -------------------------------------------------------------------
 
 
-def _refuse_silence(question: Question, recording: Recording, found: Outcomes) -> None:
+def _refuse_silence(
+    question: Question, recording: Recording, found: Outcomes, rates: Mapping[str, str]
+) -> None:
     """Raise where a decision or a cost on the way is not in the recording."""
     missing = gaps(recording)
     policy = question.policy
@@ -152,8 +159,8 @@ def _refuse_silence(question: Question, recording: Recording, found: Outcomes) -
         _refuse_rows(
             recording,
             turn.rows & (recording.cost_pusd[:, turn.tier] == UNKNOWN),
-            f"nobody knows what {name!r} cost",
-            "give its price (prices=), or leave them out",
+            rates.get(name, f"nobody knows what {name!r} cost"),
+            f"give its price ({PRICES}), or leave them out",
         )
         if not turn.judged.any():
             continue
@@ -162,7 +169,7 @@ def _refuse_silence(question: Question, recording: Recording, found: Outcomes) -
             recording,
             turn.judged & (cost == UNKNOWN),
             f"nobody knows what judging {name!r} cost",
-            "give the price of what its scorer asks (prices=), or leave them out",
+            f"give the price of what its scorer asks ({PRICES}), or leave them out",
         )
         if "accept" in (policy.on_abstain, policy.on_scorer_failure):
             silent = np.isnan(question.source.scores(turn.asked, turn.returns))
@@ -181,7 +188,7 @@ def _refuse_rows(recording: Recording, rows: np.ndarray, what: str, next_step: s
         first = recording.ids[int(np.flatnonzero(rows)[0])]
         raise RecordingError(
             f"{what}: {count} of {len(recording)} requests that this plan sends there, e.g. "
-            f"{first!r}; {next_step} (recording.rows(...))"
+            f"{first!r}; {next_step}"
         )
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.calibration.checked_recording import checked_recording
 from cascade.calibration.learning.evidence_table import EvidenceTable, gather
 from cascade.calibration.learning.folds import group_folds
 from cascade.calibration.learning.learned import LearnedModel
@@ -75,6 +76,7 @@ def learn(
         ConfigError: evidence that is not registered, or fewer than two folds.
         RecordingError: evidence raised.
     """
+    checked_recording(recording, "learn")
     if folds < 2:  # noqa: PLR2004
         raise ConfigError(f"learn: folds={folds!r}: expected 2 or more")
     read = gather(recording, evidence, progress=progress) if table is None else table
