@@ -21,7 +21,7 @@ from cascade.calibration.proof.certifying import certificate_of
 from cascade.calibration.proof.copies import copies_together
 from cascade.calibration.proof.labels import labels_without_harm
 from cascade.calibration.proof.losses import Missing, is_graded
-from cascade.calibration.proof.margin import check_delta, check_epsilon
+from cascade.calibration.proof.margin import check_delta, check_epsilon, shown
 from cascade.calibration.proof.splits import SHARES, Splits, keyed_splits, own_splits
 from cascade.calibration.recorder.recording_task import set_apart
 from cascade.calibration.recording import Recording
@@ -218,7 +218,9 @@ def calibrate(
     if target is not None and epsilon is not None:
         raise ConfigError("target= and epsilon= both say how much may be lost: give one")
     if not 0 < confidence < 1:
-        raise ConfigError(f"confidence is {confidence!r}: expected a share in (0, 1), e.g. 0.95")
+        raise ConfigError(
+            f"confidence is {shown(confidence)}: expected a share in (0, 1), e.g. 0.95"
+        )
     if epsilon is not None:
         check_epsilon(epsilon)
     if target is not None:
@@ -293,7 +295,7 @@ def prepare(
 
 def _check_target(target: float) -> None:
     if not 0 < target <= 1:
-        raise ConfigError(f"target is {target!r}: expected a share in (0, 1], e.g. 0.98")
+        raise ConfigError(f"target is {shown(target)}: expected a share in (0, 1], e.g. 0.98")
 
 
 def _changed_policy(chain: Chain) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from cascade.calibration.needs import needed
+from cascade.calibration.proof.margin import shown
 from cascade.calibration.proof.noninferiority import GAMMA, noninferiority_p
 from cascade.calibration.proof.power import power as power_of
 from cascade.errors import ConfigError, NotCertifiable
@@ -153,11 +154,13 @@ def _check(
 ) -> None:
     for name, value in (("epsilon", epsilon), ("delta", delta), ("power", power)):
         if not 0 < value < 1:
-            raise ConfigError(f"{name} is {value!r}: expected a share in (0, 1), e.g. 0.02")
+            raise ConfigError(f"{name} is {shown(value)}: expected a share in (0, 1), e.g. 0.02")
     for name, value in (("harm", harm), ("gain", gain)):
         if not 0 <= value < 1:
-            raise ConfigError(f"{name} is {value!r}: expected a share in [0, 1)")
+            raise ConfigError(f"{name} is {shown(value)}: expected a share in [0, 1)")
     if harm + gain > 1:
-        raise ConfigError(f"harm {harm!r} and gain {gain!r} are more than all requests together")
+        raise ConfigError(
+            f"harm {shown(harm)} and gain {shown(gain)} are more than all requests together"
+        )
     if acceptance is not None and not 0 < acceptance <= 1:
-        raise ConfigError(f"acceptance is {acceptance!r}: expected a share in (0, 1]")
+        raise ConfigError(f"acceptance is {shown(acceptance)}: expected a share in (0, 1]")
