@@ -198,7 +198,10 @@ def main() -> None:
                 case.endings, 3, case.floor, bins=46
             ),
             "table 65, descent": lambda case: descent(case, 65),
+            "table 33, descent": lambda case: descent(case, 33),
+            "table 17, descent": lambda case: descent(case, 17),
             "brute grid, 12 points": lambda case: brute(case, 12),
+            "brute grid, 30 points": lambda case: brute(case, 30),
         },
         repeats,
     )

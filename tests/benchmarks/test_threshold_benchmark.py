@@ -42,4 +42,4 @@ def test_both_tables_print(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["thresholds", "--small"])
     thresholds.main()
     lines = capsys.readouterr().out.splitlines()
-    assert sum(" ms" in line for line in lines) == 16
+    assert sum(" ms" in line for line in lines) == 19
