@@ -142,7 +142,7 @@ def _failures(recorder: Recorder) -> Iterator[Text]:
 
 
 def _note(text: str) -> Text:
-    return Text(on_one_line(f"note       {text}"), style="yellow")
+    return Text(f"note       {on_one_line(text)}", style="yellow")
 
 
 def _notes(data: dict[str, Any], quality: str) -> list[Text]:
