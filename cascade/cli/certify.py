@@ -119,14 +119,15 @@ def certify(
         seed=seed,
         progress=say if sys.stderr.isatty() else None,
     )
+    files = []  # before anything is printed: whoever reads may stop early
     if output is not None:
         made.save(output)
+        files.append(output)
+    if chain_output is not None:
+        files += write_certified_chain(made, chain, chain_output)
     if as_json:
         print_json(made.to_dict())
     else:
         write(f"{made}\n")
-    if output is not None:
-        say(f"certificate written to {output}")
-    if chain_output is not None:
-        for written in write_certified_chain(made, chain, chain_output):
-            say(f"written: {written}")
+    for file in files:
+        say(f"written: {file}")

@@ -69,7 +69,7 @@ def test_a_certificate_is_made_shown_and_checked(files, tmp_path):
     )  # fmt: skip
     assert made.exit_code == 0, made.output
     assert "at most 2.0 points below big" in made.stdout
-    assert f"certificate written to {output}" in made.stderr.replace("\n", "")
+    assert f"written: {output}" in made.stderr.replace("\n", "")
     (attempt,) = read_attempts(f"{data}.attempts")
     assert (attempt.number, attempt.epsilon) == (1, 0.02)
 
