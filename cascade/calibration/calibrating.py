@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cascade.calibration.checked_recording import checked_recording
 from cascade.calibration.comparing.recorded_scores import RecordedScores
 from cascade.calibration.fingerprint import tier_fingerprint
 from cascade.calibration.plan import Plan, ScoreSource
@@ -269,6 +270,11 @@ def prepare(
         RecordingError: the recording is not this chain's, or cannot tell.
         ConfigError: settings that cannot work.
     """
+    if not isinstance(chain, Chain):
+        raise ConfigError(
+            f"the chain is {str(chain)[:60]!r}: expected a Chain; `load_chain` reads one from TOML"
+        )
+    checked_recording(recording, "calibrate")
     say = progress or (lambda _words: None)
     if scores not in ("auto", "learned", "recorded"):
         raise ConfigError(f"scores is {scores!r}: expected 'auto', 'learned' or 'recorded'")

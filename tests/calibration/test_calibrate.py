@@ -219,3 +219,11 @@ def test_one_group_cannot_be_split():
     made = recorded(60, groups=np.array(["all"] * 60, object))
     with pytest.raises(RecordingError, match="all 60 requests are in one group only, 'all'"):
         calibrate(CHAIN, made, epsilon=0.04, scores="recorded")
+
+
+def test_paths_in_place_of_values_are_named():
+    """A chain and a recording are expected, not the names of their files."""
+    with pytest.raises(ConfigError, match="expected a Chain; `load_chain` reads"):
+        calibrate("support.toml", recorded(60), epsilon=0.05)
+    with pytest.raises(ConfigError, match="read_recording"):
+        calibrate(CHAIN, "support.parquet", epsilon=0.05)
