@@ -26,7 +26,7 @@ from cascade.calibration.proof.margin import check_delta, check_epsilon, shown
 from cascade.calibration.proof.splits import SHARES, Splits, keyed_splits, own_splits
 from cascade.calibration.recorder.recording_task import set_apart
 from cascade.calibration.recording import Recording
-from cascade.calibration.search.plan_path import PlanPath
+from cascade.calibration.search.plan_path import Dropped, PlanPath
 from cascade.calibration.search.searching import search_plans
 from cascade.calibration.serving import chain_of_plan, strict
 from cascade.core.chain import Chain
@@ -170,8 +170,21 @@ class Calibration:
             path=len(plans),
             created_at=created_at,
             seed=seed,
-            notes=(*_changed_policy(chain), *prices_since_recorded(self.recording, chain)),
+            notes=(
+                *_changed_policy(chain),
+                *prices_since_recorded(self.recording, chain),
+                *(f"does without {dropped}" for dropped in self.dropped(point.plan)),
+            ),
         )
+
+    def dropped(self, plan: Plan) -> tuple[Dropped, ...]:
+        """Tiers and witnesses that a plan does without, each with the reason.
+
+        A safer variant of a plan on the path has that plan's reasons: it asks the same tiers.
+        """
+        alike = (point.plan for point in self.path.points if point.plan.tiers == plan.tiers)
+        known = next(alike, None)
+        return () if known is None else self.path.dropped(known)
 
 
 def calibrate(

@@ -227,3 +227,13 @@ def test_paths_in_place_of_values_are_named():
         calibrate("support.toml", recorded(60), epsilon=0.05)
     with pytest.raises(ConfigError, match="read_recording"):
         calibrate(CHAIN, "support.parquet", epsilon=0.05)
+
+
+def test_a_certificate_says_why_tiers_were_left_out():
+    """Each tier that the certified plan does without is noted with the reason."""
+    made = calibrate(CHAIN, recorded(), epsilon=0.04, scores="recorded")
+    left_out = {"nano", "mini", "top"} - set(made.plan.tiers)
+    assert left_out
+    noted = [note for note in made.notes if note.startswith("does without")]
+    assert len(noted) == len(left_out)
+    assert all(any(f"does without {name}: " in note for note in noted) for name in left_out)
