@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade import Abstained, Cascade, Chain, Failed, Policy, Price, Score, Tier, replay
+from cascade import (
+    Abstained,
+    AsyncCascade,
+    Cascade,
+    Chain,
+    Failed,
+    Policy,
+    Price,
+    Score,
+    Tier,
+    replay,
+)
 from cascade.calibration import (
     Plan,
     RecordedScores,
@@ -94,12 +108,20 @@ def minus_infinity(draft):
     return float("-inf")
 
 
-FAULTS = [raises, abstains, fails, not_a_number, nothing, too_much, minus_infinity]
+def hangs(draft):
+    """Sure of every answer, but only long after its time is over."""
+    threading.Event().wait(1.0)
+    return 1.0
+
+
+FAULTS = [raises, abstains, fails, not_a_number, nothing, too_much, minus_infinity, hangs]
 
 
 def trace_of(scorer):
     threshold = 0.5 if scorer is unsure else 0.0
-    tiers = [Tier("a", scorer=scorer, threshold=threshold, price=FREE), Tier("b", price=FREE)]
+    limit_s = 0.02 if scorer is hangs else 30.0
+    first = Tier("a", scorer=scorer, threshold=threshold, price=FREE, scorer_timeout_s=limit_s)
+    tiers = [first, Tier("b", price=FREE)]
     return Cascade(tiers, models=ScriptedModels({"a": "one", "b": "two"})).complete(
         "x"
     ).trace, tiers
@@ -120,6 +142,20 @@ def test_a_broken_scorer_escalates_served_replayed_and_simulated(fault):
     again = import_traces([other], chain=Chain(tuple(others)))
     assert np.isnan(RecordedScores(again, chain).scores((0,), 0)).all()
     assert what_if(chain, again, resamples=1).outcomes.returned.tolist() == [1]
+
+
+async def test_a_scorer_that_awaits_too_long_escalates():
+    """A coroutine scorer whose time is over accepts nothing, even at threshold 0."""
+
+    async def awaits(draft):
+        await asyncio.sleep(30)
+        return 1.0
+
+    first = Tier("a", scorer=awaits, threshold=0.0, price=FREE, scorer_timeout_s=0.02)
+    models = ScriptedModels({"a": "one", "b": "two"})
+    done = await AsyncCascade([first, Tier("b", price=FREE)], models=models).complete("x")
+    assert done.tier == "b"
+    assert done.trace.attempts[0].scores[0].kind == "failed"
 
 
 @pytest.mark.parametrize("choice", ["on_abstain", "on_scorer_failure"])

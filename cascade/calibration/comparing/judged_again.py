@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +15,23 @@ from cascade.calibration.recording import Recording
 from cascade.core.chain import merged_needs
 from cascade.core.evaluation import evaluate
 from cascade.core.scoring import Ask, AskAll, Draft, Outcome, Score, Scorer, scorer_name
+from cascade.core.tier import Tier
 from cascade.core.wishes import Await, Ran, Run
+from cascade.drivers.threads import run_limited
 from cascade.errors import RecordingError
 
 __all__ = ["judged_again"]
 
 
 def judged_again(
-    recording: Recording, drafts: Drafts, scorer: Scorer, asked: Sequence[int], *, because: str
+    recording: Recording, drafts: Drafts, tier: Tier, asked: Sequence[int], *, because: str
 ) -> NDArray[np.float64]:
-    """Scores of the last tier asked by a scorer that asks no model.
+    """Scores of the last tier asked by its scorer, which asks no model.
 
     Args:
         recording: with its requests and texts, or replies.
         drafts: its answers as drafts.
-        scorer: what judges.
+        tier: its scorer judges, within the time that the tier gives it.
         asked: indices of the recorded tiers that were asked, in order, that tier last.
         because: why the recorded scores do not do, for messages.
 
@@ -39,6 +41,7 @@ def judged_again(
     Raises:
         RecordingError: the scorer asks a model, or what it reads was not kept.
     """
+    scorer, limit_s = cast("Scorer", tier.scorer), tier.scorer_timeout_s
     named, name = scorer_name(scorer), recording.names[asked[-1]]
     where = f"tier {name!r}: {because}; scorer {named!r} cannot be run again"
     why_not = drafts.why_not(asked)
@@ -51,13 +54,13 @@ def judged_again(
     found = np.full(len(recording), np.nan)
     usable = recording.usable[:, asked[-1]] & recording.answered[:, asked[-1]]
     for row in np.flatnonzero(usable):
-        outcome = _outcome(scorer, drafts.draft(int(row), asked), where)
+        outcome = _outcome(scorer, drafts.draft(int(row), asked), limit_s, where)
         if isinstance(outcome, Score):
             found[row] = outcome.value
     return found
 
 
-def _outcome(scorer: Scorer, draft: Draft, where: str) -> Outcome:
+def _outcome(scorer: Scorer, draft: Draft, limit_s: float | None, where: str) -> Outcome:
     """What a scorer says; the wishes it may have here are a call of its own and an await."""
     scoring = evaluate(scorer, draft)
     try:
@@ -68,7 +71,7 @@ def _outcome(scorer: Scorer, draft: Draft, where: str) -> Outcome:
                     f"{where}: it asks a model, and those answers are not in the recording; "
                     "record the chain with this scorer"
                 )
-            wish = scoring.send(_ran(wish))
+            wish = scoring.send(_ran(wish, limit_s))
     except StopIteration as stop:
         outcome: Outcome = stop.value
         return outcome
@@ -76,15 +79,16 @@ def _outcome(scorer: Scorer, draft: Draft, where: str) -> Outcome:
         scoring.close()
 
 
-def _ran(wish: Run | Await) -> Ran:
+def _ran(wish: Run | Await, limit_s: float | None) -> Ran:
+    if isinstance(wish, Run):
+        return run_limited(wish.function, limit_s)
     try:
-        if isinstance(wish, Run):
-            return Ran(wish.function())
         with ThreadPoolExecutor(1) as pool:  # this thread may have a running loop of its own
-            return Ran(pool.submit(asyncio.run, _awaited(wish)).result())
+            return Ran(pool.submit(asyncio.run, _awaited(wish, limit_s)).result())
     except Exception as error:  # noqa: BLE001  a scorer's own error becomes its failure
         return Ran(error=error)
 
 
-async def _awaited(wish: Await) -> Any:
-    return await wish.awaitable
+async def _awaited(wish: Await, limit_s: float | None) -> Any:
+    async with asyncio.timeout(limit_s):
+        return await wish.awaitable

@@ -95,7 +95,7 @@ class RecordedScores:
             raise RecordingError(
                 f"tier {name!r}: {why_not}; pass the chain, so that its scorer can run again"
             )
-        return judged_again(self._recording, self._drafts, tier.scorer, asked, because=why_not)
+        return judged_again(self._recording, self._drafts, tier, asked, because=why_not)
 
     def _why_not_recorded(self, asked: Asked, returns: int) -> str | None:
         """Why the recorded scores of a tier do not hold here; `None` where they do."""
