@@ -19,16 +19,17 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from cascade.core.trace import Content, Trace
+from cascade.database.forks import ForkGate, watch_forks
+from cascade.database.migrations import migrate
+from cascade.database.place import engine_of, file_of, shown, url_of
+from cascade.database.trouble import explained, is_about_a_row, words_of
 from cascade.errors import ConfigError, StoreError, TraceError
 from cascade.traces import queries
 from cascade.traces.content import check_content, redact
 from cascade.traces.filters import Sort, Wanted, check_limit, check_sort
-from cascade.traces.forks import ForkGate, watch_forks
-from cascade.traces.migrations import migrate
-from cascade.traces.place import engine_of, file_of, shown, url_of
+from cascade.traces.migrations import TABLES
 from cascade.traces.queries import Kept, OnDamaged
 from cascade.traces.row import TraceRow
-from cascade.traces.trouble import explained, is_about_a_row, words_of
 from cascade.traces.writer import Writer
 
 __all__ = ["TraceRow", "TraceStore"]
@@ -278,7 +279,7 @@ class TraceStore:
 
     def _migrate(self) -> None:
         with self._engine.begin() as connection:
-            migrate(connection)
+            migrate(connection, TABLES)
         self._identity = _identity(self._file)
 
     def _stay_with_file(self) -> None:
@@ -360,7 +361,7 @@ class TraceStore:
             with suppress(SQLAlchemyError):  # it was broken: that is why it is closed
                 connection.close()
 
-    # Forks; see `cascade.traces.forks` ----------------------------------------------------------
+    # Forks; see `cascade.database.forks` ----------------------------------------------------------
 
     def before_fork(self) -> None:
         """Close the writer's connection; no other is opened until the fork is over."""

@@ -342,7 +342,7 @@ class TestTrouble:
 
     def test_a_lock_that_passes_costs_nothing(self, postgres, store_of, trace, monkeypatch):
         """A table that another program holds for a moment is waited for."""
-        monkeypatch.setattr("cascade.traces.place.BUSY_TIMEOUT_MS", 10)
+        monkeypatch.setattr("cascade.database.place.BUSY_TIMEOUT_MS", 10)
         store = store_of(postgres)
         with locked(postgres):
             store.save(trace)
@@ -352,7 +352,7 @@ class TestTrouble:
 
     def test_a_lock_that_stays_is_told(self, postgres, store_of, trace, monkeypatch):
         """A table that another program keeps is given up, by who writes and by who reads."""
-        monkeypatch.setattr("cascade.traces.place.BUSY_TIMEOUT_MS", 10)
+        monkeypatch.setattr("cascade.database.place.BUSY_TIMEOUT_MS", 10)
         monkeypatch.setattr(writer, "RETRY_WAIT_S", 0.01)
         store = store_of(postgres)
         with locked(postgres):

@@ -13,7 +13,8 @@ from sqlalchemy import text as sql
 
 from cascade import StoreError, TraceStore, Usage
 from cascade.errors import ConfigError, TraceError
-from cascade.traces import migrations, writer
+from cascade.traces import writer
+from cascade.traces.migrations import TABLES
 from cascade.traces.queries import rows_of
 
 
@@ -251,7 +252,7 @@ class TestOpening:
             first.save(trace)
         with TraceStore(database.where) as second:
             assert second.count() == 1
-        assert applied(database) == list(range(1, migrations.LATEST + 1))
+        assert applied(database) == list(range(1, len(TABLES.steps) + 1))
 
     def test_sqlite_writes_ahead(self, path):
         """A file is switched to write-ahead logging for good: readers never wait for writers."""
@@ -264,9 +265,8 @@ class TestOpening:
         """A store of an older version is brought up to date and keeps its traces."""
         with TraceStore(database.where) as store:
             store.save(trace)
-        steps = (*migrations.MIGRATIONS, ("ALTER TABLE traces ADD COLUMN extra TEXT",))
-        monkeypatch.setattr(migrations, "MIGRATIONS", steps)
-        monkeypatch.setattr(migrations, "LATEST", len(steps))
+        steps = (*TABLES.steps, ("ALTER TABLE traces ADD COLUMN extra TEXT",))
+        monkeypatch.setattr("cascade.traces.store.TABLES", replace(TABLES, steps=steps))
         for _ in range(2):
             with TraceStore(database.where) as store:
                 assert store.count() == 1
@@ -277,8 +277,7 @@ class TestOpening:
         text = trace.to_json().replace('"tags": [], "parent_id": null, ', "")
         assert "parent_id" not in text
         with monkeypatch.context() as older:
-            older.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
-            older.setattr(migrations, "LATEST", 1)
+            older.setattr("cascade.traces.store.TABLES", replace(TABLES, steps=TABLES.steps[:1]))
             TraceStore(database.where).close()
         row = {**rows_of(trace).trace, "json": text}
         del row["parent_id"]
@@ -295,9 +294,8 @@ class TestOpening:
     def test_a_failed_migration_changes_nothing(self, database, monkeypatch):
         """A step that fails takes the whole transaction back."""
         TraceStore(database.where).close()
-        steps = (*migrations.MIGRATIONS, ("CREATE TABLE extra (x TEXT)", "ALTER TABLE nothing"))
-        monkeypatch.setattr(migrations, "MIGRATIONS", steps)
-        monkeypatch.setattr(migrations, "LATEST", len(steps))
+        steps = (*TABLES.steps, ("CREATE TABLE extra (x TEXT)", "ALTER TABLE nothing"))
+        monkeypatch.setattr("cascade.traces.store.TABLES", replace(TABLES, steps=steps))
         with pytest.raises(StoreError):
             TraceStore(database.where)
         database.sql("CREATE TABLE extra (x TEXT)")  # would fail where there is one
@@ -307,7 +305,7 @@ class TestOpening:
         TraceStore(database.where).close()
         database.sql("INSERT INTO cascade_migrations VALUES (99, 'x')")
         with pytest.raises(
-            StoreError, match=rf"schema version 99.*up to {migrations.LATEST}; upgrade"
+            StoreError, match=rf"schema version 99.*up to {len(TABLES.steps)}; upgrade"
         ):
             TraceStore(database.where)
 
@@ -321,7 +319,7 @@ class TestOpening:
         """A file that is no database is refused and stays byte for byte as it was."""
         path.write_bytes(b"not a database, but somebody's diary" * 100)
         before = path.read_bytes()
-        with pytest.raises(StoreError, match=r"traces.sqlite3 is not a trace store.*move it away"):
+        with pytest.raises(StoreError, match=r"traces.sqlite3 is no database of.*move it away"):
             TraceStore(path)
         assert path.read_bytes() == before
 
@@ -398,7 +396,7 @@ class TestOpening:
         """A table that has gone is a StoreError with advice, not a database exception."""
         for table in ("charges", "tags", "traces"):
             database.sql(f"DROP TABLE {table}")
-        with pytest.raises(StoreError, match=r"damaged|not those of a trace store"):
+        with pytest.raises(StoreError, match=r"damaged|not Cascade's"):
             store.list()
 
 
@@ -421,7 +419,7 @@ class TestNothingIsLost:
         with ThreadPoolExecutor(4) as pool:
             jobs = [pool.submit(run_python, code, database.where, name) for name in range(1, 5)]
         assert [(job.result().returncode, job.result().stderr) for job in jobs] == [(0, "")] * 4
-        assert applied(database) == list(range(1, migrations.LATEST + 1))
+        assert applied(database) == list(range(1, len(TABLES.steps) + 1))
         with TraceStore(database.where) as store:
             ids = {trace.id for trace in store.iter_traces()}
             shared = {f"shared-{n * m % 101}" for n in range(100) for m in range(1, 5)}
@@ -567,7 +565,7 @@ class TestTrouble:
 
     def test_a_lock_that_passes_costs_nothing(self, path, trace, monkeypatch):
         """A write that fails because the file is locked is tried again and succeeds."""
-        monkeypatch.setattr("cascade.traces.place.BUSY_TIMEOUT_MS", 10)
+        monkeypatch.setattr("cascade.database.place.BUSY_TIMEOUT_MS", 10)
         with TraceStore(path) as store:
             other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             other.execute("BEGIN IMMEDIATE")
@@ -580,7 +578,7 @@ class TestTrouble:
 
     def test_a_lock_that_stays_is_told(self, path, trace, monkeypatch, caplog):
         """After a bounded number of tries traces count as dropped, and flush and close say why."""
-        monkeypatch.setattr("cascade.traces.place.BUSY_TIMEOUT_MS", 10)
+        monkeypatch.setattr("cascade.database.place.BUSY_TIMEOUT_MS", 10)
         monkeypatch.setattr(writer, "RETRY_WAIT_S", 0.01)
         store = TraceStore(path)
         other = sqlite3.connect(path, isolation_level=None)
@@ -605,7 +603,7 @@ class TestTrouble:
             import sqlite3, sys
             from conftest import build_trace
             from cascade import TraceStore
-            from cascade.traces import place
+            from cascade.database import place
             place.BUSY_TIMEOUT_MS = 10
             store = TraceStore(sys.argv[1])
             other = sqlite3.connect(sys.argv[1], isolation_level=None)

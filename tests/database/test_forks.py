@@ -3,7 +3,7 @@
 import threading
 import time
 
-from cascade.traces.forks import ForkGate
+from cascade.database.forks import ForkGate
 
 
 def test_a_fork_waits_for_who_is_inside_and_lets_nobody_in():

@@ -1,8 +1,8 @@
-"""Where traces are kept: a path or URL as an engine, and how each database is set up for it.
+"""Where tables are kept: a path or URL as an engine, and how each database is set up.
 
 A connection is opened for each use and not pooled: it must not outlive its use, see
-`cascade.traces.forks`, and many machines share a server's few. SQLite opens one in a fraction of a
-millisecond, PostgreSQL in a few; the writer keeps its own while there is work.
+`cascade.database.forks`, and many machines share a server's few. SQLite opens one in a fraction of
+a millisecond, PostgreSQL in a few; who has work to do keeps its own meanwhile.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
+from cascade.database.trouble import explained
 from cascade.errors import StoreError
-from cascade.traces.trouble import explained
 
 __all__ = ["engine_of", "file_of", "shown", "url_of"]
 
@@ -26,7 +26,7 @@ BUSY_TIMEOUT_MS = 5_000
 
 LIBPQ: dict[str, Any] = {
     "client_encoding": "utf8",
-    "fallback_application_name": "cascade traces",
+    "fallback_application_name": "cascade",
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
     "keepalives_idle": 10,
@@ -41,11 +41,11 @@ def url_of(where: str | os.PathLike[str]) -> URL:
     """The database that a path or URL means.
 
     Raises:
-        StoreError: it means none that could keep traces.
+        StoreError: it means none that could keep tables.
     """
     if not isinstance(where, str) or "://" not in where:
         if str(where) in ("", ":memory:"):
-            raise StoreError(f"a trace store needs a file or a database URL, not {str(where)!r}")
+            raise StoreError(f"expected a file or a database URL, not {str(where)!r}")
         return URL.create("sqlite", database=str(Path(where).expanduser()))
     try:
         url = make_url(where)
@@ -96,8 +96,8 @@ def engine_of(url: URL) -> Engine:
     try:
         if url.get_dialect().is_async:
             raise StoreError(
-                f"{shown(url)}: a trace store writes in a thread of its own and needs a driver "
-                "that is not for asyncio, e.g. postgresql+psycopg://"
+                f"{shown(url)}: tables are written by threads; name a driver that is not for "
+                "asyncio, e.g. postgresql+psycopg://"
             )
         engine = create_engine(url, hide_parameters=True, poolclass=NullPool, **options)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:

@@ -21,7 +21,7 @@ STATES = {
     "25006": "name the primary server, the one that can be written to",
     "3F000": "make the schema that its search_path names",
     "42501": "let its user make tables there: GRANT CREATE, USAGE ON SCHEMA ...",
-    "42P01": "its tables are not those of a trace store; choose another database",
+    "42P01": "its tables are not Cascade's; choose another database",
     "55P03": "another program is writing to it, try again",
 }
 """What to do by PostgreSQL's own code, which is the same in every language."""
@@ -56,7 +56,7 @@ def is_about_a_row(error: Exception) -> bool:
 
 
 def explained(kind: str, where: str, error: BaseException) -> StoreError:
-    """The error of a store at `where`, a database of that kind, with the next step."""
+    """The error of a place `where`, a database of that kind, with the next step."""
     words = words_of(error)
     if isinstance(error, ImportError | NoSuchModuleError):
         return StoreError(f"{where}: {words}; {_driver_of(kind)}")
@@ -84,7 +84,7 @@ def _of_a_file(where: str, words: str) -> StoreError:
     lower = words.lower()
     if "not a database" in lower or "malformed" in lower or "no such" in lower:
         return StoreError(
-            f"{where} is not a trace store or is damaged: {words}; "
+            f"{where} is no database of Cascade's or is damaged: {words}; "
             "move it away to start a new one in its place"
         )
     if "locked" in lower:

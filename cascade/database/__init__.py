@@ -1,0 +1,1 @@
+"""Where tables live, whose ever they are: place, engine, numbered migrations, errors in words."""
