@@ -53,10 +53,23 @@ def test_a_seed_repeats_and_another_does_not():
 
 
 def test_many_groups_are_drawn_in_blocks_with_the_same_spread():
-    """From 10,000 groups on, random blocks of them are drawn; the spread stays."""
+    """Beyond 4,096 groups, random blocks of them are drawn; the spread stays."""
     values = np.random.default_rng(0).random((60_000, 1))
     means = Bootstrap(groups(60_000), np.ones(60_000), resamples=600).means(values)
     assert means.std() == pytest.approx(values.std() / 60_000**0.5, rel=0.12)
+    pairs = Bootstrap(groups(60_000, 2), np.ones(60_000), resamples=600)
+    alike = pairs.means(np.repeat(values[::2], 2, axis=0))
+    assert alike.std() == pytest.approx(values[::2].std() / 30_000**0.5, rel=0.12)
+
+
+def test_ids_as_groups_are_told_without_counting():
+    """Groups that are the ids are each request alone; others are counted as without ids."""
+    own, shared = groups(50), groups(50, 5)
+    assert group_codes(own.copy(), own).tolist() == group_codes(own).tolist() == list(range(50))
+    assert group_codes(shared, own).tolist() == group_codes(shared).tolist()
+    values = np.random.default_rng(0).random((50, 1))
+    plain, told = (Bootstrap(own, np.ones(50), ids=ids).means(values) for ids in (None, own))
+    assert (plain == told).all()
 
 
 def test_an_estimate_holds_its_interval():

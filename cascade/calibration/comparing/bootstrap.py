@@ -10,19 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.comparing.findings import Estimate
+from cascade.calibration.recording import Recording
 from cascade.errors import ConfigError
 
-__all__ = ["Bootstrap", "group_codes"]
+__all__ = ["Bootstrap", "bootstrap_of", "group_codes"]
 
 Floats = NDArray[np.float64]
 
-MOST_UNITS = 10_000
+MOST_UNITS = 4_096
 """Beyond so many groups, groups are put together at random into as many blocks and blocks are
-drawn: the spread of a mean stays what it is, and a million requests take no longer."""
+drawn: the spread of a mean stays what it is, and a million requests take no longer. That spread is
+then known to 1.1 %; 1,000 draws alone know it to 2.2 %."""
 
 
-def group_codes(groups: NDArray[np.object_]) -> NDArray[np.int64]:
-    """Each request's group as a number from 0, in order of first appearance."""
+def group_codes(
+    groups: NDArray[np.object_], ids: NDArray[np.object_] | None = None
+) -> NDArray[np.int64]:
+    """Each request's group as a number from 0, in order of first appearance.
+
+    Args:
+        groups: of the requests, shape (n,).
+        ids: of the requests, each its own: where they are the groups, there is nothing to count.
+    """
+    if ids is not None and (groups is ids or bool((groups == ids).all())):
+        return np.arange(len(groups))
     if len(set(groups)) == len(groups):  # every request on its own, as mostly
         return np.arange(len(groups))
     seen: dict[Any, int] = {}
@@ -42,6 +53,7 @@ class Bootstrap:
         resamples: how many draws, from 1.
         seed: makes them repeatable.
         confidence: of the intervals, in (0, 1).
+        ids: each request's own id, shape (n,); saves time where they are the groups.
 
     Raises:
         ConfigError: a number outside its range.
@@ -56,6 +68,7 @@ class Bootstrap:
     resamples: int = 1000
     seed: int = 0
     confidence: float = 0.95
+    ids: NDArray[np.object_] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.resamples, int) or self.resamples < 1:
@@ -66,18 +79,23 @@ class Bootstrap:
     @cached_property
     def codes(self) -> NDArray[np.int64]:
         """Each request's group as a number from 0, shape (n,)."""
-        return group_codes(self.groups)
+        return group_codes(self.groups, self.ids)
+
+    @cached_property
+    def count(self) -> int:
+        """How many groups there are."""
+        return int(self.codes.max()) + 1
 
     @property
     def is_one_group(self) -> bool:
         """Whether all requests are one group, so that nothing can be drawn again."""
-        return not self.codes.any()
+        return self.count == 1
 
     def means(self, values: Floats) -> Floats:
         """Weighted means of some columns in every draw.
 
         Args:
-            values: shape (n, m), finite.
+            values: shape (n, m), finite; quickest where each column lies together.
 
         Returns:
             Shape (resamples, m).
@@ -109,9 +127,15 @@ class Bootstrap:
 
     def _units(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
         """What is drawn as a whole: groups, or random blocks of them."""
-        codes = self.codes
-        count = int(codes.max()) + 1
-        if count <= MOST_UNITS:
-            return codes, count
-        block = rng.permutation(count) % MOST_UNITS
-        return block[codes], MOST_UNITS
+        if self.count <= MOST_UNITS:
+            return self.codes, self.count
+        block = rng.permutation(self.count) % MOST_UNITS
+        return block if self.count == len(self.codes) else block[self.codes], MOST_UNITS
+
+
+def bootstrap_of(
+    recording: Recording, *, confidence: float, resamples: int, seed: int
+) -> Bootstrap:
+    """Draws of a recording's requests."""
+    groups, weights = recording.groups, recording.weights
+    return Bootstrap(groups, weights, resamples, seed, confidence, recording.ids)

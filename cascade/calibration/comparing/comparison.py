@@ -11,7 +11,7 @@ import numpy as np
 from cascade.calibration.checked_recording import checked_recording
 from cascade.calibration.comparing.as_data import as_data
 from cascade.calibration.comparing.baselines import Baseline, Simpler, baselines
-from cascade.calibration.comparing.bootstrap import Bootstrap
+from cascade.calibration.comparing.bootstrap import Bootstrap, bootstrap_of
 from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.comparing.measures import metrics_of
 from cascade.calibration.comparing.net_value import NetValue, net_values
@@ -137,7 +137,7 @@ def compare(
     """
     checked_recording(recording, "compare")
     priced = reprice(recording, prices=prices, batch=batch, cached=cached)
-    boot = Bootstrap(priced.groups, priced.weights, resamples, seed, confidence)
+    boot = bootstrap_of(priced, confidence=confidence, resamples=resamples, seed=seed)
     asked = Plan((Step(priced.names[priced.top]),)) if chosen is None else chosen
     question = question_of(asked, priced, thresholds=thresholds, source=source)
     rates = missing_rates(recording, prices=prices, batch=batch)

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.comparing.bootstrap import Bootstrap
+from cascade.calibration.comparing.bootstrap import Bootstrap, bootstrap_of
 from cascade.calibration.comparing.findings import Estimate
 from cascade.calibration.comparing.shares import mean_of
 from cascade.calibration.money import in_usd
@@ -65,19 +65,20 @@ def differences(
         seed: of the bootstrap.
     """
     top = recording.top
-    boot = Bootstrap(recording.groups, recording.weights, resamples, seed, confidence)
+    boot = bootstrap_of(recording, confidence=confidence, resamples=resamples, seed=seed)
     columns = {
         "cost": in_usd(found.cost_pusd),
         "top_cost": in_usd(recording.cost_pusd[:, top]),
         "quality": found.quality,
         "top_quality": recording.quality[:, top],
     }
-    notes = (*_unknown(recording, columns), *_one_group(boot))
-    known = {name: column for name, column in columns.items() if not np.isnan(column).any()}
+    unknown = {name: int(np.isnan(column).sum()) for name, column in columns.items()}
+    notes = (*_unknown(recording, unknown), *_one_group(boot))
+    known = {name: column for name, column in columns.items() if not unknown[name]}
     if {"quality", "top_quality"} <= known.keys():
         loss = known["top_quality"] - known["quality"]
         known |= {"harm": np.maximum(loss, 0), "gain": np.maximum(-loss, 0), "net": loss}
-    drawn = boot.means(np.column_stack(list(known.values())))
+    drawn = boot.means(np.stack(list(known.values())).T)
     draws = dict(zip(known, drawn.T, strict=True))
     means = {name: mean_of(column, recording.weights) for name, column in known.items()}
     made = {name: boot.estimate(means[name], draws[name]) for name in known}
@@ -109,11 +110,10 @@ def differences(
     )
 
 
-def _unknown(recording: Recording, columns: dict[str, Floats]) -> tuple[str, ...]:
-    """What the recording does not know, in words."""
+def _unknown(recording: Recording, count: dict[str, int]) -> tuple[str, ...]:
+    """What the recording does not know, in words; `count` says of how many requests."""
     n, top = len(recording), recording.names[recording.top]
     remedy = "label them, or leave them out, to see"
-    count = {name: int(np.isnan(column).sum()) for name, column in columns.items()}
     words = {
         "top_cost": f"what {top!r} cost is not known for {count['top_cost']} of {n} requests: "
         "there is no cost ratio",
@@ -139,9 +139,8 @@ def _one_group(boot: Bootstrap) -> tuple[str, ...]:
 
 def _is_exact(boot: Bootstrap, harm: Floats, gain: Floats) -> bool:
     """Whether counts tell all: quality 0 or 1, independent requests, equal weights."""
-    whole = bool((((harm == 0) | (harm == 1)) & ((gain == 0) | (gain == 1))).all())
-    alone = int(boot.codes.max()) + 1 == len(harm)
-    return whole and alone and bool((boot.weights == boot.weights[0]).all())
+    whole = all(bool(((column == 0) | (column == 1)).all()) for column in (harm, gain))
+    return whole and boot.count == len(harm) and bool((boot.weights == boot.weights[0]).all())
 
 
 def _exact(harm: Floats, gain: Floats, confidence: float) -> dict[str, Estimate]:

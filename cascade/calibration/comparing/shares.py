@@ -93,7 +93,7 @@ def tier_shares(
                 step.asks,
                 mean_of(asked[place], recording.weights),
                 mean_of(returned, recording.weights),
-                known_usd(total_of(recording.cost_pusd[asked[place], tier])),
+                known_usd(total_of(recording.cost_pusd[:, tier][asked[place]])),
                 known_usd(scoring[place]),
                 mean_of(quality, recording.weights[returned]) if is_known else None,
             )
