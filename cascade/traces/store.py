@@ -179,7 +179,7 @@ class TraceStore:
 
     def find(self, trace_id: str) -> Trace | None:
         """The trace of that id, `None` where there is none; raises as `get` otherwise."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             text = queries.find(connection, trace_id)
         return None if text is None else _read(trace_id, text)
 
@@ -194,7 +194,7 @@ class TraceStore:
             if not newest:
                 raise StoreError(f"{self.where} holds no traces yet")
             return newest[0].id
-        with self._reading() as connection:
+        with self.reading() as connection:
             found = queries.find_ids(connection, start, limit=3)
         if start in found or len(found) == 1:
             return start if start in found else found[0]
@@ -232,7 +232,7 @@ class TraceStore:
         check_limit(limit)
         check_sort(sort)
         where = queries.conditions(wanted)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return queries.listed(connection, where, limit, on_damaged, sort)
 
     def iter_traces(
@@ -244,7 +244,7 @@ class TraceStore:
     def _pages(self, where: queries.Conditions, on_damaged: OnDamaged | None) -> Iterator[Trace]:
         after: queries.Place | None = None
         while True:
-            with self._reading() as connection:
+            with self.reading() as connection:
                 page = queries.page(connection, where, after, PAGE)
             for started_at, trace_id, text in page:
                 after = (started_at, trace_id)
@@ -262,7 +262,7 @@ class TraceStore:
     def count(self, **wanted: Unpack[Wanted]) -> int:
         """How many traces are kept; arguments as in `list`."""
         where = queries.conditions(wanted)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return queries.count(connection, where)
 
     # The database --------------------------------------------------------------------------------
@@ -300,8 +300,12 @@ class TraceStore:
             self._migrate()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """A connection that sees what this process saved before."""
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees what this process saved before; to read with, in this thread.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         self._writer.wait(READ_WAIT_S)
         try:
             with self._gate:
