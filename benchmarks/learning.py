@@ -9,7 +9,8 @@ that of logistic regression alone, expected calibration error beside what perfec
 `labels`: AUROC on fresh requests against the number of labels, beside agreement counted without
 any. `transfer`: learned on some tasks, recalibrated with 200 labels of one it has not seen; the
 error of calibration in the region that a threshold accepts which keeps 98 % of the top tier's
-quality on those labels, mean of 5 draws.
+quality on those labels, mean of 5 draws; beside it what perfect scores would show on as many
+answers, and perfect scores that are recalibrated with as many labels: the least that noise leaves.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from numpy.typing import NDArray
 from benchmarks.recorded_sets import PRESETS, read_set
 from cascade.calibration import Recording, import_long_form, learn, recalibrated
 from cascade.calibration.comparing.scorer_measures import auroc, auroc_within, ece, log_loss
+from cascade.calibration.learning.calibration_maps import best_map
 from cascade.calibration.learning.evidence_table import EvidenceTable, gather
 from cascade.calibration.learning.learned_source import LearnedSource
+from cascade.calibration.learning.logistic import logit, sigmoid
 
 Floats = NDArray[np.float64]
 Asked = tuple[int, ...]
@@ -171,13 +174,14 @@ def transfer(name: str, recording: Recording, table: EvidenceTable) -> None:
         if len(inside) < 2 * NEW_LABELS or len(outside) < NEW_LABELS:
             continue
         for asked in ((0,), (0, 1)):
-            before, after, null, share = _moved(recording, table, (outside, inside), asked)
+            moved = _moved(recording, table, (outside, inside), asked)
+            before, after, null, least, share = moved
             found.append(after)
             state = f"{recording.names[asked[-1]]} of {len(asked)}"
             print(
                 f"{name:18} {task:12} {state:22} ECE where accepted {before:.3f} before, "
-                f"{after:.3f} after {NEW_LABELS} labels ({null:.3f} if perfect); "
-                f"accepted {share:.2f}"
+                f"{after:.3f} after {NEW_LABELS} labels ({null:.3f} if perfect, {least:.3f} if "
+                f"perfect and recalibrated); accepted {share:.2f}"
             )
     if found:
         print(f"{name:18} mean after {NEW_LABELS} labels: {np.mean(found):.3f}")
@@ -189,7 +193,7 @@ def _moved(
     parts: tuple[NDArray[np.int64], NDArray[np.int64]],
     asked: Asked,
 ) -> Floats:
-    """ECE before and after, of perfect scores, and the share that is accepted."""
+    """ECE before and after, of perfect scores as they are and recalibrated; share accepted."""
     outside, inside = parts
     learning = learn(recording.rows(outside), table=table.rows(outside))
     learning.fit(learning.state_of(asked, asked[-1]))
@@ -203,7 +207,8 @@ def _moved(
         mine, fresh = drawn[:NEW_LABELS], drawn[NEW_LABELS:]
         moved = recalibrated(model, recording.rows(mine))
         here = LearnedSource(moved, recording.rows(mine), table.rows(mine))
-        threshold = _threshold(here.scores(asked, asked[-1]), recording.rows(mine), asked[-1])
+        labelled = here.scores(asked, asked[-1])
+        threshold = _threshold(labelled, recording.rows(mine), asked[-1])
         there = recording.rows(fresh), table.rows(fresh)
         after = LearnedSource(moved, *there).scores(asked, asked[-1])
         before = LearnedSource(unmoved, *there).scores(asked, asked[-1])
@@ -211,9 +216,23 @@ def _moved(
         if accepted.sum() < BINS:
             continue
         a, q = after[accepted], right[accepted]
-        errors = ece(before[accepted], q, BINS), ece(a, q, BINS), perfect(a, BINS)
-        rows.append([*(0.0 if e is None else e for e in errors), accepted.mean()])
-    return np.mean(rows, axis=0) if rows else np.full(4, np.nan)
+        errors = ece(before[accepted], q, BINS), ece(a, q, BINS)
+        least = perfect(a, BINS), _perfect_moved(labelled, a)
+        rows.append([*(0.0 if e is None else e for e in errors), *least, accepted.mean()])
+    return np.mean(rows, axis=0) if rows else np.full(5, np.nan)
+
+
+def _perfect_moved(labelled: Floats, accepted: Floats) -> float:
+    """The ECE of accepted scores that were exactly right before labels of others moved them."""
+    labelled = labelled[~np.isnan(labelled)]
+    found, rng = [], np.random.default_rng(0)
+    for _ in range(20):
+        right = (rng.random(len(labelled)) < labelled).astype(float)
+        ones, alone = np.ones(len(right)), np.arange(len(right))
+        moved = best_map(logit(labelled), right, ones, alone, seed=0)(logit(accepted))
+        drawn = (rng.random(len(accepted)) < accepted).astype(float)
+        found.append(ece(sigmoid(moved), drawn, BINS) or 0.0)
+    return float(np.mean(found))
 
 
 def _threshold(scores: Floats, recording: Recording, judged: int) -> float:

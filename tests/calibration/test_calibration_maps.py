@@ -9,7 +9,7 @@ from cascade.calibration.learning.calibration_maps import NO_MAP, ScoreMap, best
 from cascade.calibration.learning.logistic import log_loss, sigmoid
 from cascade.calibration.learning.pooling import SLICE_FROM, slice_shifts
 
-KINDS = ("shift", "platt", "beta", "isotonic")
+KINDS = ("shift", "platt", "beta", "isotonic", "mean")
 
 
 def task(n, slope=1.0, shift=0.0, seed=0):
@@ -31,9 +31,48 @@ def test_below_100_labels_only_the_level_moves(n):
 
 def test_from_100_labels_a_slope_may_win():
     """Overconfident scores are flattened as soon as the labels say so."""
-    found = best(*task(300, slope=0.3))
+    found = best(*task(300, slope=0.3), at_home=True)
     assert found.kind in ("platt", "beta")
     assert found(np.array([4.0]))[0] < 2.5
+
+
+@pytest.mark.parametrize(("n", "kind"), [(99, "shift"), (100, "mean"), (499, "mean")])
+def test_on_another_task_too_few_labels_choose_no_family(n, kind):
+    """From 100 to 499 labels of another task the mean of three maps is taken, without a contest."""
+    assert best(*task(n, slope=0.3)).kind == kind
+    assert best(*task(2000, slope=0.3)).kind in ("platt", "beta")
+
+
+def test_the_mean_of_maps_does_better_than_the_winner_of_a_contest():
+    """With 200 labels, over curves that are shifted, stepped and flattened, on fresh answers."""
+    curves = (
+        lambda z: sigmoid(z - 0.8),
+        lambda z: sigmoid(0.6 * z - 0.3),
+        lambda z: np.where(z < 0, 0.35, np.where(z < 1.5, 0.7, 0.97)),
+    )
+    lost = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        z, fresh, w = rng.normal(1, 1.5, 200), rng.normal(1, 1.5, 4000), np.ones(4000)
+        for curve in curves:
+            y, truth = rng.random(200) < curve(z), (rng.random(4000) < curve(fresh)).astype(float)
+            taken = (
+                best(z, y.astype(float), w[:200]),
+                best(z, y.astype(float), w[:200], at_home=True),
+            )
+            lost.append([log_loss(found(fresh), truth, w) for found in taken])
+    mean, winner = np.mean(lost, axis=0)
+    assert mean < winner - 0.001
+
+
+def test_a_mean_is_of_probabilities():
+    """Also where they are so close to 1 that floating shares could not tell them apart."""
+    z, y, w = task(200, shift=-1.0)
+    found = fit_map("mean", z, y, w)
+    grid = np.linspace(-8, 8, 50)
+    each = [sigmoid(fit_map(kind, z, y, w)(grid)) for kind in ("shift", "beta", "isotonic")]
+    assert sigmoid(found(grid)) == pytest.approx(np.mean(each, axis=0), abs=1e-9)
+    assert (np.diff(found(np.linspace(30, 90, 7))) > 0).all()
 
 
 def test_isotonic_waits_for_500_labels():

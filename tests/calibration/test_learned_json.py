@@ -87,6 +87,8 @@ BROKEN = [
     (("states", 0, "maps", 0, "everyone"), "numbers", [], "make no rising"),
     (("states", 0, "maps", 0), "everyone", {"kind": "platt", "numbers": [-1.0, 0.0]}, "make no rising"),
     (("states", 0, "maps", 0), "everyone", {"kind": "isotonic", "numbers": [2, 1, 0, 0]}, "make no rising"),
+    (("states", 0, "maps", 0), "everyone", {"kind": "mean", "numbers": [0, 1, 1, 0]}, "make no rising"),
+    (("states", 0, "maps", 0), "everyone", {"kind": "mean", "numbers": [0, 1, -1, 0, 0, 1, 0, 1]}, "make no rising"),
     (("states", 0, "maps", 0), "slices", {"a": "low"}, "expected a number"),
     (("words", "nano"), "bias", None, "expected a number"),
     (("words", "nano"), "rarity_and_weight", {"x": [0, 1]}, "expected a rarity above 0"),

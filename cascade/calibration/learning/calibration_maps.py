@@ -4,6 +4,10 @@ Below 100 labels the log-odds are shifted, with a prior that keeps the shift sma
 Platt's line or a beta map may win, by held-out log-loss, and from 500 on an isotonic one. Isotonic
 fits on few labels are worse than none (log-loss 0.75 against 0.51 at 25 labels).
 
+On a task that scores were not learned on, the shape of the curve is unknown as well as its level,
+and 100 to 499 labels are too few to tell by held-out log-loss which family has it: there the mean
+of a rigid map, a smooth one and an isotonic one does better than whichever of them wins.
+
 Source: Platt, "Probabilistic outputs for support vector machines", 1999; Kull, Silva Filho and
 Flach, "Beta calibration", AISTATS 2017; Jiang, Osl, Kim and Ohno-Machado, "Smooth isotonic
 regression", 2011.
@@ -24,13 +28,14 @@ from cascade.calibration.needs import needed
 __all__ = ["MapKind", "ScoreMap", "best_map", "fit_map"]
 
 Floats = NDArray[np.float64]
-MapKind = Literal["shift", "platt", "beta", "isotonic"]
+MapKind = Literal["shift", "platt", "beta", "isotonic", "mean"]
 
 SLOPES_FROM = 100
 """Labels from which a slope is fitted beside the shift."""
 
 ISOTONIC_FROM = 500
-"""Labels from which an isotonic map may enter the contest."""
+"""Labels from which an isotonic map may enter the contest, and on another task the contest begins.
+"""
 
 SHIFT_SPREAD = 1.0
 """Standard deviation of the prior on a shift, in log-odds."""
@@ -52,7 +57,8 @@ class ScoreMap:
         kind: which.
         numbers: shift: (b,); platt: (a, b) of a·z + b; beta: (a, b, c) of a·ln p - b·ln(1 - p) + c;
             isotonic: log-odds of the knots, followed by what they are mapped to, less `TILT` times
-            the knot.
+            the knot; mean: those of a shift, a beta and an isotonic map, one after another, of
+            whose probabilities it is the mean.
     """
 
     kind: MapKind
@@ -67,6 +73,8 @@ class ScoreMap:
         if self.kind == "beta":
             a, b, c = self.numbers
             return c - a * np.logaddexp(0.0, -z) + b * np.logaddexp(0.0, z)
+        if self.kind == "mean":
+            return _pooled([part(z) for part in self.parts])
         half = len(self.numbers) // 2
         return np.interp(z, self.numbers[:half], self.numbers[half:]) + TILT * z
 
@@ -79,12 +87,29 @@ class ScoreMap:
             return numbers[0] * z + numbers[1]
         return float(self(np.asarray(z)))
 
+    @property
+    def parts(self) -> tuple[ScoreMap, ...]:
+        """The maps that a mean is of."""
+        one, four = 1, 4
+        cut = self.numbers[:one], self.numbers[one:four], self.numbers[four:]
+        return tuple(ScoreMap(kind, part) for kind, part in zip(MEAN_OF, cut, strict=True))
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready data."""
         return {"kind": self.kind, "numbers": list(self.numbers)}
 
 
+MEAN_OF: tuple[MapKind, ...] = ("shift", "beta", "isotonic")
+"""What a mean is of, from rigid to flexible."""
+
 NO_MAP = ScoreMap("shift", (0.0,))
+
+
+def _pooled(parts: list[Floats]) -> Floats:
+    """The log-odds of the mean of probabilities that are given as log-odds."""
+    right = np.logaddexp.reduce([-np.logaddexp(0.0, -z) for z in parts])
+    wrong = np.logaddexp.reduce([-np.logaddexp(0.0, z) for z in parts])
+    return np.asarray(right - wrong)
 
 
 def best_map(
@@ -108,17 +133,16 @@ def best_map(
             no map at all is the first candidate.
 
     Returns:
-        The simplest map within a thousandth of the best log-loss; a shift below 100 labels.
+        Below 100 labels a shift. Up to 499 labels of another task, the mean of three maps.
+        Elsewhere the simplest map within a thousandth of the best log-loss.
     """
-    if at_home and len(z) < SLOPES_FROM:
-        return NO_MAP
-    kinds: list[MapKind] = ["shift"]
-    if len(z) >= SLOPES_FROM:
-        kinds += ["platt", "beta"]
+    if len(z) < SLOPES_FROM:
+        return NO_MAP if at_home else fit_map("shift", z, quality, weights)
+    kinds: list[MapKind] = ["shift", "platt", "beta"]
     if len(z) >= ISOTONIC_FROM:
-        kinds.append("isotonic")
-    if len(kinds) == 1:
-        return fit_map("shift", z, quality, weights)
+        kinds += ["isotonic"] if at_home else ["mean", "isotonic"]
+    elif not at_home:
+        return fit_map("mean", z, quality, weights)
     names, place = np.unique(groups, return_inverse=True)
     folds = (np.random.default_rng(seed).permutation(len(names)) % FOLDS)[place]
     losses: dict[MapKind, float] = {}
@@ -204,9 +228,14 @@ def _isotonic(z: Floats, quality: Floats, weights: Floats) -> Floats:
     return np.concatenate([knots, np.maximum.accumulate(level - TILT * knots)])
 
 
+def _mean(z: Floats, quality: Floats, weights: Floats) -> Floats:
+    return np.concatenate([_FITS[kind](z, quality, weights) for kind in MEAN_OF])
+
+
 _FITS: Mapping[MapKind, Any] = {
     "shift": _shift,
     "platt": _platt,
     "beta": _beta,
     "isotonic": _isotonic,
+    "mean": _mean,
 }

@@ -314,6 +314,8 @@ def _stage(part: _Part) -> MapStage:
 
 
 def _is_map(kind: str, numbers: Sequence[float]) -> bool:
+    if kind == "mean":
+        return all(_is_map(one.kind, one.numbers) for one in ScoreMap("mean", (*numbers,)).parts)
     if kind != "isotonic":
         return len(numbers) == MAP_NUMBERS[kind] and all(slope >= 0 for slope in numbers[:-1])
     half = len(numbers) // 2

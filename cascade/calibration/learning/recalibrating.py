@@ -21,8 +21,9 @@ def recalibrated(model: LearnedModel, recording: Recording, *, seed: int = 0) ->
     """The same model with its probabilities fitted to another task's labels, and its slices.
 
     The order of answers within a slice stays (an isotonic map keeps it too); levels change. Below
-    100 labels a state's log-odds are shifted; then Platt's line or a beta map may win, from 500
-    labels an isotonic one. Slices of 25 labels and more may get a shift of their own.
+    100 labels a state's log-odds are shifted; then the mean of a shift, a beta and an isotonic map
+    is taken, and from 500 labels the best of all. Slices of 25 labels and more may get a shift of
+    their own.
 
     Args:
         model: learned elsewhere, on the same tiers.
