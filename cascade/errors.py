@@ -29,6 +29,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cascade.core.failures import CallFailure
     from cascade.core.trace import Trace
     from cascade.engine.completion import Completion
 
@@ -81,11 +82,13 @@ class RunError(CascadeError):
 
     Attributes:
         trace: everything that happened and was paid until then.
+        failure: the call that ended it, where one failed.
     """
 
     def __init__(self, message: str, trace: Trace) -> None:
         super().__init__(message)
         self.trace = trace
+        self.failure: CallFailure | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (*self.args, self.trace), self.__dict__  # for copies and processes

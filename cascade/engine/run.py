@@ -18,7 +18,7 @@ from cascade.core.request import Request
 from cascade.core.route import WHOLE, Route
 from cascade.core.scoring import Draft
 from cascade.core.trace import Status, Trace
-from cascade.drivers.base import Timing
+from cascade.drivers.base import Decisions, Timing
 from cascade.engine.completion import Completion
 from cascade.errors import (
     BillingStopped,
@@ -50,6 +50,10 @@ class Host(Protocol):
     chain: Chain
     clock: Callable[[], float]
 
+    def watched(self, decisions: Decisions, trace_id: str, ledger: Ledger) -> Decisions:
+        """The decision loop, followed by whoever watches requests while they run."""
+        ...
+
     def observe(self, trace: Trace) -> None:
         """Show a closed trace to whoever watches."""
         ...
@@ -65,6 +69,10 @@ class Run:
         deadline_s: seconds that it may take.
         route: which part of the chain it may use.
         answered: told the tier whose answer was accepted.
+
+    Attributes:
+        id: the trace's.
+        trace: the trace, once the books are closed.
     """
 
     def __init__(
@@ -85,9 +93,10 @@ class Run:
         self.timing = Timing(host.clock, origin + deadline_s if deadline_s is not None else None)
         self._origin = origin
         self._started = datetime.now(UTC)
-        self._id = _new_id(self._started)
+        self.id = _new_id(self._started)
         self.ledger = Ledger(host.chain, request, budget=budget, origin=origin, route=route)
-        self.decisions = escalate(host.chain, request, self.ledger)
+        decisions = escalate(host.chain, request, self.ledger)
+        self.decisions = host.watched(decisions, self.id, self.ledger)
         self.trace: Trace | None = None
 
     def __enter__(self) -> Self:
@@ -161,7 +170,7 @@ class Run:
             if self.trace is not None:
                 return self.trace, False
             self.trace = self.ledger.close(
-                trace_id=self._id,
+                trace_id=self.id,
                 status=status,
                 reason=reason,
                 tier=draft.tier if draft is not None else None,
@@ -174,7 +183,9 @@ class Run:
         cost = trace.cost_usd
         spent = f"${plain(cost)}" if cost is not None else "an unknown amount"
         kind = ERRORS.get(decision.status, ChainExhausted)
-        raise kind(f"{decision.reason} (spent {spent}; see .trace)", trace)
+        error = kind(f"{decision.reason} (spent {spent}; see .trace)", trace)
+        error.failure = decision.failure
+        raise error
 
 
 def _new_id(now: datetime) -> str:

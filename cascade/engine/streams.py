@@ -33,6 +33,11 @@ class CompletionStream:
         self._chunks = self._iterate(models)
 
     @property
+    def trace_id(self) -> str:
+        """The id that the trace will have."""
+        return self._run.id
+
+    @property
     def trace(self) -> Trace | None:
         """The trace, once the stream has ended, in whatever way."""
         return self._run.trace

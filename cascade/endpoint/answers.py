@@ -1,0 +1,134 @@
+"""Writing answers: the body of one, or the frames of a streamed one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cascade.core.trace import Trace
+from cascade.endpoint.books import books_of, usage_of
+from cascade.endpoint.calls import Call
+from cascade.endpoint.failures import Failure
+from cascade.endpoint.own_options import FIELD
+from cascade.engine.completion import Completion
+from cascade.wire.chat import choice_of
+from cascade.wire.chunks import is_event
+from cascade.wire.response_assembler import TERMINAL
+
+__all__ = ["FrameWriter", "body_of", "encode"]
+
+Piece = Mapping[str, Any]
+
+DONE = b"data: [DONE]\n\n"
+
+
+def body_of(completion: Completion, call: Call) -> dict[str, Any]:
+    """The body of an answer: the reply as it came, the tokens of every attempt, what it cost."""
+    trace = completion.trace
+    body = {**completion.reply.wire, "usage": usage_of(trace, call.api)}
+    if call.shows_books:
+        body[FIELD] = books_of(trace)
+    return body
+
+
+def encode(data: Any) -> bytes:
+    """Data as JSON: what models wrote is written whatever it holds."""
+    from pydantic_core import to_json  # noqa: PLC0415  comes with the SDK; a fifth of json's time
+
+    try:
+        return to_json(data, inf_nan_mode="null")
+    except ValueError:  # half of a surrogate pair, which only an escape can hold
+        return json.dumps(data, separators=(",", ":"), default=dict).encode()
+
+
+class FrameWriter:
+    """Writes the pieces of a streamed answer as server-sent events.
+
+    The last pieces wait until the books are closed, because they tell what it all cost.
+
+    Args:
+        call: what was asked.
+
+    Attributes:
+        begun: whether anything has been written.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._held: list[Piece] = []
+        self._number = 0
+        self.begun = False
+
+    def take(self, piece: Piece) -> bytes:
+        """The frame of a piece; empty where it has to wait."""
+        if self._call.api == "responses":
+            if piece.get("type") in TERMINAL:
+                self._held.append(piece)
+                return b""
+            return self._event(piece)
+        if self._held or _is_last(piece):
+            self._held.append(piece)
+            return b""
+        return self._chunk(piece)
+
+    def end(self, trace: Trace) -> bytes:
+        """The last frames, once the books are closed."""
+        if self._call.api == "responses":
+            return b"".join(self._event(self._whole(piece, trace)) for piece in self._held)
+        return b"".join([*(self._chunk(piece) for piece in self._last(trace)), DONE])
+
+    def fail(self, failure: Failure) -> bytes:
+        """The frame that says why an answer breaks off."""
+        body = failure.body(shows_books=self._call.shows_books)
+        if self._call.api == "chat":
+            return b"data: " + encode(body) + b"\n\n"
+        error = failure.error
+        said = {name: error[name] for name in ("code", "message", "param")}
+        return self._event({"type": "error", **said, **body, "sequence_number": self._number})
+
+    # Chat ----------------------------------------------------------------------------------------
+
+    def _chunk(self, piece: Piece) -> bytes:
+        """A chunk; the tokens stand in the last one alone, and only where they were asked for."""
+        self.begun = True
+        counted = not piece.get("choices")
+        if self._call.include_usage:
+            if not counted and (piece.get("usage") is not None or "usage" not in piece):
+                piece = {**piece, "usage": None}
+        elif "usage" in piece:
+            piece = {name: value for name, value in piece.items() if name != "usage"}
+        return b"data: " + encode(piece) + b"\n\n"
+
+    def _last(self, trace: Trace) -> list[Piece]:
+        books = {FIELD: books_of(trace)} if self._call.shows_books else {}
+        *answer, counted = self._held
+        if not answer and books:  # it never said why it ended, and something must carry the books
+            answer = [{**counted, "choices": [{"index": 0, "delta": {}, "finish_reason": None}]}]
+        told = [*answer[:-1], *({**piece, **books} for piece in answer[-1:])]
+        if self._call.include_usage:
+            told.append({**counted, "usage": usage_of(trace, "chat"), **books})
+        return told
+
+    # Responses -----------------------------------------------------------------------------------
+
+    def _event(self, event: Piece) -> bytes:
+        self.begun = True
+        number = event.get("sequence_number")
+        self._number = number + 1 if isinstance(number, int) else self._number + 1
+        return f"event: {event['type']}\n".encode() + b"data: " + encode(event) + b"\n\n"
+
+    def _whole(self, event: Piece, trace: Trace) -> Piece:
+        response = {**event["response"], "usage": usage_of(trace, "responses")}
+        if self._call.shows_books:
+            response[FIELD] = books_of(trace)
+        return {**event, "response": response}
+
+
+def _is_last(piece: Piece) -> bool:
+    """Whether a chunk tells why the answer ended, or what was used."""
+    if is_event(piece):
+        return False
+    if choice_of(piece).get("finish_reason") is not None:
+        return True
+    return not piece.get("choices") and piece.get("usage") is not None

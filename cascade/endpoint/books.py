@@ -1,0 +1,56 @@
+"""What an answer tells of its own cost: in headers, and in the body's `cascade` field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from cascade.core.trace import Trace
+from cascade.endpoint.calls import Endpoint
+from cascade.wire.usage import usage_for
+
+__all__ = ["books_of", "header_value", "headers_of", "usage_of"]
+
+PLAIN = "".join(chr(code) for code in range(0x20, 0x7F))
+
+
+def books_of(trace: Trace) -> dict[str, Any]:
+    """The `cascade` field: amounts are texts, exact to the last digit, and null where unknown."""
+    return {
+        "trace_id": trace.id,
+        "chain": trace.chain,
+        "tier": trace.tier,
+        "accepted": trace.accepted,
+        "cost_usd": _amount(trace.cost_usd),
+        "saved_usd": _amount(trace.saved_usd),
+        "attempts": sum(attempt.asked for attempt in trace.attempts),
+    }
+
+
+def headers_of(trace: Trace) -> dict[str, str]:
+    """The same as headers; what is unknown has none."""
+    told = books_of(trace)
+    del told["accepted"]
+    return {
+        f"x-cascade-{name.replace('_', '-')}": header_value(str(value))
+        for name, value in told.items()
+        if value is not None
+    }
+
+
+def header_value(text: str) -> str:
+    """A text as the value of a header: whatever else than plain ASCII is written `%XX`."""
+    return text if text.isascii() and text.isprintable() else quote(text, safe=PLAIN)
+
+
+def usage_of(trace: Trace, api: Endpoint) -> Mapping[str, Any] | None:
+    """The tokens of every attempt together; `None` where no model has told any."""
+    if all(charge.usage is None for charge in trace.charges):
+        return None
+    return usage_for(trace.usage, api)
+
+
+def _amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")

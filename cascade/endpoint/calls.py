@@ -1,0 +1,183 @@
+"""Reading a call to an endpoint: what is asked, of which model, and how the answer is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cascade.core.budget import Budget
+from cascade.core.request import CALL_OPTIONS, Request
+from cascade.endpoint.faults import BadCall, shown
+from cascade.endpoint.own_options import FIELD, NAMES, own_options
+from cascade.errors import RequestError
+
+__all__ = ["ENDPOINTS", "Call", "Endpoint", "read_body", "read_call"]
+
+Endpoint = Literal["chat", "responses"]
+
+ENDPOINTS: Mapping[str, Endpoint] = {"/chat/completions": "chat", "/responses": "responses"}
+"""The paths, after the base URL, that a chain answers; method POST."""
+
+NOT_JSON = (
+    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using "
+    "your HTTP library correctly. The API expects a JSON payload, but what was sent was not valid "
+    "JSON.)"
+)
+
+ASKED: Mapping[Endpoint, str] = {"chat": "messages", "responses": "input"}
+
+OWN_FIELDS = frozenset(NAMES - {"conversation", "metadata"})
+"""Options of ours that are no parameters of an API as well: beside it they are misplaced."""
+
+CULPRIT = re.compile(r"(\w+)(?:\[\d+\])?(?:=| is )")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call to an endpoint.
+
+    Attributes:
+        api: the endpoint.
+        model: the name it asks for: of a chain, or of a model.
+        request: what is asked, with its labels.
+        stream: whether the answer is wanted in pieces.
+        include_usage: whether a Chat stream ends with the tokens.
+        budget: dollars for this call.
+        deadline_s: seconds for this call.
+        start_at: name of the first tier to ask.
+        stop_at: name of the last tier that may be asked.
+        conversation: id under which the tier that answers is remembered.
+        shows_books: whether the answer's body holds the `cascade` field.
+    """
+
+    api: Endpoint
+    model: str
+    request: Request
+    stream: bool = False
+    include_usage: bool = False
+    budget: Budget | None = None
+    deadline_s: float | None = None
+    start_at: str | None = None
+    stop_at: str | None = None
+    conversation: str | None = None
+    shows_books: bool = True
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """What `complete` and `stream` are told besides `request`."""
+        return {
+            "budget": self.budget,
+            "deadline_s": self.deadline_s,
+            "start_at": self.start_at,
+            "stop_at": self.stop_at,
+            "conversation": self.conversation,
+        }
+
+
+def read_body(data: bytes) -> Mapping[str, Any]:
+    """The body of a call, decoded.
+
+    Raises:
+        BadCall: it is no JSON object, or nested too deep to be meant.
+    """
+    from jiter import from_json  # noqa: PLC0415  with the first call
+
+    try:
+        body = from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadCall(NOT_JSON) from error
+    if not isinstance(body, dict):
+        raise BadCall(f"The body is {shown(body)}: expected a JSON object")
+    return body
+
+
+def read_call(
+    api: Endpoint,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+    *,
+    passed_on: Mapping[str, Any] | None = None,
+    shows_books: bool = True,
+) -> Call:
+    """A call to an endpoint.
+
+    Args:
+        api: the endpoint.
+        body: its decoded body; the call keeps parts of it.
+        headers: its headers, of which those that begin with `x-cascade-` are read.
+        passed_on: `extra_headers` and `extra_query` for the tiers; the call's own headers are not
+            passed on.
+        shows_books: whether the answer's body is to hold the `cascade` field.
+
+    Raises:
+        BadCall: a part of it cannot be meant; `param` says which.
+        RequestError: it cannot be sent to any model.
+    """
+    payload = dict(body)
+    options = own_options(payload.pop(FIELD, None), headers or {})
+    model = payload.get("model")
+    if not isinstance(model, str) or not model:
+        raise BadCall("you must provide a model parameter")
+    stream = _flag(payload.pop("stream", None), "stream")
+    _check(api, payload, stream=stream)
+    wanted = payload.get("stream_options") or {}
+    labels = {name: options.pop(name, None) for name in ("metadata", "tags", "parent")}
+    return Call(
+        api=api,
+        model=model,
+        request=_request(payload, labels, passed_on or {}),
+        stream=stream,
+        include_usage=_flag(wanted.get("include_usage"), "stream_options.include_usage"),
+        shows_books=shows_books,
+        **options,
+    )
+
+
+def _request(
+    payload: dict[str, Any], labels: Mapping[str, Any], passed_on: Mapping[str, Any]
+) -> Request:
+    try:
+        built = Request.build(payload, passed_on, metadata=labels["metadata"])
+    except RequestError as error:
+        found = CULPRIT.match(str(error))
+        param = found.group(1) if found and found.group(1) in payload else None
+        raise BadCall(str(error), param=param) from error
+    return built.marked(labels["tags"], labels["parent"])
+
+
+def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:
+    """Refuse what belongs to another endpoint, or is no parameter of one at all."""
+    other = ASKED["chat" if api == "responses" else "responses"]
+    for name in (other, "extra_body", *CALL_OPTIONS, *OWN_FIELDS):
+        if name in payload:
+            hint = f" It belongs into the '{FIELD}' object." if name in OWN_FIELDS else ""
+            raise BadCall(
+                f"Unknown parameter: '{name}'.{hint}", param=name, code="unknown_parameter"
+            )
+    asked = ASKED[api]
+    if payload.get(asked) is None:
+        if api == "chat" or not payload.get("prompt"):
+            words = f"Missing required parameter: '{asked}'."
+            raise BadCall(words, param=asked, code="missing_required_parameter")
+        payload[asked] = []  # a stored prompt asks by itself
+    options = payload.get("stream_options")
+    if options is None:
+        return
+    if not stream:
+        words = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+        raise BadCall(words, param="stream_options")
+    if not isinstance(options, Mapping):
+        raise _wrong_type("stream_options", "an object", options)
+
+
+def _flag(value: object, name: str) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise _wrong_type(name, "a boolean", value)
+    return bool(value)
+
+
+def _wrong_type(name: str, expected: str, value: object) -> BadCall:
+    words = f"Invalid type for '{name}': expected {expected}, but got {shown(value)} instead."
+    return BadCall(words, param=name, code="invalid_type")

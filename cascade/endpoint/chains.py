@@ -1,0 +1,108 @@
+"""Which cascade a model name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from cascade.core.chain import Chain
+from cascade.core.tier import Tier
+from cascade.engine.asynchronous import AsyncCascade
+from cascade.engine.synchronous import Cascade
+from cascade.errors import ConfigError
+
+__all__ = ["ALIAS", "Chains", "Given"]
+
+Engine = TypeVar("Engine", bound=Cascade | AsyncCascade)
+
+One = Chain | Iterable[Tier] | Cascade | AsyncCascade
+Given = One | Mapping[str, One]
+
+ALIAS = "cascade"
+"""A single chain answers to this name as well as to its own."""
+
+OF_CHAINS = ("policy", "allow_unknown_prices")
+"""Settings of the chains that are made of lists of tiers."""
+
+
+class Chains(Generic[Engine]):
+    """Cascades by the model name that they answer to.
+
+    Args:
+        kind: `Cascade` or `AsyncCascade`.
+        given: one chain, which answers to its own name and to "cascade"; or chains by name. Each is
+            a `Chain`, a list of tiers, or a cascade of that kind.
+        **settings: for the cascades that are made here, as `Cascade` takes them. A path of a store
+            is opened once for all of them.
+
+    Raises:
+        ConfigError: a chain or a setting that cannot work, or a cascade of the other kind.
+    """
+
+    def __init__(self, kind: type[Engine], given: Given, **settings: Any) -> None:
+        self._kind = kind
+        self._store: Any = None
+        self._made: list[Engine] = []
+        if isinstance(settings.get("store"), str | Path):
+            from cascade.traces.store import TraceStore  # noqa: PLC0415  loads SQLAlchemy
+
+            self._store = settings["store"] = TraceStore(settings["store"])
+        self._making = {key: settings.pop(key) for key in OF_CHAINS if key in settings}
+        self._settings = settings
+        if isinstance(given, Mapping):
+            found = {_checked(name): self._cascade(one, name) for name, one in given.items()}
+            if not found:
+                raise ConfigError("there is no chain in {}; expected e.g. {'support': chain}")
+        else:
+            only = self._cascade(given, None)
+            found = {only.chain.name: only, ALIAS: only}
+        self._found: Mapping[str, Engine] = found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that chains answer to."""
+        return tuple(self._found)
+
+    def find(self, model: str) -> Engine | None:
+        """The cascade that a model name stands for; `None` for a plain model."""
+        return self._found.get(model)
+
+    def close_made(self) -> list[Engine]:
+        """The cascades that were made here, to be closed; then comes `close_store`."""
+        return self._made
+
+    def close_store(self) -> None:
+        """Close the store that was opened here, once it holds everything."""
+        if self._store is not None:
+            self._store.close()
+
+    def _cascade(self, one: One, name: str | None) -> Engine:
+        if isinstance(one, self._kind):
+            return one
+        if isinstance(one, Cascade | AsyncCascade):
+            raise ConfigError(
+                f"{name or one.chain.name!r} is {type(one).__name__}: expected a "
+                f"{self._kind.__name__}, a Chain or a list of tiers"
+            )
+        made = self._kind(_chain(one, name, self._making), **self._settings)
+        self._made.append(made)
+        return made
+
+
+def _chain(one: Any, name: str | None, settings: Mapping[str, Any]) -> Chain:
+    if isinstance(one, Chain):
+        return one
+    if isinstance(one, str | bytes) or not isinstance(one, Iterable):
+        raise ConfigError(
+            f"{name or 'the chain'} is {one!r}: expected a Chain, a list of tiers or a cascade"
+        )
+    tiers = cast("tuple[Tier, ...]", tuple(one))
+    named = {"name": name} if name else {}
+    return Chain(tiers, **{**settings, **named})
+
+
+def _checked(name: object) -> str:
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigError(f"a chain is named {name!r}: expected a text that is not empty")
+    return name
