@@ -18,6 +18,7 @@ from cascade.core.budget import Budget
 from cascade.core.chain import Chain
 from cascade.core.escalation import Decision
 from cascade.core.evaluation import is_coroutine_scorer
+from cascade.core.ledger import Ledger
 from cascade.core.payloads import check_payloads
 from cascade.core.policy import Policy
 from cascade.core.request import Asked, Request
@@ -26,7 +27,7 @@ from cascade.core.scoring import scorer_name
 from cascade.core.tier import Tier, is_positive
 from cascade.core.trace import Trace
 from cascade.drivers import lockstep
-from cascade.drivers.base import in_order
+from cascade.drivers.base import Decisions, in_order
 from cascade.engine.bulk import Bulk, check_several
 from cascade.engine.completion import Completion
 from cascade.engine.flow import Flow
@@ -77,6 +78,7 @@ class Engine:
         )
         _check_models(models, is_async=self.is_async)
         self._observers: tuple[Observer, ...] = _watchers(observers)
+        self._followers = [item for item in observers if hasattr(item, "watch_request")]
         self._store, self._owns_store = _store_of(store)
         if self._store is not None:
             self._observers += (self._store,)
@@ -199,6 +201,18 @@ class Engine:
         except RequestError:  # kept below its tier this once, which says nothing of the next time
             return route, _nobody
         return later, partial(self._sticky.remember, talk)
+
+    def watched(self, decisions: Decisions, trace_id: str, ledger: Ledger) -> Decisions:
+        """The decision loop of a request that begins, as observers that follow it hand it back."""
+        for observer in self._followers:
+            try:
+                decisions = observer.watch_request(
+                    decisions, trace_id=trace_id, ledger=ledger, clock=self.clock
+                )
+            except Exception:
+                # Plug-in border, as below.
+                log.exception("an observer could not follow request %s", trace_id)
+        return decisions
 
     def observe(self, trace: Trace) -> None:
         """Show a closed trace to the observers; one that raises is logged and passed over."""

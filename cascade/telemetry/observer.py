@@ -1,0 +1,111 @@
+"""The observer that makes spans and metrics of every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.context import attach, detach, set_value
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.propagate import extract
+from opentelemetry.trace import Tracer, TracerProvider
+
+from cascade.core.ledger import Ledger
+from cascade.core.trace import Trace
+from cascade.drivers.base import Decisions
+from cascade.telemetry.following import follow
+from cascade.telemetry.ids import SharedIds
+from cascade.telemetry.metrics import Instruments
+from cascade.telemetry.spans import SERVING, RequestSpans, now_ns
+
+__all__ = ["OpenTelemetry"]
+
+SCOPE = "cascade"
+
+
+class OpenTelemetry:
+    """Spans and metrics of every request.
+
+        llm = Cascade(tiers, observers=[OpenTelemetry()])
+
+    Until the program sets a provider nothing is made. May be shared between cascades and threads.
+
+    Args:
+        content: put prompts, answers and reasons into spans too, without credentials.
+        tracer_provider: makes the spans; the program's own unless given.
+        meter_provider: keeps the metrics; the program's own unless given.
+    """
+
+    def __init__(
+        self,
+        *,
+        content: bool = False,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        self._content = content
+        self._given = tracer_provider
+        self._made: tuple[TracerProvider, Tracer] | None = None
+        self._meters = meter_provider or metrics.get_meter_provider()
+        self._instruments = Instruments(self._meters.get_meter(SCOPE))
+        self._open: dict[str, RequestSpans] = {}
+
+    def watch_request(
+        self, decisions: Decisions, *, trace_id: str, ledger: Ledger, clock: Callable[[], float]
+    ) -> Decisions:
+        """A request begins: its span does, and what it runs will run inside."""
+        begun_ns = now_ns() - round((clock() - ledger.origin) * 1e9)
+        spans = RequestSpans(self._tracer(), trace_id, ledger.chain.name, begun_ns)
+        if not spans.span.get_span_context().is_valid:  # nobody has set a provider
+            return decisions
+        self._open[trace_id] = spans
+        return follow(decisions, spans, clock, ledger.origin)
+
+    def __call__(self, trace: Trace) -> None:
+        """A request has ended."""
+        spans = self._open.pop(trace.id, None)
+        if trace.replayed:  # nothing of it happened
+            return
+        self._instruments.count(trace)
+        spans = spans or RequestSpans.of(self._tracer(), trace)
+        spans.close(trace, content=self._content)
+
+    @contextmanager
+    def serving(self, headers: Mapping[str, str]) -> Iterator[None]:
+        """Requests begun in here answer one that came with these headers, and go on its trace.
+
+        Args:
+            headers: of the incoming request, their names in lower case or in a mapping that does
+                not mind; `traceparent` is read, or what else `OTEL_PROPAGATORS` names. Not where
+                there is a span already, such as that of the web framework.
+        """
+        is_within = trace.get_current_span().get_span_context().is_valid
+        outer = None if is_within else extract(headers)
+        token = attach(set_value(SERVING, SCOPE, outer))
+        try:
+            yield
+        finally:
+            detach(token)
+
+    def flush(self, timeout_s: float = 5.0) -> None:
+        """Send what waits to be sent; the SDK does so itself at the end of the process."""
+        for provider in (self._provider(), self._meters):
+            force: Any = getattr(provider, "force_flush", None)
+            if force is not None:
+                force(round(timeout_s * 1000))
+
+    def _provider(self) -> TracerProvider:
+        return self._given or trace.get_tracer_provider()
+
+    def _tracer(self) -> Tracer:
+        """A tracer of our own: it gives a trace that a request begins the request's id."""
+        provider = self._provider()
+        if self._made is None or self._made[0] is not provider:
+            tracer: Any = provider.get_tracer(SCOPE)
+            ids = getattr(tracer, "id_generator", None)  # the SDK's; others keep ids of their own
+            if ids is not None and not isinstance(ids, SharedIds):
+                tracer.id_generator = SharedIds(ids)
+            self._made = provider, tracer
+        return self._made[1]
