@@ -6,18 +6,35 @@ Knows no database and no command line; both read the same words.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal, TypedDict, get_args
+from decimal import Decimal
+from typing import Any, Literal, TypedDict, get_args
 
+from cascade.core.pricing import Basis
 from cascade.core.trace import Status
 from cascade.errors import ConfigError
 
-__all__ = ["SORTS", "Moment", "Sort", "Wanted", "check_limit", "check_sort", "checked"]
+__all__ = [
+    "BASES",
+    "SORTS",
+    "STATUSES",
+    "Moment",
+    "Sort",
+    "Usd",
+    "Wanted",
+    "check_limit",
+    "check_sort",
+    "checked",
+]
 
 Moment = str | date
 """A date or datetime, ISO 8601 text of one, or so long ago: "30m", "12h", "7d", "2w"."""
+
+Usd = Decimal | str | int
+"""An amount of dollars; text rather than a float, which is none to the cent."""
 
 Sort = Literal["time", "cost", "duration"]
 """What a list begins with: the newest, the dearest, or the longest."""
@@ -25,6 +42,11 @@ Sort = Literal["time", "cost", "duration"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 
 STATUSES: tuple[str, ...] = get_args(Status)
+
+BASES: tuple[str, ...] = get_args(Basis)
+
+MAGNITUDE = 40
+"""Powers of ten that an amount may reach, either way."""
 
 AGO = re.compile(r"(\d{1,6})([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -41,6 +63,12 @@ class Wanted(TypedDict, total=False):
         chain: only those of the chain of that name.
         tag: only those with this tag.
         parent: only those made for this trace or run, or for one of several.
+        escalated: only those that asked more than one tier, or only those that asked one at most.
+        basis: only those whose cost is so sure: "exact", "estimated" or "unknown".
+        min_cost_usd: only those of a known cost of at least so many dollars.
+        max_cost_usd: only those of a known cost of at most so many.
+        min_duration_s: only those that took at least so many seconds.
+        max_duration_s: only those that took at most so many.
     """
 
     status: str | None
@@ -50,6 +78,12 @@ class Wanted(TypedDict, total=False):
     chain: str | None
     tag: str | None
     parent: str | Collection[str] | None
+    escalated: bool | None
+    basis: str | None
+    min_cost_usd: Usd | None
+    max_cost_usd: Usd | None
+    min_duration_s: float | None
+    max_duration_s: float | None
 
 
 def checked(wanted: Wanted, *, before: str = "") -> Wanted:
@@ -74,7 +108,8 @@ def checked(wanted: Wanted, *, before: str = "") -> Wanted:
         value = wanted.get(name)
         if value is not None and not isinstance(value, str):
             raise ConfigError(f"{before}{name} {value!r} is no text; expected one {name}")
-    _check_status(wanted.get("status"), f"{before}status")
+    _check_word(wanted.get("status"), f"{before}status", "status", STATUSES)
+    _check_word(wanted.get("basis"), f"{before}basis", "basis", BASES)
     parent = wanted.get("parent")
     if not _are_ids(parent):
         raise ConfigError(
@@ -82,6 +117,7 @@ def checked(wanted: Wanted, *, before: str = "") -> Wanted:
         )
     found["since"] = _moment(wanted.get("since"), f"{before}since")
     found["until"] = _moment(wanted.get("until"), f"{before}until")
+    _check_numbers(wanted, found, before)
     return found
 
 
@@ -113,12 +149,40 @@ def _are_ids(parent: str | Collection[str] | None) -> bool:
     return isinstance(parent, Collection) and all(isinstance(each, str) for each in parent)
 
 
-def _check_status(status: str | None, name: str) -> None:
-    if status is None or status in STATUSES:
+def _check_word(value: str | None, name: str, kind: str, known: tuple[str, ...]) -> None:
+    if value is None or value in known:
         return
-    near = difflib.get_close_matches(status.lower(), STATUSES, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(STATUSES)}"
-    raise ConfigError(f"{name} {status!r} is no status; {hint}")
+    near = difflib.get_close_matches(str(value).lower(), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+    raise ConfigError(f"{name} {value!r} is no {kind}; {hint}")
+
+
+def _check_numbers(wanted: Wanted, found: Wanted, before: str) -> None:
+    escalated = wanted.get("escalated")
+    if escalated is not None and not isinstance(escalated, bool):
+        raise ConfigError(f"{before}escalated {escalated!r}: expected True or False")
+    found["min_cost_usd"] = _amount(wanted.get("min_cost_usd"), f"{before}min_cost_usd")
+    found["max_cost_usd"] = _amount(wanted.get("max_cost_usd"), f"{before}max_cost_usd")
+    for name in ("min_duration_s", "max_duration_s"):
+        value = wanted.get(name)
+        if value is not None and not _is_number(value):
+            raise ConfigError(f"{before}{name} {value!r}: expected a number of seconds")
+
+
+def _amount(value: Usd | None, name: str) -> Decimal | None:
+    if value is None:
+        return None
+    try:
+        found = None if isinstance(value, float | bool) else Decimal(value)
+    except (TypeError, ValueError, ArithmeticError):
+        found = None
+    if found is None or not found.is_finite() or abs(found.adjusted()) > MAGNITUDE:
+        raise ConfigError(f"{name} {value!r} is no amount; expected dollars as text, e.g. '0.01'")
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _moment(value: Moment | None, name: str) -> datetime | None:

@@ -8,7 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Numeric, cast, delete, func, insert, select
+from sqlalchemy import (
+    Connection,
+    Double,
+    Numeric,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cascade.core.trace import Trace
@@ -29,6 +40,7 @@ from cascade.traces.schema import (
 __all__ = [
     "Conditions",
     "Kept",
+    "Mark",
     "OnDamaged",
     "Place",
     "conditions",
@@ -38,11 +50,16 @@ __all__ = [
     "listed",
     "page",
     "replace_rows",
+    "rows_from",
     "rows_of",
+    "sliced",
 ]
 
 Place = tuple[str, str]
 """Where a page ended: the time and id of its last trace."""
+
+Mark = tuple[Any, ...]
+"""A row's place in an order: what it is sorted by."""
 
 Conditions = list[Any]
 """SQLAlchemy's own type is a union that no caller needs."""
@@ -149,6 +166,26 @@ def conditions(wanted: Wanted) -> Conditions:
     if parent is not None:
         parents = [parent] if isinstance(parent, str) else parent
         found.append(traces.c.parent_id.in_([column_text(item) for item in parents]))
+    return found + _numbers(wanted)
+
+
+def _numbers(wanted: Wanted) -> Conditions:
+    """Conditions on what was counted and measured; an unknown cost fulfils none on costs."""
+    found: Conditions = []
+    escalated, basis = wanted.get("escalated"), wanted.get("basis")
+    if escalated is not None:
+        found.append(traces.c.attempts > 1 if escalated else traces.c.attempts <= 1)
+    if basis is not None:
+        found.append(traces.c.basis == basis)
+    cost, duration = cast(traces.c.cost_usd, Numeric), traces.c.duration_s
+    if (low := wanted.get("min_cost_usd")) is not None:
+        found.append(cost >= cast(str(low), Numeric))
+    if (high := wanted.get("max_cost_usd")) is not None:
+        found.append(cost <= cast(str(high), Numeric))
+    if (least := wanted.get("min_duration_s")) is not None:
+        found.append(duration >= least)
+    if (most := wanted.get("max_duration_s")) is not None:
+        found.append(duration <= most)
     return found
 
 
@@ -160,36 +197,63 @@ def listed(
     sort: Sort = "time",
 ) -> list[TraceRow]:
     """Traces in short; a damaged row goes to `on_damaged` where there is one."""
-    query = (
-        select(*(traces.c[name] for name in TraceRow.__slots__ if name != "tags"))
-        .where(*wanted)
-        .order_by(*_order(sort), traces.c.started_at.desc(), traces.c.id.desc())
-        .limit(limit)
-    )
+    found = sliced(connection, wanted, limit, sort)
+    return rows_from(connection, [values for _, values in found], on_damaged)
+
+
+def sliced(
+    connection: Connection,
+    wanted: Conditions,
+    limit: int | None,
+    sort: Sort = "time",
+    after: Mark | None = None,
+    *,
+    with_json: bool = False,
+) -> list[tuple[Mark, dict[str, Any]]]:
+    """Rows of `traces` in order, each with the mark after which the next one follows."""
+    keys = [*_order(sort, connection.dialect.name), traces.c.started_at, traces.c.id]
+    names = [name for name in TraceRow.__slots__ if name != "tags"]
+    columns = [traces.c[name] for name in [*names, *(["json"] if with_json else [])]]
+    marks = [key.label(f"mark_{place}") for place, key in enumerate(keys)]
+    query = select(*columns, *marks).where(*wanted).order_by(*(key.desc() for key in keys))
+    if after is not None:
+        query = query.where(tuple_(*keys) < tuple_(*map(literal, after)))
     rows = []
-    for found in connection.execute(query).mappings():
+    for row in connection.execute(query.limit(limit)).mappings():
+        values = dict(row)
+        rows.append((tuple(values.pop(mark.name) for mark in marks), values))
+    return rows
+
+
+def rows_from(
+    connection: Connection, found: Iterable[dict[str, Any]], on_damaged: OnDamaged | None = None
+) -> list[TraceRow]:
+    """Rows of `traces` as values, with their tags."""
+    rows = []
+    for values in found:
         try:
-            rows.append(_row(dict(found)))
+            rows.append(_row(values))
         except TraceError as error:
             if on_damaged is None:
                 raise
-            on_damaged(str(found["id"]), error)
+            on_damaged(str(values["id"]), error)
     marks = _tags(connection, [row.id for row in rows])
     return [replace(row, tags=marks[row.id]) if row.id in marks else row for row in rows]
 
 
-def _order(sort: Sort) -> list[Any]:
+def _order(sort: Sort, dialect: str) -> list[Any]:
     """What stands first, before the newest; an unknown cost counts with what is known of it."""
     if sort == "duration":
-        return [traces.c.duration_s.desc()]
+        return [traces.c.duration_s]
     if sort == "time":
         return []
+    number = Double if dialect == "sqlite" else Numeric  # each as the database compares it
     known = (
-        select(func.sum(cast(charges.c.cost_usd, Numeric)))
+        select(func.sum(cast(charges.c.cost_usd, number)))
         .where(charges.c.trace_id == traces.c.id)
         .scalar_subquery()
     )
-    return [func.coalesce(cast(traces.c.cost_usd, Numeric), known, 0).desc()]
+    return [func.coalesce(cast(traces.c.cost_usd, number), known, cast(0, number))]
 
 
 def page(

@@ -10,39 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from cascade.core.price import EXACT
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace, known_usd
 from cascade.traces.given import a_trace, some_traces
-from cascade.traces.quantiles import Quantiles
+from cascade.traces.sums import Amount, Clock, Sum, Times
 
 __all__ = ["Amount", "Counting", "ScorerStats", "Stats", "TierStats", "Times", "trace_stats"]
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """A sum of dollars.
-
-    Attributes:
-        usd: all of it; `None` where a part is unknown.
-        known_usd: what is known of it: a lower bound of costs.
-        unknown: how many of the requests, turns or calls added up have an unknown part.
-    """
-
-    usd: Decimal | None
-    known_usd: Decimal
-    unknown: int
-
-    def per(self, count: int) -> Decimal | None:
-        """The mean over so many; `None` where a part is unknown, or over none."""
-        return None if self.usd is None or not count else self.usd / count
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Times in seconds, right within one per cent; `None` where there were none."""
-
-    p50_s: float | None
-    p95_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,31 +141,12 @@ def trace_stats(traces: Iterable[Trace]) -> Stats:
 # Adding up --------------------------------------------------------------------------------------
 
 
-class _Sum:
-    def __init__(self) -> None:
-        self._known = Decimal(0)
-        self._unknown = 0
-
-    def add(self, amount: Decimal | None, known: Decimal = Decimal(0)) -> None:
-        """Add an amount, or what is known of it."""
-        self._unknown += amount is None
-        self._known = EXACT.add(self._known, known if amount is None else amount)
-
-    def amount(self) -> Amount:
-        return Amount(None if self._unknown else self._known, self._known, self._unknown)
-
-
-class _Clock(Quantiles):
-    def times(self) -> Times:
-        return Times(self.at(0.5), self.at(0.95))
-
-
 @dataclass(slots=True)
 class _Tier:
     turns: dict[str, int] = field(default_factory=dict)
     answered: int = 0
-    cost: _Sum = field(default_factory=_Sum)
-    clock: _Clock = field(default_factory=_Clock)
+    cost: Sum = field(default_factory=Sum)
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(slots=True)
@@ -203,8 +156,8 @@ class _Scorer:
     judged: int = 0
     below: int = 0
     calls: int = 0
-    cost: _Sum = field(default_factory=_Sum)
-    clock: _Clock = field(default_factory=_Clock)
+    cost: Sum = field(default_factory=Sum)
+    clock: Clock = field(default_factory=Clock)
 
 
 _Path = tuple[str, ...]
@@ -218,11 +171,9 @@ class Counting:
         self._statuses: dict[str, int] = {}
         self._first: str | None = None
         self._last: str | None = None
-        self._cost, self._scoring, self._top, self._saved, self._retried = (
-            _Sum() for _ in range(5)
-        )
+        self._cost, self._scoring, self._top, self._saved, self._retried = (Sum() for _ in range(5))
         self._retries = 0
-        self._clock = _Clock()
+        self._clock = Clock()
         self._tiers: dict[str, _Tier] = {}
         self._scorers: dict[str, dict[_Path, _Scorer]] = {}
 
