@@ -10,16 +10,19 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal, DecimalException, InvalidOperation, localcontext
 from threading import Lock
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cascade.core.chain import Chain
-from cascade.core.price import EXACT
+from cascade.core.price import EXACT, plain
 from cascade.core.pricing import Price, Rates
 from cascade.core.tier import Tier
 from cascade.core.usage import MAX_COUNT, Usage
 from cascade.errors import ConfigError
 from cascade.forms.api import api_of
 from cascade.forms.reading import has_media, output_limit, prompt_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["Budget", "worst_case_usd"]
 
@@ -42,7 +45,12 @@ class Budget:
 
     Raises:
         ConfigError: the limit is a float, not a number, or not above 0.
+
+    Attributes:
+        has_limit: whether there is a limit; where there is none, no call needs an upper bound.
     """
+
+    has_limit: bool = True
 
     def __init__(
         self,
@@ -106,6 +114,19 @@ class Budget:
                 return False
             self._committed = committed
             return True
+
+    def refill(self, amount_usd: Decimal) -> Future[bool] | None:  # noqa: ARG002
+        """Fetch more from elsewhere, where `reserve` has just had no room for the amount.
+
+        Returns:
+            A wait whose value says whether the amount has been reserved meanwhile; `None` where
+            there is nothing to fetch from.
+        """
+        return None
+
+    def room(self) -> str:
+        """What is left, in words."""
+        return f"${plain(self.left_usd)} of ${plain(self.limit_usd)} is left"
 
     def settle(self, reserved_usd: Decimal, actual_usd: Decimal | None) -> None:
         """Replace a reservation by what was really paid; an unknown cost keeps it whole."""

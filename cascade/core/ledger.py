@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
 from threading import Lock
-from typing import Any, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
 from cascade.core.booked import Booked, OpenAttempt, attempt_of, cost_of_try, top_tier_cost
 from cascade.core.budget import Budget, worst_case_usd
@@ -24,9 +24,12 @@ from cascade.core.scoring import Needs
 from cascade.core.tier import Tier
 from cascade.core.trace import Status, Trace
 from cascade.core.usage import Usage
-from cascade.core.wishes import ModelCall, Purpose, Together, Try, Watch
+from cascade.core.wishes import ModelCall, Purpose, Ran, Together, Try, Wait, Watch
 from cascade.forms.api import api_of
 from cascade.forms.reading import has_media
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["CallDetails", "Ledger"]
 
@@ -96,7 +99,7 @@ class Ledger:
         target: Tier,
         payload: Mapping[str, Any],
         **details: Unpack[CallDetails],
-    ) -> Generator[ModelCall, Reply | CallFailure, Reply | CallFailure]:
+    ) -> Generator[ModelCall | Wait, Any, Reply | CallFailure]:
         """Make one model call, if the budget has room for it.
 
         Args:
@@ -108,15 +111,18 @@ class Ledger:
         Returns:
             The reply, or a failure; kind "budget" where the call was not made.
         """
-        booked = self._book(attempt, target, payload, details)
-        if isinstance(booked, CallFailure):
-            return booked
+        booked = self._planned(attempt, target, payload, details)
+        refused = self._book(attempt, booked)
+        if refused is not None and refused.kind == "budget":
+            refused = yield from self._refilled(attempt, booked, refused)
+        if refused is not None:
+            return refused
         result = yield booked.call
         return self._booked(booked, result)
 
     def call_all(
         self, wanted: Sequence[Wanted]
-    ) -> Generator[Together, list[Reply | CallFailure], list[Reply | CallFailure]]:
+    ) -> Generator[Together | Wait, Any, list[Reply | CallFailure]]:
         """Make several model calls at once, those of them that the budget has room for.
 
         Args:
@@ -125,7 +131,13 @@ class Ledger:
         Returns:
             What became of each, in order.
         """
-        entries = [self._book(*arguments) for arguments in wanted]
+        entries: list[Booked | CallFailure] = []
+        for attempt, target, payload, details in wanted:
+            booked = self._planned(attempt, target, payload, details)
+            refused = self._book(attempt, booked)
+            if refused is not None and refused.kind == "budget":
+                refused = yield from self._refilled(attempt, booked, refused)
+            entries.append(refused or booked)
         open_calls = [entry for entry in entries if isinstance(entry, Booked)]
         results = iter((yield Together(tuple(entry.call for entry in open_calls))))
         return [
@@ -133,14 +145,15 @@ class Ledger:
             for entry in entries
         ]
 
-    def _book(
+    def _planned(
         self, attempt: OpenAttempt, target: Tier, payload: Mapping[str, Any], details: CallDetails
-    ) -> Booked | CallFailure:
-        """Write a call into the books, or say that the budget has no room for it."""
+    ) -> Booked:
+        """A call as it would be made, and the most that it can cost."""
         needs = details.get("needs") or Needs()
+        has_limit = self.budget is not None and self.budget.has_limit
         booked = Booked(
             call=ModelCall(
-                number=self._calls,
+                number=0,  # counted once it is booked
                 tier=target,
                 model=target.model,
                 payload=payload,
@@ -154,18 +167,23 @@ class Ledger:
                 options=self.request.options,
                 timeout_s=target.timeout_s,
             ),
-            bound_usd=worst_case_usd(self.chain, target, payload) if self.budget else None,
+            bound_usd=worst_case_usd(self.chain, target, payload) if has_limit else None,
         )
         booked.call.may_begin = lambda: self._begins(booked)
         booked.call.may_retry = lambda: self._reserve(booked)
+        return booked
+
+    def _book(self, attempt: OpenAttempt, booked: Booked) -> CallFailure | None:
+        """Write a call into the books, or say that the budget has no room for it."""
         with self._lock:
             if self._closed:
                 return CallFailure("cancelled", "not made: the request was left")
-            if not self._has_room(booked):
+            if not booked.reserved and not self._has_room(booked):
                 return CallFailure("budget", self._no_room(booked))
+            booked.call.number = self._calls
             self._calls += 1
             attempt.calls.append(booked)
-        return booked
+        return None
 
     def _booked(self, booked: Booked, result: Reply | CallFailure) -> Reply | CallFailure:
         """Settle a call that has been made."""
@@ -211,7 +229,7 @@ class Ledger:
             requested_model=self.request.requested_model,
             top_tier=self.chain.top.name,
             top_tier_cost_usd=top_tier_cost(self.chain, attempts, tier, self._reply_of(tier)),
-            budget_usd=self.budget.limit_usd if self.budget else None,
+            budget_usd=self.budget.limit_usd if self.budget and self.budget.has_limit else None,
             metadata=self.request.metadata,
             tags=self.request.tags,
             parent_id=self.request.parent_id,
@@ -237,6 +255,40 @@ class Ledger:
         with self._lock:
             return not self._closed and self._has_room(booked)
 
+    def _refilled(
+        self, attempt: OpenAttempt, booked: Booked, refused: CallFailure
+    ) -> Generator[Wait, Ran, CallFailure | None]:
+        """Book a refused call after all, where its budget can fetch more from elsewhere."""
+        budget, bound = self.budget, booked.bound_usd
+        refill = budget.refill(bound) if budget is not None and bound is not None else None
+        if refill is None:
+            return refused
+        try:
+            ran = yield Wait(refill)
+        except BaseException:  # the request was left
+            self._give_up(refill, booked)
+            raise
+        if ran.error is not None:
+            self._give_up(refill, booked)
+            if isinstance(ran.error, TimeoutError):
+                return CallFailure("deadline", "time ran out while its budget was asked")
+            raise ran.error
+        booked.reserved += ran.value
+        refused_again = self._book(attempt, booked)
+        if refused_again is not None and booked.reserved:
+            self._give_up(refill, booked)
+        return refused_again
+
+    def _give_up(self, refill: Future[bool], booked: Booked) -> None:
+        """Nobody waits for a refill any more: what it reserves goes back when it comes."""
+
+        def back(done: Future[bool]) -> None:
+            if not done.cancelled() and done.exception() is None and done.result():
+                cast("Budget", self.budget).settle(cast("Decimal", booked.bound_usd), Decimal(0))
+
+        if not refill.cancel():
+            refill.add_done_callback(back)
+
     def _has_room(self, booked: Booked) -> bool:
         if self.budget is None:
             return True
@@ -253,13 +305,14 @@ class Ledger:
         if not booked.call.tries:
             entry = _lost(self._now()) if booked.begun else _not_made(NEVER_BEGUN, self._now())
             booked.call.tries.append(entry)
-        if self.budget is None or booked.bound_usd is None:
+        if self.budget is None:
             return
+        bound = booked.bound_usd or Decimal(0)  # `None` where the budget needs none
         for place, entry in enumerate(booked.call.tries):
-            held = booked.bound_usd if place < booked.reserved else Decimal(0)
+            held = bound if place < booked.reserved else Decimal(0)
             self.budget.settle(held, cost_of_try(self.chain, booked, entry).usd)
         for _ in range(booked.reserved - len(booked.call.tries)):
-            self.budget.settle(booked.bound_usd, Decimal(0))
+            self.budget.settle(bound, Decimal(0))
 
     def _now(self) -> float:
         """When the last recorded exchange ended: the latest time these books know of."""
@@ -287,7 +340,7 @@ class Ledger:
         )
         return (
             f"{where}: the call could cost up to ${plain(booked.bound_usd)} and "
-            f"${plain(budget.left_usd)} of ${plain(budget.limit_usd)} is left; {advice}"
+            f"{budget.room()}; {advice}"
         )
 
 

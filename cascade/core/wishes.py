@@ -1,14 +1,14 @@
 """What the decision loop asks its driver for.
 
 `escalate()` yields these and is sent the results; it never waits itself. A driver is complete when
-it can carry out the four of them: `ModelCall`, `Together`, `Run` and `Await`.
+it can carry out the five of them: `ModelCall`, `Together`, `Run`, `Await` and `Wait`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cascade.core.failures import CallFailure, FailureKind
 from cascade.core.reply import Reply
@@ -17,7 +17,21 @@ from cascade.core.tier import Tier
 from cascade.core.usage import Usage
 from cascade.forms.api import Api
 
-__all__ = ["Await", "ModelCall", "Purpose", "Ran", "Run", "Together", "Try", "Watch", "Wish"]
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = [
+    "Await",
+    "ModelCall",
+    "Purpose",
+    "Ran",
+    "Run",
+    "Together",
+    "Try",
+    "Wait",
+    "Watch",
+    "Wish",
+]
 
 Purpose = Literal["draft", "scorer"]
 
@@ -126,8 +140,15 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait for what a thread brings, as long as the request has time; the result is a `Ran`."""
+
+    future: Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of a `Run` or an `Await`: a value or the exception it raised.
+    """What came of a `Run`, `Await` or `Wait`: a value or the exception it raised.
 
     A `KeyboardInterrupt` or the like is carried too and raised again in the decision loop, which it
     ends.
@@ -137,5 +158,5 @@ class Ran:
     error: BaseException | None = None
 
 
-Wish = ModelCall | Together | Run | Await
+Wish = ModelCall | Together | Run | Await | Wait
 Answer = Reply | CallFailure | list[Reply | CallFailure] | Ran

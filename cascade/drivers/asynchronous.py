@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from cascade.core.escalation import Decision
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
-from cascade.core.wishes import Await, ModelCall, Ran, Run, Together, Wish
+from cascade.core.wishes import Await, ModelCall, Ran, Run, Together, Wait, Wish
 from cascade.drivers.base import Arriving, AsyncModels, Decisions, Holdback, Timing, step
 from cascade.drivers.threads import attempt, discard, start, timed_out
 
@@ -65,6 +65,8 @@ async def carry_out(wish: Wish, models: AsyncModels, timing: Timing) -> Any:
         return await _call(wish, models, timing)
     if isinstance(wish, Together):
         return await together([_call(call, models, timing) for call in wish.calls])
+    if isinstance(wish, Wait):
+        return await _await(Await(asyncio.wrap_future(wish.future)), timing.left_s(None))
     limit_s = timing.left_s(wish.timeout_s)
     if limit_s is not None and limit_s <= 0:
         if isinstance(wish, Await):

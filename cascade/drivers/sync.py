@@ -10,7 +10,7 @@ from typing import Any
 from cascade.core.escalation import Decision
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
-from cascade.core.wishes import ModelCall, Ran, Run, Together, Wish
+from cascade.core.wishes import ModelCall, Ran, Run, Together, Wait, Wish
 from cascade.drivers.base import (
     Arriving,
     Decisions,
@@ -20,7 +20,7 @@ from cascade.drivers.base import (
     in_order,
     step,
 )
-from cascade.drivers.threads import discard, run_limited, run_together
+from cascade.drivers.threads import attempt, discard, run_limited, run_together
 
 __all__ = ["carry_out", "drive", "drive_stream"]
 
@@ -70,6 +70,8 @@ def carry_out(wish: Wish, models: Models, timing: Timing) -> Any:
         return [_value_of(ran) for ran in run_together(calls, in_order=in_order(models))]
     if isinstance(wish, Run):
         return run_limited(wish.function, timing.left_s(wish.timeout_s))
+    if isinstance(wish, Wait):
+        return attempt(partial(wish.future.result, timing.left_s(None)))
     # A coroutine that only turned up at run time: a plain function returned it.
     discard(wish)
     return Ran(error=TypeError("this scorer is asynchronous: use AsyncCascade"))
