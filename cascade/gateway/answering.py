@@ -1,0 +1,204 @@
+"""The two endpoints that cost money: a request in, an answer or a stream out, and its books closed.
+
+Plain ASGI, without a framework in between: this is what every request goes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from cascade.core.trace import Trace
+from cascade.endpoint.answers import FrameWriter, body_of, encode
+from cascade.endpoint.books import header_value, headers_of
+from cascade.endpoint.calls import Call, Endpoint, read_body, read_call
+from cascade.endpoint.failures import Failure, failure_of
+from cascade.endpoint.faults import UnknownModel
+from cascade.endpoint.frames import async_frames
+from cascade.engine.async_streams import AsyncCompletionStream
+from cascade.engine.asynchronous import AsyncCascade
+from cascade.gateway import refusals
+from cascade.gateway.body import ClientGone, read_whole
+from cascade.gateway.exchange import Exchange, Presence
+from cascade.gateway.guard import Caller, Guard, caller_of, marked
+from cascade.gateway.limits import Limits
+from cascade.gateway.metrics import NO_CHAIN, Metrics
+from cascade.gateway.refusals import Refusal
+from cascade.gateway.turns import Turns
+
+__all__ = ["Answering"]
+
+GONE = 499
+"""What proxies call the status of a request whose client has left; nobody is sent it."""
+
+STREAMED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+"""Proxies are not to collect what is meant to be read as it comes."""
+
+EVENTS = b"text/event-stream; charset=utf-8"
+
+OWN_HEADERS = b"x-cascade-"
+
+
+@dataclass(slots=True)
+class Books:
+    """What is known of a request so far.
+
+    Attributes:
+        chain: that was asked.
+        call: what it was asked.
+        rates: headers that say what is left of the caller's rates.
+        trace: once it is closed.
+    """
+
+    chain: str = NO_CHAIN
+    call: Call | None = None
+    rates: Mapping[str, str] = field(default_factory=dict)
+    trace: Trace | None = None
+
+
+class Answering:
+    """Answers calls by chains.
+
+    Args:
+        cascades: by the model name that they answer to.
+        guard: knows the callers.
+        turns: how many at once.
+        limits: of the gateway.
+        metrics: counts every answer.
+        shows_books: whether bodies hold the `cascade` field.
+        plain: names among them that stand for plain models.
+    """
+
+    def __init__(
+        self,
+        cascades: Mapping[str, AsyncCascade],
+        guard: Guard,
+        turns: Turns,
+        limits: Limits,
+        metrics: Metrics,
+        *,
+        shows_books: bool = True,
+        plain: frozenset[str] = frozenset(),
+    ) -> None:
+        self._cascades = cascades
+        self._guard = guard
+        self._turns = turns
+        self._limits = limits
+        self._metrics = metrics
+        self._shows_books = shows_books
+        self._plain = plain
+
+    async def __call__(self, api: Endpoint, exchange: Exchange) -> None:
+        """Answer one call, whatever becomes of it."""
+        began = time.perf_counter()
+        books = Books()
+        try:
+            caller = await caller_of(self._guard, exchange.headers)
+            await self._turns.enter()
+        except Refusal as why:
+            await exchange.refuse(why)
+        else:
+            try:
+                await self._in_turn(api, exchange, caller, books)
+            finally:
+                self._turns.leave()
+        seconds = time.perf_counter() - began
+        self._metrics.answered(exchange.status, seconds, books.chain, books.trace)
+
+    async def _in_turn(
+        self, api: Endpoint, exchange: Exchange, caller: Caller, books: Books
+    ) -> None:
+        """Turn whatever goes wrong into what the client is told."""
+        try:
+            await self._answer(api, exchange, caller, books)
+        except ClientGone:
+            exchange.status = GONE
+        except Refusal as why:
+            await exchange.refuse(why)
+        except asyncio.CancelledError as error:
+            books.trace = books.trace or getattr(error, "trace", None)
+            if exchange.gone:
+                exchange.status = GONE
+            else:
+                await self._break_off(exchange, books)
+        except Exception as error:  # noqa: BLE001  whatever it is, the client gets an answer
+            failure = failure_of(error)
+            books.trace = failure.trace or books.trace
+            await self._fail(exchange, failure)
+
+    async def _answer(
+        self, api: Endpoint, exchange: Exchange, caller: Caller, books: Books
+    ) -> None:
+        data = await read_whole(exchange.receive, exchange.headers, self._limits)
+        call = read_call(
+            api, read_body(data), _own_headers(exchange.headers), shows_books=self._shows_books
+        )
+        books.call = call
+        cascade = self._cascades.get(call.model)
+        is_chain = call.model not in self._plain
+        if cascade is None or not caller.may_use(call.model, is_chain=is_chain):
+            raise UnknownModel(call.model)
+        books.chain = cascade.chain.name
+        call = replace(call, request=marked(call.request, caller, exchange.request_id))
+        books.rates = await caller.admit(call.request)
+        keywords = {**call.keywords, "budget": caller.purse(call.budget)}
+        if call.stream:
+            await self._stream(exchange, call, cascade.stream(call.request, **keywords), books)
+        else:
+            with Presence(exchange):
+                completion = await cascade.complete(call.request, **keywords)
+            books.trace = completion.trace
+            headers = {**headers_of(completion.trace), **books.rates}
+            await exchange.answer(200, encode(body_of(completion, call)), headers.items())
+
+    async def _stream(
+        self, exchange: Exchange, call: Call, stream: AsyncCompletionStream, books: Books
+    ) -> None:
+        try:
+            with Presence(exchange):
+                async with aclosing(async_frames(stream, call)) as frames:
+                    first = await anext(frames)  # what fails before it is told by its status
+                    headers = {**_known_of(stream, books.chain), **books.rates, **STREAMED}
+                    await exchange.start(200, headers.items(), EVENTS)
+                    await exchange.write(first)
+                    async for frame in frames:
+                        await exchange.write(frame)
+        finally:
+            books.trace = stream.trace
+        await exchange.write(b"", more=False)
+
+    async def _fail(self, exchange: Exchange, failure: Failure) -> None:
+        body = encode(failure.body(shows_books=self._shows_books))
+        await exchange.answer(failure.status, body, failure.headers.items())
+
+    async def _break_off(self, exchange: Exchange, books: Books) -> None:
+        """Tell the client that the gateway stops before its answer is complete."""
+        exchange.task.uncancel()
+        why = refusals.stopping()
+        if not exchange.status:
+            told = headers_of(books.trace) if books.trace is not None else {}
+            await exchange.refuse(replace(why, headers={**why.headers, **told}))
+        elif books.call is not None:
+            error = json.loads(why.body)["error"]
+            await exchange.write(FrameWriter(books.call).fail(Failure(why.status, error)))
+            await exchange.write(b"", more=False)
+
+
+def _own_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The headers that speak to the cascade itself."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in headers.items()
+        if name.startswith(OWN_HEADERS)
+    }
+
+
+def _known_of(stream: AsyncCompletionStream, chain: str) -> dict[str, str]:
+    """What can be told before a streamed answer: all of it where that is complete already."""
+    if stream.trace is not None:
+        return headers_of(stream.trace)
+    return {"x-cascade-trace-id": stream.trace_id, "x-cascade-chain": header_value(chain)}

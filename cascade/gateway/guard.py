@@ -1,0 +1,133 @@
+"""Who is asking, and what they may: keys, models, budgets, rates.
+
+Knows accounts as a protocol: a gateway without any (`--insecure-local`) takes the same path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from cascade.core.budget import Budget
+from cascade.core.request import Request
+from cascade.endpoint.faults import BadCall
+from cascade.gateway import refusals
+
+__all__ = ["KEY_TAG", "Anyone", "Caller", "Guard", "secret_of"]
+
+KEY_TAG = "key:"
+"""A trace's tag that begins so names the key that paid. Callers cannot give such tags."""
+
+BEARER = b"bearer "
+
+
+class Caller(Protocol):
+    """Whoever made a request.
+
+    Attributes:
+        key_id: names the key in traces; `None` where there are no keys.
+        is_admin: may see everything.
+    """
+
+    key_id: str | None
+    is_admin: bool
+
+    def may_use(self, model: str, *, is_chain: bool) -> bool:
+        """Whether a chain, or a plain model, is open to them."""
+        ...
+
+    async def admit(self, request: Request) -> Mapping[str, str]:
+        """Count a request against their rates.
+
+        Returns:
+            Headers that say what is left.
+
+        Raises:
+            Refusal: a rate is used up.
+        """
+        ...
+
+    def purse(self, own: Budget | None) -> Budget | None:
+        """What pays for a request: their budget, and within it the request's own."""
+        ...
+
+
+class Guard(Protocol):
+    """Knows callers by their secrets.
+
+    Attributes:
+        needs_key: whether nothing is answered without one.
+        needs_database: whether requests are refused while the database is away.
+    """
+
+    needs_key: bool
+    needs_database: bool
+
+    async def find(self, secret: str) -> Caller | None:
+        """Who has that secret; `None` where nobody has, or no longer.
+
+        Raises:
+            Refusal: nobody can tell at the moment.
+        """
+        ...
+
+
+class Anyone:
+    """A gateway without keys: whoever reaches it may use everything, unlimited."""
+
+    needs_key = False
+    needs_database = False
+    key_id: str | None = None
+    is_admin = True
+
+    async def find(self, secret: str) -> Caller | None:
+        """Everybody."""
+        del secret
+        return self
+
+    def may_use(self, model: str, *, is_chain: bool) -> bool:
+        """Everything."""
+        del model, is_chain
+        return True
+
+    async def admit(self, request: Request) -> Mapping[str, str]:
+        """Without limits."""
+        del request
+        return {}
+
+    def purse(self, own: Budget | None) -> Budget | None:
+        """The request's own budget."""
+        return own
+
+
+def secret_of(headers: Mapping[bytes, bytes]) -> str | None:
+    """The secret in a request's headers, as OpenAI's clients send it, or Azure's."""
+    given = headers.get(b"authorization", b"")
+    found = given[len(BEARER) :] if given[: len(BEARER)].lower() == BEARER else b""
+    found = found.strip() or headers.get(b"api-key", b"").strip()
+    return found.decode("latin-1") or None
+
+
+async def caller_of(guard: Guard, headers: Mapping[bytes, bytes]) -> Caller:
+    """Who makes a request.
+
+    Raises:
+        Refusal: no key, or one that does not work.
+    """
+    secret = secret_of(headers)
+    if secret is None and guard.needs_key:
+        raise refusals.no_key()
+    caller = await guard.find(secret or "")
+    if caller is None:
+        raise refusals.wrong_key()
+    return caller
+
+
+def marked(request: Request, caller: Caller, request_id: str) -> Request:
+    """The request, marked with who made it and what it is called."""
+    if any(tag.startswith(KEY_TAG) for tag in request.tags):
+        raise BadCall(f"Tags that begin with '{KEY_TAG}' are the gateway's.", param="cascade.tags")
+    own = () if caller.key_id is None else (KEY_TAG + caller.key_id,)
+    labels = {**request.metadata, "request_id": request_id}
+    return replace(request, tags=(*request.tags, *own), metadata=labels)

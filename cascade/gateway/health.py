@@ -1,0 +1,67 @@
+"""Whether the database can be reached, found out without holding anything up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+__all__ = ["Health"]
+
+WAIT_S = 2.0
+"""How long an answer waits for the database."""
+
+FRESH_S = 1.0
+"""How long a finding counts: probes come from several places at once."""
+
+log = logging.getLogger("cascade")
+
+
+class Health:
+    """Looks at the database when asked, once at a time: a database that hangs holds one thread.
+
+    Args:
+        look: returns where the database answers and raises where it does not; it may take long.
+    """
+
+    def __init__(self, look: Callable[[], object] | None) -> None:
+        self._look = look
+        self._looking: asyncio.Task[bool] | None = None
+        self._found = True
+        self._at = float("-inf")
+
+    async def reachable(self) -> bool:
+        """Whether the database answers; `True` where there is none."""
+        if self._look is None or time.monotonic() - self._at < FRESH_S:
+            return self._found
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._seen(self._look))
+        done, _ = await asyncio.wait({self._looking}, timeout=WAIT_S)
+        return bool(done) and self._looking.result()
+
+    async def _seen(self, look: Callable[[], object]) -> bool:
+        try:
+            await asyncio.to_thread(look)
+        except Exception as error:  # noqa: BLE001  a driver may raise anything
+            log.warning("the database cannot be reached: %s", type(error).__name__)
+            self._found = False
+        else:
+            self._found = True
+        self._at = time.monotonic()
+        return self._found
+
+
+def database_look(where: str) -> Callable[[], object]:
+    """A look at the database of that place, over a connection of its own."""
+    from sqlalchemy import text  # noqa: PLC0415  loads SQLAlchemy
+
+    from cascade.database.place import engine_of, url_of  # noqa: PLC0415
+
+    engine = engine_of(url_of(where)).execution_options(cascade_read=True)
+
+    def look() -> object:
+        with engine.connect() as connection:
+            return connection.execute(text("SELECT 1")).scalar()
+
+    return look

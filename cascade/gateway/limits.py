@@ -1,0 +1,60 @@
+"""What one gateway takes on: sizes, counts and times, each with its reason.
+
+A limit that is met has an answer of its own (413, 431, 408, 503), so that nobody waits for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from cascade.errors import ConfigError
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a gateway process.
+
+    Attributes:
+        max_body_bytes: of a request; a conversation with a few pictures fits.
+        max_head_bytes: of request line and headers together; browsers and proxies stay below 16 kB.
+        max_headers: how many headers a request may have.
+        max_connections: open at once; each costs a few kilobytes and a file descriptor.
+        max_concurrent: requests answered at once; each may hold one body in memory.
+        max_waiting: further requests that may wait for their turn; the rest is told to come back.
+        wait_s: how long one waits for its turn.
+        head_timeout_s: within which a request's head must arrive.
+        body_timeout_s: within which its body must arrive.
+        write_timeout_s: how long a client may stop reading its answer.
+        keep_alive_s: how long an idle connection stays open; longer than load balancers keep theirs
+            (60 s), so that it is not closed just when they use it.
+        drain_s: how long requests in flight may take to finish once the gateway is told to stop.
+
+    Raises:
+        ConfigError: a value that is not above 0 (0 is allowed for `max_waiting` and `drain_s`).
+    """
+
+    max_body_bytes: int = 20_000_000
+    max_head_bytes: int = 32_768
+    max_headers: int = 100
+    max_connections: int = 4_096
+    max_concurrent: int = 512
+    max_waiting: int = 1_024
+    wait_s: float = 30.0
+    head_timeout_s: float = 10.0
+    body_timeout_s: float = 30.0
+    write_timeout_s: float = 60.0
+    keep_alive_s: int = 75
+    drain_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            least = 0 if spec.name in ("max_waiting", "drain_s") else 1e-9
+            is_whole = spec.type in ("int", int)
+            kind = int if is_whole else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kind) or not value >= least:
+                expected = "a whole number" if is_whole else "a number of seconds"
+                bound = "from 0" if least == 0 else "above 0"
+                raise ConfigError(f"limit {spec.name}={value!r}: expected {expected} {bound}")

@@ -1,0 +1,28 @@
+"""Names for requests: one of ours on every answer, and the caller's own, given back if harmless."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+__all__ = ["names_of", "new_request_id"]
+
+CALLERS_OWN = b"x-client-request-id"
+
+HARMLESS = re.compile(rb"[\x21-\x7e]{1,512}")
+"""OpenAI's rule: ASCII, at most 512 characters; ours besides: nothing that is not printed."""
+
+
+def new_request_id() -> str:
+    """An id that no other request has, in the form of OpenAI's."""
+    return f"req_{os.urandom(16).hex()}"
+
+
+def names_of(request_id: str, headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """Headers of an answer: its own id, and the caller's own where it may be repeated."""
+    names = [(b"x-request-id", request_id.encode())]
+    given = headers.get(CALLERS_OWN)
+    if given is not None and HARMLESS.fullmatch(given):
+        names.append((CALLERS_OWN, given))
+    return names

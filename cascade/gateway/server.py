@@ -1,0 +1,125 @@
+"""uvicorn, embedded: it stops without losing anything, and looks after slow clients."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from cascade.gateway.connection import Connection
+from cascade.gateway.limits import Limits
+from cascade.gateway.turns import Turns
+
+__all__ = ["GatewayServer", "listen"]
+
+CUT_S = 5.0
+"""How long requests that were broken off may take to write their books."""
+
+CLOSE_S = 5.0
+"""How long clients may take to fetch the rest of answers that are complete."""
+
+TICKS_PER_CHECK = 10
+"""uvicorn ticks ten times a second."""
+
+log = logging.getLogger("cascade")
+
+
+class GatewayServer(uvicorn.Server):
+    """Serves a gateway until it is told to stop.
+
+    The first signal lets requests in flight finish; new ones are told to go elsewhere meanwhile. A
+    second one breaks them off. In both cases books are closed and traces written.
+
+    Args:
+        app: the ASGI app.
+        turns: of that app.
+        limits: of the gateway.
+        sock: a socket that listens already.
+
+    Attributes:
+        cut: requests that were broken off.
+    """
+
+    def __init__(
+        self, app: Any, turns: Turns, limits: Limits, *, sock: socket.socket | None = None
+    ) -> None:
+        self.cut = 0
+        self._turns = turns
+        self._limits = limits
+        self._socket = sock
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # every answer says what went wrong
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Connection.bounded(limits),
+                ws="none",
+                loop="uvloop",
+                lifespan="on",
+                interface="asgi3",
+                access_log=False,
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=limits.keep_alive_s,
+            )
+        )
+
+    def serve_forever(self) -> None:
+        """Run in an event loop of its own until a signal ends it."""
+        self.run(sockets=[self._socket] if self._socket is not None else None)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after slow clients now and then."""
+        if counter % TICKS_PER_CHECK == 0:
+            now = time.monotonic()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.check_times(now)
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; the second time at once."""
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then close. The listening socket stays until then, to say that this is the end."""
+        self._turns.drain()
+        await self._drained()
+        if self._turns.in_flight:
+            self.cut = self._turns.cancel()
+            log.warning("%d requests were broken off; their traces say so", self.cut)
+            await self._turns.idle(CUT_S)
+        self.force_exit = False  # the app's own end is not to be skipped
+        self.config.timeout_graceful_shutdown = int(CLOSE_S)
+        await super().shutdown(sockets)
+
+    async def _drained(self) -> None:
+        end = time.monotonic() + self._limits.drain_s
+        counter = 0
+        while self._turns.in_flight and not self.force_exit and time.monotonic() < end:
+            await self._turns.idle(0.1)
+            counter += 1
+            await self.on_tick(counter)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes any.
+
+    Raises:
+        OSError: the address is not ours, or in use.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
