@@ -62,6 +62,7 @@ class Wanted(TypedDict, total=False):
         until: only those begun before this moment.
         chain: only those of the chain of that name.
         tag: only those with this tag.
+        tags: only those with all of these.
         parent: only those made for this trace or run, or for one of several.
         escalated: only those that asked more than one tier, or only those that asked one at most.
         basis: only those whose cost is so sure: "exact", "estimated" or "unknown".
@@ -77,6 +78,7 @@ class Wanted(TypedDict, total=False):
     until: Moment | None
     chain: str | None
     tag: str | None
+    tags: Collection[str] | None
     parent: str | Collection[str] | None
     escalated: bool | None
     basis: str | None
@@ -108,10 +110,13 @@ def checked(wanted: Wanted, *, before: str = "") -> Wanted:
         value = wanted.get(name)
         if value is not None and not isinstance(value, str):
             raise ConfigError(f"{before}{name} {value!r} is no text; expected one {name}")
+    marks = wanted.get("tags")
+    if isinstance(marks, str) or not _are_texts(marks):
+        raise ConfigError(f"{before}tags {marks!r}: expected several tags")
     _check_word(wanted.get("status"), f"{before}status", "status", STATUSES)
     _check_word(wanted.get("basis"), f"{before}basis", "basis", BASES)
     parent = wanted.get("parent")
-    if not _are_ids(parent):
+    if not _are_texts(parent):
         raise ConfigError(
             f"{before}parent {parent!r} is no id; expected that of a trace or run, or several"
         )
@@ -143,10 +148,10 @@ def check_sort(sort: str) -> str:
     return sort
 
 
-def _are_ids(parent: str | Collection[str] | None) -> bool:
-    if parent is None or isinstance(parent, str):
+def _are_texts(value: Any) -> bool:
+    if value is None or isinstance(value, str):
         return True
-    return isinstance(parent, Collection) and all(isinstance(each, str) for each in parent)
+    return isinstance(value, Collection) and all(isinstance(each, str) for each in value)
 
 
 def _check_word(value: str | None, name: str, kind: str, known: tuple[str, ...]) -> None:

@@ -47,7 +47,9 @@ __all__ = [
     "count",
     "find",
     "find_ids",
+    "find_many",
     "listed",
+    "names",
     "page",
     "replace_rows",
     "rows_from",
@@ -130,6 +132,25 @@ def find(connection: Connection, trace_id: str) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
+def find_many(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
+    """The JSON of some traces, by id."""
+    found: dict[str, Any] = {}
+    for start in range(0, len(ids), CHUNK):
+        some = traces.c.id.in_([column_text(item) for item in ids[start : start + CHUNK]])
+        rows = connection.execute(select(traces.c.id, traces.c.json).where(some))
+        found.update({trace_id: text for trace_id, text in rows})
+    return found
+
+
+def names(connection: Connection, column: str, wanted: Conditions, among: int) -> list[str]:
+    """What stands in a column of the newest traces."""
+    newest = select(traces.c[column].label("name")).where(*wanted)
+    newest = newest.order_by(traces.c.started_at.desc()).limit(among)
+    part = newest.subquery()
+    query = select(part.c.name).where(part.c.name.is_not(None)).distinct().order_by(part.c.name)
+    return [str(name) for name in connection.execute(query).scalars()]
+
+
 def find_ids(connection: Connection, start: str, limit: int) -> list[str]:
     """The first ids that begin so."""
     query = (
@@ -159,8 +180,8 @@ def conditions(wanted: Wanted) -> Conditions:
         found.append(traces.c.started_at >= column_text(utc(since)))
     if isinstance(until, datetime):
         found.append(traces.c.started_at < column_text(utc(until)))
-    if tag is not None:
-        marked = select(tags.c.trace_id).where(tags.c.tag == column_text(tag))
+    for each in (*([] if tag is None else [tag]), *(wanted.get("tags") or ())):
+        marked = select(tags.c.trace_id).where(tags.c.tag == column_text(each))
         found.append(traces.c.id.in_(marked))
     parent = wanted.get("parent")
     if parent is not None:

@@ -7,6 +7,7 @@ What people wrote and models answered is shown as text, whatever it holds; see
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment
 
@@ -16,7 +17,7 @@ from cascade.traces.given import a_trace
 from cascade.traces.page import content, waterfall
 from cascade.traces.page.frame import environment, part, styled
 
-__all__ = ["trace_html"]
+__all__ = ["fitted", "shown", "trace_html"]
 
 HERE = "cascade.traces.page"
 
@@ -40,23 +41,25 @@ def trace_html(trace: Trace) -> str:
         TypeError: it is no trace.
     """
     a_trace(trace, "trace_html")
-    return (
-        _environment()
-        .get_template("trace.html")
-        .render(
-            **styled(part(HERE, "trace.css")),
-            trace=trace,
-            messages=content.messages(trace.request),
-            question=content.question(trace),
-            answer=content.answer(trace),
-            chart=waterfall.chart(trace),
-            asked=sum(attempt.asked for attempt in trace.attempts),
-            skipped=sum(attempt.verdict == "skipped" for attempt in trace.attempts),
-            retries=waterfall.retries(trace.charges),
-            opened=_opened(trace),
-            fold_charges=len(trace.charges) > MANY_CHARGES,
-        )
-    )
+    page = _environment().get_template("trace.html")
+    return page.render(**styled(part(HERE, "trace.css")), **shown(trace))
+
+
+def shown(trace: Trace) -> dict[str, Any]:
+    """What the template `trace_body.html` shows of a trace."""
+    return {
+        "trace": trace,
+        "messages": content.messages(trace.request),
+        "question": content.question(trace),
+        "answer": content.answer(trace),
+        "chart": waterfall.chart(trace),
+        "asked": sum(attempt.asked for attempt in trace.attempts),
+        "skipped": sum(attempt.verdict == "skipped" for attempt in trace.attempts),
+        "retries": waterfall.retries(trace.charges),
+        "opened": _opened(trace),
+        "fold_charges": len(trace.charges) > MANY_CHARGES,
+        "parent_href": "",
+    }
 
 
 def _opened(trace: Trace) -> set[int]:
@@ -70,7 +73,12 @@ def _opened(trace: Trace) -> set[int]:
 
 @cache
 def _environment() -> Environment:
-    made = environment("trace.html", part(HERE, "trace.html.j2"))
+    body = {"trace_body.html": part(HERE, "trace_body.html.j2")}
+    return fitted(environment("trace.html", part(HERE, "trace.html.j2"), body))
+
+
+def fitted(made: Environment) -> Environment:
+    """Templates that can show a trace, among other things."""
     made.filters.update(
         usd=dollars,
         seconds=waterfall.seconds,

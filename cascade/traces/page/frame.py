@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -58,10 +59,16 @@ def styled(*sheets: str) -> dict[str, Any]:
     }
 
 
-def environment(name: str, template: str) -> Environment:
-    """Templates that escape whatever they are given."""
+def environment(name: str, template: str, others: Mapping[str, str] | None = None) -> Environment:
+    """Templates that escape whatever they are given.
+
+    Args:
+        name: of the template.
+        template: its text.
+        others: that it includes or extends, by name.
+    """
     return Environment(
-        loader=DictLoader({name: template}),
+        loader=DictLoader({name: template, **(others or {})}),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=visible,
