@@ -138,7 +138,7 @@ def find_many(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
     for start in range(0, len(ids), CHUNK):
         some = traces.c.id.in_([column_text(item) for item in ids[start : start + CHUNK]])
         rows = connection.execute(select(traces.c.id, traces.c.json).where(some))
-        found.update({trace_id: text for trace_id, text in rows})
+        found.update((row[0], row[1]) for row in rows)
     return found
 
 
