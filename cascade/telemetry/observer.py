@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry import metrics, trace
 from opentelemetry.context import attach, detach, set_value
@@ -18,6 +18,7 @@ from cascade.drivers.base import Decisions
 from cascade.telemetry.following import follow
 from cascade.telemetry.ids import SharedIds
 from cascade.telemetry.metrics import Instruments
+from cascade.telemetry.setup import is_real
 from cascade.telemetry.spans import SERVING, RequestSpans, now_ns
 
 __all__ = ["OpenTelemetry"]
@@ -46,20 +47,21 @@ class OpenTelemetry:
         meter_provider: MeterProvider | None = None,
     ) -> None:
         self._content = content
-        self._given = tracer_provider
-        self._made: tuple[TracerProvider, Tracer] | None = None
-        self._meters = meter_provider or metrics.get_meter_provider()
-        self._instruments = Instruments(self._meters.get_meter(SCOPE))
+        self._tracers = tracer_provider
+        self._meters = meter_provider
+        self._tracer: tuple[TracerProvider, Tracer | None] | None = None
+        self._instruments: tuple[MeterProvider, Instruments | None] | None = None
         self._open: dict[str, RequestSpans] = {}
 
     def watch_request(
         self, decisions: Decisions, *, trace_id: str, ledger: Ledger, clock: Callable[[], float]
     ) -> Decisions:
         """A request begins: its span does, and what it runs will run inside."""
-        begun_ns = now_ns() - round((clock() - ledger.origin) * 1e9)
-        spans = RequestSpans(self._tracer(), trace_id, ledger.chain.name, begun_ns)
-        if not spans.span.get_span_context().is_valid:  # nobody has set a provider
+        tracer = self._tracer_now()
+        if tracer is None:
             return decisions
+        begun_ns = now_ns() - round((clock() - ledger.origin) * 1e9)
+        spans = RequestSpans(tracer, trace_id, ledger.chain.name, begun_ns)
         self._open[trace_id] = spans
         return follow(decisions, spans, clock, ledger.origin)
 
@@ -68,9 +70,14 @@ class OpenTelemetry:
         spans = self._open.pop(trace.id, None)
         if trace.replayed:  # nothing of it happened
             return
-        self._instruments.count(trace)
-        spans = spans or RequestSpans.of(self._tracer(), trace)
-        spans.close(trace, content=self._content)
+        instruments = self._instruments_now()
+        if instruments is not None:
+            instruments.count(trace)
+        tracer = self._tracer_now() if spans is None else None
+        if tracer is not None:
+            spans = RequestSpans.of(tracer, trace)
+        if spans is not None:
+            spans.close(trace, content=self._content)
 
     @contextmanager
     def serving(self, headers: Mapping[str, str]) -> Iterator[None]:
@@ -91,21 +98,31 @@ class OpenTelemetry:
 
     def flush(self, timeout_s: float = 5.0) -> None:
         """Send what waits to be sent; the SDK does so itself at the end of the process."""
-        for provider in (self._provider(), self._meters):
+        tracers, meters = self._tracers or trace.get_tracer_provider(), self._meters
+        for provider in (tracers, meters or metrics.get_meter_provider()):
             force: Any = getattr(provider, "force_flush", None)
             if force is not None:
                 force(round(timeout_s * 1000))
 
-    def _provider(self) -> TracerProvider:
-        return self._given or trace.get_tracer_provider()
+    def _tracer_now(self) -> Tracer | None:
+        """The tracer of the provider that is set by now; `None` while there is none."""
+        provider = self._tracers or trace.get_tracer_provider()
+        if self._tracer is None or self._tracer[0] is not provider:
+            self._tracer = provider, _tracer_of(provider) if is_real(provider) else None
+        return self._tracer[1]
 
-    def _tracer(self) -> Tracer:
-        """A tracer of our own: it gives a trace that a request begins the request's id."""
-        provider = self._provider()
-        if self._made is None or self._made[0] is not provider:
-            tracer: Any = provider.get_tracer(SCOPE)
-            ids = getattr(tracer, "id_generator", None)  # the SDK's; others keep ids of their own
-            if ids is not None and not isinstance(ids, SharedIds):
-                tracer.id_generator = SharedIds(ids)
-            self._made = provider, tracer
-        return self._made[1]
+    def _instruments_now(self) -> Instruments | None:
+        provider = self._meters or metrics.get_meter_provider()
+        if self._instruments is None or self._instruments[0] is not provider:
+            made = Instruments(provider.get_meter(SCOPE)) if is_real(provider) else None
+            self._instruments = provider, made
+        return self._instruments[1]
+
+
+def _tracer_of(provider: TracerProvider) -> Tracer:
+    """A tracer of our own: it gives a trace that a request begins the request's id."""
+    tracer: Any = provider.get_tracer(SCOPE)
+    ids = getattr(tracer, "id_generator", None)  # the SDK's; others keep ids of their own
+    if ids is not None and not isinstance(ids, SharedIds):
+        tracer.id_generator = SharedIds(ids)
+    return cast("Tracer", tracer)

@@ -15,7 +15,7 @@ from cascade.errors import ConfigError
 if TYPE_CHECKING:
     from cascade.telemetry.observer import OpenTelemetry
 
-__all__ = ["if_configured"]
+__all__ = ["if_configured", "is_real"]
 
 SIGNALS = ("TRACES", "METRICS")
 
@@ -43,17 +43,20 @@ def if_configured(*, content: bool = False) -> OpenTelemetry | None:
 
 
 def _is_set() -> bool:
-    """Whether somebody has set a real provider: until then the API holds stand-ins."""
+    """Whether somebody has set a provider."""
     traces = sys.modules.get("opentelemetry.trace")
     metrics = sys.modules.get("opentelemetry.metrics")
     found = (
         traces.get_tracer_provider() if traces is not None else None,
         metrics.get_meter_provider() if metrics is not None else None,
     )
-    return any(
-        item is not None and not type(item).__name__.lstrip("_").startswith(("Proxy", "NoOp"))
-        for item in found
-    )
+    return any(is_real(item) for item in found)
+
+
+def is_real(provider: object) -> bool:
+    """Whether a provider is one that makes something, not a stand-in until one is set."""
+    stands_in = type(provider).__name__.lstrip("_").startswith(("Proxy", "NoOp"))
+    return provider is not None and not stands_in
 
 
 def _set_up() -> bool:

@@ -61,7 +61,6 @@ class RequestSpans:
         self._tiers: dict[str, Span] = {}
         self._scores: dict[str, Span] = {}
         self._draft: ModelCall | None = None
-        self._closed = False
         outer = get_current()
         with SharedIds.giving(trace_id):
             self.span = tracer.start_span(
@@ -72,6 +71,7 @@ class RequestSpans:
                 start_time=begun_ns,
             )
         self.context = set_span_in_context(self.span, outer)
+        self._is_open = self.span.is_recording()
 
     @classmethod
     def of(cls, tracer: Tracer, trace: Trace) -> RequestSpans:
@@ -81,7 +81,7 @@ class RequestSpans:
 
     def asks(self, call: ModelCall, after_s: float) -> None:
         """A call is about to be made; the first one of a tier begins its turn."""
-        if self._closed:
+        if not self._is_open:
             return
         self._calls[call.number] = call
         if call.purpose == "draft" and call.attempt not in self._tiers:
@@ -96,7 +96,7 @@ class RequestSpans:
             after_s: seconds since then.
         """
         draft = self._draft
-        if self._closed or draft is None or draft.attempt in self._scores:
+        if not self._is_open or draft is None or draft.attempt in self._scores:
             return
         ends = [entry.started + entry.latency_s - origin for entry in draft.tries]
         name = scorer_name(draft.tier.scorer)
@@ -104,7 +104,7 @@ class RequestSpans:
 
     def close(self, trace: Trace, *, content: bool) -> None:
         """Fill the spans in and end them, at the trace's own times."""
-        self._closed = True
+        self._is_open = False
         if self.span.is_recording():
             asked = [attempt for attempt in trace.attempts if attempt.charges]
             begins = [min(charge.started_s for charge in item.charges) for item in asked]
