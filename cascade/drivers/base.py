@@ -110,12 +110,19 @@ class AsyncModels(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Timing:
     """A clock and the reading at which the request's time is over."""
 
     clock: Callable[[], float]
     deadline: float | None = None
+    _admitted: ModelCall | None = field(default=None, init=False, repr=False)
+
+    def move(self, deadline: float | None) -> None:
+        """Set another deadline, for the call under way as well."""
+        self.deadline = deadline
+        if self._admitted is not None:
+            self._admitted.deadline = deadline
 
     def left_s(self, most: float | None) -> float | None:
         """Seconds left for something that may take `most`; `None` for no limit."""
@@ -127,6 +134,7 @@ class Timing:
     def admit(self, call: ModelCall) -> CallFailure | None:
         """Give a call its deadline, or the failure that says why it is not made."""
         call.deadline = self.deadline
+        self._admitted = call
         if self.deadline is not None and self.clock() >= self.deadline:
             return CallFailure("deadline", "the request's deadline has passed")
         return None if call.may_begin() else CallFailure("cancelled", "the request was left")

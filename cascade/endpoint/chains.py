@@ -12,7 +12,7 @@ from cascade.engine.asynchronous import AsyncCascade
 from cascade.engine.synchronous import Cascade
 from cascade.errors import ConfigError
 
-__all__ = ["ALIAS", "Chains", "Given"]
+__all__ = ["ALIAS", "OF_CHAINS", "Chains", "Given"]
 
 Engine = TypeVar("Engine", bound=Cascade | AsyncCascade)
 
@@ -68,9 +68,9 @@ class Chains(Generic[Engine]):
         """The cascade that a model name stands for; `None` for a plain model."""
         return self._found.get(model)
 
-    def close_made(self) -> list[Engine]:
+    def close_made(self) -> tuple[Engine, ...]:
         """The cascades that were made here, to be closed; then comes `close_store`."""
-        return self._made
+        return tuple(self._made)
 
     def close_store(self) -> None:
         """Close the store that was opened here, once it holds everything."""

@@ -37,6 +37,10 @@ class AsyncCompletionStream:
         """The id that the trace will have."""
         return self._run.id
 
+    def allow(self, deadline_s: float | None) -> None:
+        """Give it another time in all, in seconds from its start; `None` for no limit."""
+        self._run.allow(deadline_s)
+
     @property
     def trace(self) -> Trace | None:
         """The trace, once the stream has ended, in whatever way."""

@@ -139,6 +139,10 @@ class Run:
             answer_is_json=asked.get("type") in ("json_object", "json_schema"),
         )
 
+    def allow(self, deadline_s: float | None) -> None:
+        """Give it another time in all, in seconds from its start; `None` for no limit."""
+        self.timing.move(self._origin + deadline_s if deadline_s is not None else None)
+
     def close(self, status: Status, reason: str, draft: Draft | None) -> Trace:
         """Close the books into a trace and show it to the observers; only the first time counts.
 

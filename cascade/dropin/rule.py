@@ -1,0 +1,115 @@
+"""Which requests of the SDK a chain answers, and how it is asked: the one rule of both transports.
+
+Everything that is not answered here goes on to the real API as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic
+
+import httpx2
+
+from cascade.endpoint.calls import ENDPOINTS, Call, Endpoint, read_body, read_call
+from cascade.endpoint.chains import Chains, Engine
+from cascade.endpoint.faults import BadCall
+from cascade.provider.base import PLACEHOLDER_KEY
+from cascade.provider.body import is_openai
+
+__all__ = ["Asked", "asked", "endpoint_of", "lacks_key"]
+
+OF_THE_SDK = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "authorization",  # tiers have keys of their own
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "host",
+        "idempotency-key",  # one for several calls would name different ones the same
+        "openai-organization",
+        "openai-project",
+        "transfer-encoding",
+        "user-agent",
+    }
+)
+"""Headers that belong to this request alone; the tiers' requests have their own."""
+
+OWN_PREFIXES = ("x-stainless-", "x-cascade-")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Engine]):
+    """A request that a chain answers.
+
+    Attributes:
+        engine: the chain's cascade.
+        call: what is asked, with the time until the answer begins.
+        whole_s: seconds for a streamed answer once it has begun: the SDK's timeout is for waiting,
+            not for reading.
+    """
+
+    engine: Engine
+    call: Call
+    whole_s: float | None
+
+
+def endpoint_of(request: httpx2.Request) -> Endpoint | None:
+    """The endpoint that chains can answer, where this is a request to one."""
+    if request.method != "POST":
+        return None
+    path = request.url.path
+    return next((api for end, api in ENDPOINTS.items() if path.endswith(end)), None)
+
+
+def asked(chains: Chains[Engine], request: httpx2.Request, api: Endpoint) -> Asked[Engine] | None:
+    """The chain that answers a request to an endpoint, and its call; `None` for the real API's.
+
+    Args:
+        chains: by model name.
+        request: its body is read already.
+        api: the endpoint.
+
+    Raises:
+        RequestError: it names a chain, and cannot be answered as it stands.
+    """
+    try:
+        body = read_body(request.content)
+    except BadCall:
+        return None
+    model = body.get("model")
+    engine = chains.find(model) if isinstance(model, str) else None
+    if engine is None:
+        return None
+    call = read_call(api, body, request.headers, passed_on=_passed_on(request))
+    whole_s = _shortest(call.deadline_s, engine.deadline_s)
+    timeout = request.extensions.get("timeout") or {}
+    begun_s = _shortest(whole_s, timeout.get("read"))
+    return Asked(engine, replace(call, deadline_s=begun_s), whole_s)
+
+
+def lacks_key(request: httpx2.Request) -> bool:
+    """Whether a request would go to OpenAI without a key."""
+    key = request.headers.get("authorization", "")
+    return key == f"Bearer {PLACEHOLDER_KEY}" and is_openai(str(request.url))
+
+
+def _passed_on(request: httpx2.Request) -> Mapping[str, Any]:
+    """What the caller gave for the requests of the tiers: headers and query."""
+    headers = {
+        name: value
+        for name, value in request.headers.items()
+        if name not in OF_THE_SDK and not name.startswith(OWN_PREFIXES)
+    }
+    query = dict(request.url.params)
+    return {
+        **({"extra_headers": headers} if headers else {}),
+        **({"extra_query": query} if query else {}),
+    }
+
+
+def _shortest(*limits: float | None) -> float | None:
+    return min((limit for limit in limits if limit is not None), default=None)

@@ -1,0 +1,132 @@
+"""The trace of whatever the SDK hands back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from threading import Lock
+from typing import Any, Protocol
+
+import httpx2
+
+from cascade.core.trace import Trace
+from cascade.endpoint.own_options import FIELD
+
+__all__ = ["keep", "note", "trace_of"]
+
+MOST_KEPT = 1000
+"""Traces found by an id; an answer of the SDK holds no more than one."""
+
+LINKS = (
+    "request",  # of errors and of raw responses
+    "response",  # of errors, of streams, and of the event that ends one
+    "http_response",
+    "_response",  # of the SDK's stream helpers
+    "_raw_stream",
+    "chunk",  # of the events that these give
+    "__cause__",
+)
+"""Where the parts of the SDK hold the request that was answered."""
+
+DEEPEST = 4
+
+
+class Source(Protocol):
+    """What an answer came from."""
+
+    @property
+    def trace(self) -> Trace | None:
+        """Its trace, once its books are closed."""
+        ...
+
+
+class Kept:
+    """The last traces, by their own ids and by those of the answers."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[str, Trace | None] = OrderedDict()
+        self._lock = Lock()
+
+    def put(self, name: str, trace: Trace) -> None:
+        """Keep a trace; a name that two have had is nobody's any more."""
+        with self._lock:
+            other = self._found.pop(name, trace)
+            self._found[name] = trace if other is not None and other.id == trace.id else None
+            while len(self._found) > 2 * MOST_KEPT:
+                self._found.popitem(last=False)
+
+    def get(self, name: str) -> Trace | None:
+        """The trace of that name."""
+        return self._found.get(name)
+
+
+_kept = Kept()
+
+
+def note(request: httpx2.Request, source: Source) -> None:
+    """Let a request of the SDK, which its errors and streams hold, lead to what answers it."""
+    request.extensions[FIELD] = source
+
+
+def keep(trace: Trace, answer_id: object = None) -> None:
+    """Keep a trace for objects that hold no more than an id."""
+    _kept.put(trace.id, trace)
+    if isinstance(answer_id, str) and answer_id:
+        _kept.put(answer_id, trace)
+
+
+def trace_of(answer: object) -> Trace | None:
+    """The trace of what a drop-in client returned or raised.
+
+    Args:
+        answer: a completion or response (parsed ones too), a raw response, a stream (its last chunk
+            or event, too), an exception, or the id of an answer or of a trace.
+
+    Returns:
+        The trace; `None` where no chain answered, while a stream has not ended, and where it is
+        known by an id only and a thousand others came later: those are in the `store=`.
+    """
+    return _look(answer, 0)
+
+
+def _look(place: object, depth: int) -> Trace | None:
+    if place is None or depth > DEEPEST:
+        return None
+    if isinstance(place, Trace):
+        return place
+    if isinstance(place, str):
+        return _kept.get(place)
+    found = _here(place)
+    if found is not None:
+        return found
+    for name in LINKS:
+        found = _look(_part(place, name), depth + 1) if not isinstance(place, Mapping) else None
+        if found is not None:
+            return found
+    return None
+
+
+def _here(place: Any) -> Trace | None:
+    """The trace that a thing holds itself, or names."""
+    if isinstance(place, httpx2.Request):
+        return getattr(place.extensions.get(FIELD), "trace", None)
+    own = _part(place, "trace")
+    if isinstance(own, Trace):
+        return own
+    told = _entry(place, FIELD)
+    named = told.get("trace_id") if isinstance(told, Mapping) else None
+    if isinstance(named, str):
+        return _kept.get(named)
+    name = _entry(place, "id")
+    return _kept.get(name) if isinstance(name, str) else None
+
+
+def _entry(place: Any, name: str) -> Any:
+    return place.get(name) if isinstance(place, Mapping) else _part(place, name)
+
+
+def _part(place: Any, name: str) -> Any:
+    with suppress(Exception):  # foreign objects: properties that raise have no trace to give
+        return getattr(place, name, None)
+    return None
