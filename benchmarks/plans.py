@@ -9,7 +9,8 @@ on the other, 20 splits. First the cost at which the held-out hull of a policy's
 top tier among them, reaches 95, 98, 99 and 100 % of the top tier's quality. Behind it the plan
 chosen on one half for such a share: its cost and its quality on the other half, both in percent of
 the top tier's. Last the most that a searched plan cost in any split, compared with the better of
-the top tier and the best pair of tiers.
+the top tier and the best pair of tiers: see `benchmarks/rivals.py`. `--rivals` measures the search
+and the best pair only, `--first 20` takes splits that were not looked at before.
 
 `--prices` is a JSON file of USD per million tokens by tier: {"a": {"in": 0.2, "out": 1.25}, ...};
 without it costs are the table's own.
@@ -20,7 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.recorded_sets import PRESETS, read_set
+from benchmarks.rivals import TARGETS, Reading, excess
 from cascade.calibration import (
     Plan,
     Recording,
@@ -45,7 +47,6 @@ from cascade.calibration.search.layout import Seen, endings_of
 from cascade.calibration.search.searching import MAX_STEPS
 from cascade.calibration.search.shapes import Shape
 
-TARGETS = (0.95, 0.98, 0.99, 1.0)
 Floats = NDArray[np.float64]
 
 
@@ -133,6 +134,14 @@ def _shared(shape: Shape, seen: Seen) -> list[Spot]:
     return front(spots)
 
 
+def rivals(split: Split) -> dict[str, Policy]:
+    """The search and what it must not cost more than."""
+    return {
+        PAIR: split.policy(witnesses=False, gates=False, max_steps=1),
+        SEARCH: split.policy(witnesses=True, gates=True),
+    }
+
+
 def policies(split: Split) -> dict[str, Policy]:
     """All that is compared, from simple to searched."""
     ladder = split.recording.ladder
@@ -152,6 +161,7 @@ def policies(split: Split) -> dict[str, Policy]:
     return made
 
 
+Makes = Callable[[Split], dict[str, Policy]]
 PAIR = "best pair"
 SEARCH = "plan search, everything"
 
@@ -159,34 +169,19 @@ SEARCH = "plan search, everything"
 # Reading -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Reading:
-    """In shares of the top tier, on the other half: hull's cost; chosen plan's cost and quality.
-
-    Each of shape (targets,); NaN where the hull does not reach.
-    """
-
-    hull: Floats
-    cost: Floats
-    quality: Floats
-
-
 def read(split: Split, policy: Policy) -> Reading:
     """A policy on the half that it was not learned on."""
     part = split.recording.rows(split.read)
     top_cost, top_quality = _top(part)
-    cost, quality = np.array([_run(plan, part, policy.source) for plan in policy.plans]).T
-    chosen = np.array([_run(policy.at(share), part, policy.source) for share in TARGETS])
+    every = [simulate(plan, part, policy.source) for plan in policy.plans]
+    cost = np.array([found.cost_pusd.mean() for found in every]) / top_cost
+    quality = np.array([found.quality.mean() for found in every]) / top_quality
+    chosen = [simulate(policy.at(share), part, policy.source) for share in TARGETS]
     return Reading(
-        _reach(cost / top_cost, quality / top_quality),
-        chosen[:, 0] / top_cost,
-        chosen[:, 1] / top_quality,
+        _reach(cost, quality),
+        np.array([found.cost_pusd for found in chosen]) / top_cost,
+        np.array([found.quality.mean() for found in chosen]) / top_quality,
     )
-
-
-def _run(plan: Plan, part: Recording, source: ScoreSource) -> tuple[float, float]:
-    found = simulate(plan, part, source)
-    return float(found.cost_pusd.mean()), float(found.quality.mean())
 
 
 def _top(part: Recording) -> tuple[float, float]:
@@ -215,24 +210,27 @@ def bounds(split: Split) -> dict[str, Floats]:
     }
 
 
-def measure(recording: Recording, splits: int, trust: float = TRUST) -> None:
+def measure(
+    recording: Recording, seeds: Iterable[int], made: Makes = policies, trust: float = TRUST
+) -> None:
     """Print both tables of a set."""
     source = learn(recording).source
     hulls: dict[str, list[Floats]] = defaultdict(list)
     readings: dict[str, list[Reading]] = defaultdict(list)
-    for seed in range(splits):
+    for seed in seeds:
         order = np.random.default_rng(seed).permutation(len(recording))
         half = len(order) // 2
         split = Split(recording, source, np.sort(order[:half]), np.sort(order[half:]), trust)
         for name, row in bounds(split).items():
             hulls[name].append(row)
-        for name, policy in policies(split).items():
+        for name, policy in made(split).items():
             readings[name].append(read(split, policy))
             hulls[name].append(readings[name][-1].hull)
     print("  cost at 95 / 98 / 99 / 100 %; chosen for that, cost -> quality")
     for name in sorted(hulls, key=lambda name: (name == "oracle cascade", list(hulls).index(name))):
         print(_line(name, np.array(hulls[name]), readings.get(name)))
-    _print_excess(readings)
+    for line in excess(readings[SEARCH], readings[PAIR]):
+        print(f"  {line}")
 
 
 def _line(name: str, hull: Floats, chosen: Sequence[Reading] | None) -> str:
@@ -250,20 +248,6 @@ def _line(name: str, hull: Floats, chosen: Sequence[Reading] | None) -> str:
     quality = 100 * np.mean([one.quality for one in chosen], 0)
     pairs = "".join(f"{c:8.1f} -> {q:5.1f}" for c, q in zip(cost, quality, strict=True))
     return f"{line}  {pairs}"
-
-
-def _print_excess(readings: Mapping[str, Sequence[Reading]]) -> None:
-    """The worst cost of a searched plan beside the better of the top tier and the best pair."""
-    for what in ("hull", "cost"):
-        found, pair = (
-            np.array([getattr(one, what) for one in readings[name]]) for name in (SEARCH, PAIR)
-        )
-        ratio = found / np.minimum(1.0, pair)
-        worst = 100 * ratio.max(axis=0)
-        above = (ratio > 1.01).sum(axis=0)
-        words = "held-out hull" if what == "hull" else "chosen plan"
-        cells = ", ".join(f"{w:.1f} ({a} above 101)" for w, a in zip(worst, above, strict=True))
-        print(f"  {words}: at most {cells} % of the better of top tier and best pair")
 
 
 def recordings(chosen: argparse.Namespace) -> Iterable[tuple[str, Recording]]:
@@ -293,6 +277,8 @@ def main() -> None:
     parser.add_argument("--witnesses", default="")
     parser.add_argument("--prices")
     parser.add_argument("--splits", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first split")
+    parser.add_argument("--rivals", action="store_true", help="the search and the best pair only")
     parser.add_argument("--trust", type=float, default=TRUST, help="as of search_plans")
     chosen = parser.parse_args()
     for name, recording in recordings(chosen):
@@ -304,7 +290,8 @@ def main() -> None:
             )
         )
         print(f"{name}: {len(recording):,} requests; {tiers}", flush=True)
-        measure(recording, chosen.splits, chosen.trust)
+        seeds = range(chosen.first, chosen.first + chosen.splits)
+        measure(recording, seeds, rivals if chosen.rivals else policies, chosen.trust)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import plans
+from benchmarks import plans, rivals
 from benchmarks.recorded_sets import PRESETS
 from tests.calibration.search_help import made_up
 
@@ -48,9 +48,22 @@ def test_the_table_prints(monkeypatch, capsys):
     plans.main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("bfcl: 300 requests; t0 ")
-    assert len(lines) == 14
+    assert len(lines) == 17
     assert any(line.startswith("  plan search, everything ") for line in lines)
-    assert lines[-1].startswith("  chosen plan: at most ")
+    assert lines[-4].startswith("  chosen plan: at most ")
+
+
+def test_a_pair_that_missed_the_target_is_no_fair_rival():
+    """Costs are set beside the cheaper of top tier and pair; where the pair fell short is told."""
+    ours, pairs = (
+        rivals.Reading(np.full(4, hull), np.tile([[0.0], [2 * cost]], 4).T, np.array(quality))
+        for hull, cost, quality in ((0.4, 0.6, [1.0] * 4), (0.5, 0.5, [1.0, 0.97, 1.0, 1.0]))
+    )
+    lines = rivals.excess([ours] * 2, [pairs] * 2)
+    assert lines[0].startswith("held-out hull: at most 80.0 (0 above 101), ")
+    assert lines[1].startswith("chosen plan: at most 120.0 (2 above 101), ")
+    assert lines[2] == "  above 101 where the better one kept the target: 2 / 0 / 2 / 2 splits"
+    assert lines[3].startswith("  not the pair itself in 2 / 2 / 2 / 2 splits; were both ")
 
 
 def test_presets_have_a_top_tier_that_is_priced_last():

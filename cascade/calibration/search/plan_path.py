@@ -23,8 +23,8 @@ class PlanPoint:
         cost_usd: mean cost of a request, all calls and signals included.
         quality: mean quality as measured on these requests, which the plan was chosen on.
         expected_quality: what may be expected of fresh requests: half measured and half read off
-            the scores, less what choosing thresholds on the same requests flatters by. It is what
-            rises along a path; `quality` may waver about it.
+            the scores, less what choosing thresholds on the same requests flatters by. Plans are
+            compared by it; `quality` may waver about it.
         shares: share of requests that end at each step, adding up to 1.
         calls: tiers and witnesses asked, mean.
     """
@@ -67,7 +67,10 @@ class Dropped:
 
 @dataclass(frozen=True, eq=False)
 class PlanPath:
-    """Plans that nothing found beats, cheapest first; cost and expected quality rise along it.
+    """Plans that nothing found beats beyond doubt, cheapest first.
+
+    Expected quality rises along it, but for plain plans that stand beside a rich one which is
+    cheaper by no more than chance explains.
 
     Attributes:
         points: the plans. A constant model stands among them where nothing beats it.
@@ -84,13 +87,16 @@ class PlanPath:
     searched: int
     left_out: int = 0
     notes: tuple[str, ...] = ()
+    _choices: tuple[tuple[float, PlanPoint], ...] = field(default=(), repr=False)
     _drop: Callable[[Plan], tuple[Dropped, ...]] = field(default=lambda _plan: (), repr=False)
 
     def at(self, retention: float) -> PlanPoint:
         """The cheapest plan that is expected to keep a share of the top tier's quality.
 
         A constant model where that is the cheapest. The top tier where no plan is expected to.
-        Nothing is promised by it: that takes fresh requests and a certificate.
+        A plan of more than two tiers, or with a witness or a gate, only where it is cheaper than
+        the best plain one beyond doubt: by two standard errors of the difference, request by
+        request. Nothing is promised by it: that takes fresh requests and a certificate.
 
         Raises:
             ConfigError: the share is not above 0.
@@ -98,8 +104,9 @@ class PlanPath:
         if not retention > 0:
             raise ConfigError(f"retention={retention!r}: expected a share above 0, e.g. 0.98")
         floor = retention * self.top.quality
-        for point in (*self.points, self.top):
-            if point.expected_quality >= floor - 1e-12:
+        listed = ((point.expected_quality, point) for point in self.points)
+        for level, point in self._choices or listed:
+            if level >= floor - 1e-12:
                 return point
         return self.top
 

@@ -8,19 +8,20 @@ nothing new is on the front. Scores of a step use only what that plan has bought
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.money import PER_USD, UNKNOWN
-from cascade.calibration.plan import ScoreSource, simulate
+from cascade.calibration.plan import Plan, ScoreSource, simulate
 from cascade.calibration.recording import Recording
 from cascade.calibration.search.drops import drops
 from cascade.calibration.search.fitted import TRUST, Spot
 from cascade.calibration.search.layout import Seen
 from cascade.calibration.search.optimism import Optimism
+from cascade.calibration.search.plain import Paid, choices
 from cascade.calibration.search.plan_path import PlanPath, PlanPoint
 from cascade.calibration.search.shapes import Shape, ladders, with_gates, with_witnesses
 from cascade.calibration.search.tried import Tried
@@ -28,11 +29,13 @@ from cascade.errors import ConfigError, RecordingError
 
 __all__ = ["search_plans"]
 
+Floats = NDArray[np.float64]
+
 MAX_STEPS = 4
 """Steps in front of the last: five models, or three and two witnesses."""
 
 MAX_POINTS = 200
-"""Plans on a path; where more are found, those that lie evenly along it are kept."""
+"""Plans of a front; where more are found, those that lie evenly along it are kept."""
 
 MOST_SHAPES = 250
 """Shapes tried at most; four tiers and three witnesses take about 150."""
@@ -59,7 +62,8 @@ def search_plans(
         max_steps: paid steps in front of the last one at most.
         gates: try query gates as well.
         bins: candidates per threshold at most.
-        max_points: plans on the path at most.
+        max_points: plans at most that nothing found beats. A few plain ones, which are beaten by no
+            more than chance explains, come on top.
         trust: how far an accepted answer's worth is what its score says, in [0, 1], and not what
             it happened to be: with few requests a steadier guide to thresholds.
         folds: parts for cross-fitting, to tell how far choosing flatters.
@@ -156,24 +160,38 @@ class _Search:
         return kept
 
     def path(self, max_points: int) -> PlanPath:
-        """The front as a path, thinned to some points."""
+        """The front as a path, thinned to some points, and the plain plans beside it."""
         spots = _thinned(self.tried.front(), max_points)
         alone = self.tried.constants()
-        made = {spot: self._point(spot) for spot in (*spots, *alone.values())}
+        top = alone[self.recording.top]
+        beside = _thinned(self.tried.front(plain=True), max_points)
+        paid: dict[Plan, Floats] = {}
+        every = dict.fromkeys((*spots, *beside, *alone.values()))
+        made = {spot: self._point(spot, paid) for spot in every}
         places = {point.plan: spot for spot, point in made.items()}
+        plain = {point for spot, point in made.items() if spot.shape.plain}
+        compared = _by_cost(made[spot] for spot in (*spots, *beside, top))
+        chosen = choices(compared, plain, self._paid(paid))
+        kept = [*(made[spot] for spot in spots), *(point for _, point in chosen)]
         notes = [f"{n} plans were not possible: {why}" for why, n in self.tried.refusals.items()]
         return PlanPath(
-            points=tuple(made[spot] for spot in spots),
-            top=made[alone[self.recording.top]],
+            points=_by_cost(kept),
+            top=made[top],
             constants=tuple(made[alone[tier]] for tier in sorted(alone)),
             searched=len(self.tried),
             left_out=len(self.recording) - len(self.tried.seen.rows),
             notes=tuple(notes),
+            _choices=chosen,
             _drop=lambda plan: drops(plan, places[plan], self.tried, self.refused),
         )
 
-    def _point(self, spot: Spot) -> PlanPoint:
-        """A spot as its plan, decided once more request by request."""
+    def _paid(self, costs: dict[Plan, Floats]) -> Paid:
+        rows = self.tried.seen.rows
+        groups = np.unique(self.recording.groups[rows].astype(str), return_inverse=True)[1]
+        return Paid(costs, self.recording.weights[rows], groups.ravel())
+
+    def _point(self, spot: Spot, paid: dict[Plan, Floats]) -> PlanPoint:
+        """A spot as its plan, decided once more request by request; what it paid is noted."""
         plan = spot.shape.plan(self.recording.names, spot.thresholds)
         if plan is None:
             raise AssertionError(f"{spot} accepts nothing at a step")
@@ -183,14 +201,21 @@ class _Search:
         weights = self.recording.weights[seen.rows] / total
         quality = float(weights @ found.quality[seen.rows])
         shares = np.bincount(found.stop[seen.rows], weights, len(plan.steps))
+        paid[plan] = found.cost_pusd[seen.rows] / PER_USD
         return PlanPoint(
             plan=plan,
-            cost_usd=float(weights @ (found.cost_pusd[seen.rows] / PER_USD)),
+            cost_usd=float(weights @ paid[plan]),
             quality=quality,
             expected_quality=quality if plan.is_constant else spot.value / float(total),
             shares=tuple(float(share) for share in shares),
             calls=float(weights @ found.calls[seen.rows]),
         )
+
+
+def _by_cost(points: Iterable[PlanPoint]) -> tuple[PlanPoint, ...]:
+    """Points from cheap to dear, each once; of those that cost the same the better first."""
+    known = dict.fromkeys(points)
+    return tuple(sorted(known, key=lambda point: (point.cost_usd, -point.expected_quality)))
 
 
 def _thinned(spots: list[Spot], most: int) -> list[Spot]:

@@ -44,6 +44,11 @@ class Shape:
         """How much there is to it: steps, and one for a gate."""
         return len(self.steps) + self.gated
 
+    @property
+    def plain(self) -> bool:
+        """Whether it asks one tier, or two with a threshold between them."""
+        return self.size <= 2  # noqa: PLR2004
+
     def plan(self, names: Sequence[str], thresholds: Sequence[float]) -> Plan | None:
         """The plan with these thresholds; `None` where one accepts nothing: leave its step out.
 

@@ -60,10 +60,10 @@ class Tried:
         """The front with every spot at its word; quick, to see what is worth going on with."""
         return front(self._all())
 
-    def front(self) -> list[Spot]:
-        """The front of what may be expected, cheapest first."""
+    def front(self, *, plain: bool = False) -> list[Spot]:
+        """The front of what may be expected, cheapest first; of plain plans only, if wanted."""
         while True:
-            found = front(self._all())
+            found = front(spot for spot in self._all() if spot.shape.plain or not plain)
             if not self._measure(spot.shape for spot in found):
                 return found
 
