@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from cascade.cli.files import refuse_same_file
 from cascade.cli.output import JsonOption, OutputError, UsageError, print_json, say, show
@@ -62,6 +66,13 @@ def report(
     picture_format: Annotated[
         FormatName, typer.Option("--format", help="Of the pictures.")
     ] = "svg",
+    search: Annotated[
+        bool,
+        typer.Option(
+            help="Without a certificate, search plans: shows what is cheaper at equal quality, and "
+            "why tiers do not pay."
+        ),
+    ] = True,
     open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -80,14 +91,17 @@ def report(
     refuse_same_file(page, {"RECORDING": recording, "--chain": chain, "--certificate": certificate})
     promised = _certificate(certificate)
     part, notes = _part(recording, promised, key)
-    made = make(
-        part,
-        certificate=promised,
-        chosen=None if chain is None else load_chain(chain),
-        missing=OTHER_REQUESTS if ELSEWHERE in notes else "",
-        notes=notes,
-        title=recording.name,
-    )
+    with _searching() as tell:
+        made = make(
+            part,
+            certificate=promised,
+            chosen=None if chain is None else load_chain(chain),
+            missing=OTHER_REQUESTS if ELSEWHERE in notes else "",
+            notes=notes,
+            title=recording.name,
+            search=search,
+            progress=tell,
+        )
     if charts is not None:
         _write_charts(made, charts, picture_format)
     if page is not None:
@@ -100,6 +114,17 @@ def report(
         say(f"report written to {page}")
         if open_it and not webbrowser.open(page.absolute().as_uri()):
             say("no web browser could be started; open the file yourself", style="yellow")
+
+
+@contextmanager
+def _searching() -> Iterator[Callable[[str], object]]:
+    """Shows what is being done while it lasts: a line on terminals, nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _words: None
+        return
+    with console.status("comparing") as status:
+        yield lambda words: status.update(Text(words))
 
 
 def _page(recording: Path, output: Path | None, *, as_json: bool) -> Path | None:

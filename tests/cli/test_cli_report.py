@@ -5,6 +5,7 @@ import webbrowser
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from cascade.calibration import (
     Plan,
@@ -140,6 +141,36 @@ def test_a_chain(cli, place):
     assert done.exit_code == 1
     assert "gpt-other" in done.stderr
     assert not (place / "support.html").exists()
+
+
+def test_a_search(cli, place):
+    """Without a certificate plans are searched; not with one, and not with --no-search."""
+    data = json.loads(cli("report", place / "support.parquet", "--json").stdout)
+    found = data["searched"]
+    assert found["cost"] > 0
+    assert {line["name"] for line in data["policies"]} >= {"what a search finds"}
+    for tier in found["dropped"]:
+        assert tier["reason"]
+    words = " ".join(cli("report", place / "support.parquet").stdout.split())
+    assert " ".join(found["sentence"].split()) in words
+    assert "What a search finds" in (place / "support.html").read_text()
+    for more in (["--no-search"], ["--certificate", place / "certificate.json"]):
+        other = json.loads(cli("report", place / "support.parquet", "--json", *more).stdout)
+        assert other["searched"] is None
+    write_recording(real(60), place / "small.parquet")
+    done = cli("report", place / "small.parquet")
+    assert done.exit_code == 0
+    assert "note: no plans were searched: that takes 100" in " ".join(done.stdout.split())
+    assert (place / "small.html").exists()
+
+
+def test_a_terminal_shows_what_is_being_done(cli, place, monkeypatch):
+    """While it lasts a line on standard error says so; data stays data."""
+    monkeypatch.setattr(Console, "is_terminal", True)
+    done = cli("report", place / "support.parquet", "--json")
+    assert done.exit_code == 0
+    assert "comparing" in done.stderr
+    assert json.loads(done.stdout)["searched"]
 
 
 def test_it_opens_a_browser_when_asked(cli, place, monkeypatch):

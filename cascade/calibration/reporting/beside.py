@@ -18,6 +18,7 @@ __all__ = ["AREAS", "FOREMOST", "joins", "placed_words", "texts"]
 
 AREAS: dict[Kind, int] = {
     "chosen": 190,
+    "search": 130,
     "oracle": 95,
     "pair": 95,
     "cheapest": 85,
@@ -26,7 +27,7 @@ AREAS: dict[Kind, int] = {
 }
 """Of the marks, in square pixels."""
 
-FOREMOST: tuple[Kind, ...] = ("top", "cheapest", "pair", "oracle", "single")
+FOREMOST: tuple[Kind, ...] = ("search", "top", "cheapest", "pair", "oracle", "single")
 """Whose words choose their place first and whose marks lie above the others."""
 
 WORDS: dict[Kind, str] = {
@@ -35,6 +36,7 @@ WORDS: dict[Kind, str] = {
     "single": "{}",
     "pair": "best pair",
     "oracle": "oracle",
+    "search": "a search finds",
     "chosen": "chosen plan",
 }
 

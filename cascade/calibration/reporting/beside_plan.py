@@ -38,8 +38,8 @@ def compared(
     confidence: float,
     resamples: int,
     seed: int,
-) -> tuple[Recording, Comparison]:
-    """The comparison, and the requests that it rests on.
+) -> tuple[Recording, ScoreSource | None, Comparison]:
+    """The comparison, with the requests that it rests on and their scores, where any were given.
 
     Where some answers have no label or no price, it rests on the requests that have all; where none
     has, or tiers were not asked, the plan's costs stand alone.
@@ -58,7 +58,7 @@ def compared(
     if basis.chosen is not None:
         found = what_if(basis.chosen, recording, source=basis.source, **settings)
     made = _costs_alone(recording, found)
-    return recording, replace(made, notes=(*notes, *made.notes))
+    return recording, basis.source, replace(made, notes=(*notes, *made.notes))
 
 
 def _simpler(
@@ -67,7 +67,7 @@ def _simpler(
     basis: Basis,
     path: PlanPath | None,
     settings: dict[str, Any],
-) -> tuple[Recording, Comparison]:
+) -> tuple[Recording, ScoreSource | None, Comparison]:
     """Everything compared, on some requests."""
     kept, source, notes = recording, basis.source, basis.notes
     if 0 < len(rows) < len(recording):
@@ -75,7 +75,7 @@ def _simpler(
         source = None if source is None else _OfRows(source, rows)
         notes = (*notes, PARTLY.format(len(rows), len(recording), _lacking(recording)))
     made = compare(kept, source, chosen=basis.chosen, path=path, **settings)
-    return kept, replace(made, notes=(*notes, *made.notes))
+    return kept, source, replace(made, notes=(*notes, *made.notes))
 
 
 def _complete(recording: Recording) -> Whole:

@@ -28,7 +28,15 @@ from cascade.calibration.reporting.view import (
     TierLine,
 )
 
-__all__ = ["dropped_tiers", "frontier_of", "policies_of", "tiers_of"]
+__all__ = [
+    "PER",
+    "dropped_tiers",
+    "frontier_of",
+    "policies_of",
+    "policy_line",
+    "range_of",
+    "tiers_of",
+]
 
 PER = 1_000
 """Requests that costs are stated for."""
@@ -76,8 +84,8 @@ def _pairs(comparison: Comparison) -> list[Spot]:
             "pair",
             PER * baseline.cost.value,
             baseline.quality.value,
-            _range(baseline.cost, PER),
-            _range(baseline.quality),
+            range_of(baseline.cost, PER),
+            range_of(baseline.quality),
         )
         if all((spot.cost, spot.quality) != (one.cost, one.quality) for one in spots):
             spots.append(spot)
@@ -98,8 +106,8 @@ def _chosen(found: WhatIf | None) -> Spot | None:
         "chosen",
         PER * found.cost.value,
         found.quality.value,
-        _range(found.cost, PER),
-        _range(found.quality),
+        range_of(found.cost, PER),
+        range_of(found.quality),
     )
 
 
@@ -124,7 +132,7 @@ def _is_known(point: Point) -> bool:
     return math.isfinite(point.cost_usd) and math.isfinite(point.quality)
 
 
-def _range(found: Estimate | None, factor: float = 1.0) -> Range | None:
+def range_of(found: Estimate | None, factor: float = 1.0) -> Range | None:
     """An interval; `None` where it is not known."""
     if found is None or (found.low == found.value == found.high):
         return None
@@ -136,7 +144,10 @@ def _range(found: Estimate | None, factor: float = 1.0) -> Range | None:
 
 def policies_of(comparison: Comparison) -> tuple[PolicyLine, ...]:
     """The chosen plan, then everything that it must be compared with."""
-    lines = [] if comparison.chosen is None else [_chosen_line(comparison.chosen)]
+    found = comparison.chosen
+    lines = (
+        [] if found is None else [policy_line(found, "chosen plan", str(found.plan), chosen=True)]
+    )
     top = next((p.cost_usd for p in comparison.singles if p.name == comparison.top), None)
     lines += [_baseline_line(baseline, top) for baseline in comparison.baselines]
     there = {
@@ -159,16 +170,17 @@ def _single_line(point: Point, top: float | None) -> PolicyLine:
     )
 
 
-def _chosen_line(found: WhatIf) -> PolicyLine:
+def policy_line(found: WhatIf, name: str, what: str, *, chosen: bool = False) -> PolicyLine:
+    """A plan's row in the table."""
     return PolicyLine(
-        "chosen plan",
-        str(found.plan),
+        name,
+        what,
         PER * found.cost.value,
         None if found.quality is None else found.quality.value,
         None if found.cost_ratio is None else found.cost_ratio.value,
-        _range(found.cost, PER),
-        _range(found.quality),
-        is_chosen=True,
+        range_of(found.cost, PER),
+        range_of(found.quality),
+        is_chosen=chosen,
     )
 
 
@@ -182,8 +194,8 @@ def _baseline_line(baseline: Baseline, top: float | None) -> PolicyLine:
         PER * baseline.cost.value,
         None if baseline.quality is None else baseline.quality.value,
         baseline.cost.value / top if top else None,
-        _range(baseline.cost, PER),
-        _range(baseline.quality),
+        range_of(baseline.cost, PER),
+        range_of(baseline.quality),
     )
 
 

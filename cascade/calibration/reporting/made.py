@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -20,6 +20,7 @@ from cascade.calibration.reporting.beside_plan import compared
 from cascade.calibration.reporting.drawn import charts_of
 from cascade.calibration.reporting.page import report_html
 from cascade.calibration.reporting.promise import floor_of, promise_of
+from cascade.calibration.reporting.searched import search_beside
 from cascade.calibration.reporting.speaks import other_tiers
 from cascade.calibration.reporting.summary import summary_of
 from cascade.calibration.reporting.svg import Format, picture
@@ -36,6 +37,9 @@ __all__ = ["Report", "report"]
 
 VERSION = 1
 """Of the JSON form."""
+
+WITHOUT = "does without "
+"""How a certificate's notes on tiers that its plan does not ask begin."""
 
 UNTOLD = "The plan cannot be told from this recording, so there is nothing to promise."
 
@@ -98,6 +102,8 @@ def report(
     missing: str = "",
     notes: Iterable[str] = (),
     title: str = "",
+    search: bool = False,
+    progress: Callable[[str], object] | None = None,
     cases: int = 5,
     confidence: float = 0.95,
     resamples: int = 1000,
@@ -120,6 +126,9 @@ def report(
             certificate, why it does not speak of this recording.
         notes: what a reader must know besides.
         title: what the report is called; where the recording comes from unless given.
+        search: without a certificate and a `path`, search plans: shows the cheapest that may be
+            expected to be as good, and why tiers do not pay. Seconds, where scores are learned.
+        progress: of the search, told in words.
         cases: harms and gains shown, of each at most.
         confidence: of all intervals but the certificate's.
         resamples: of the bootstrap.
@@ -133,9 +142,15 @@ def report(
     if certificate is not None:
         missing = other_tiers(recording, certificate) or missing
     basis = basis_of(recording, chosen, certificate, source)
-    kept, comparison = compared(
-        recording, basis, path, confidence=confidence, resamples=resamples, seed=seed
-    )
+    settings: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    kept, own, comparison = compared(recording, basis, path, **settings)
+    searched = None
+    if search and certificate is None and path is None:
+        made = search_beside(kept, comparison, basis, own, progress=progress, **settings)
+        if isinstance(made, str):
+            notes = (*notes, f"no plans were searched: {made}")
+        else:
+            searched, comparison = made, replace(comparison, path=made.curve)
     comparison = replace(comparison, notes=(*notes, *comparison.notes))
     found = comparison.chosen
     chain = basis.chosen if isinstance(basis.chosen, Chain) else None
@@ -151,7 +166,8 @@ def report(
         fresh=promise.holds and _is_fresh(certificate, recording),
         untold=basis.is_untold,
         of=len(recording),
-        reasons=_reasons(path, found),
+        reasons=_reasons(path, certificate, found),
+        searched=searched,
         cases=cases,
     )
     return Report(view)
@@ -161,14 +177,26 @@ def _is_fresh(certificate: Certificate | None, recording: Recording) -> bool:
     return certificate is not None and certificate.split == split_fingerprint(recording.ids)
 
 
-def _reasons(path: PlanPath | None, found: WhatIf | None) -> dict[str, str]:
-    """Why tiers are not in the plan, as far as the search knows it."""
-    if path is None or found is None:
+def _reasons(
+    path: PlanPath | None, certificate: Certificate | None, found: WhatIf | None
+) -> dict[str, str]:
+    """Why tiers are not in the plan, as far as the search or the certificate knows it."""
+    if found is None:
         return {}
+    if path is None:
+        return {} if certificate is None else _certified_reasons(certificate, found)
     try:
         return {tier.name: tier.reason for tier in path.dropped(found.plan)}
     except RecordingError:  # a plan that the search did not find
         return {}
+
+
+def _certified_reasons(certificate: Certificate, found: WhatIf) -> dict[str, str]:
+    """The reasons among the notes of a certificate of that plan, by tier."""
+    if certificate.plan.tiers != found.plan.tiers:
+        return {}
+    told = (note.removeprefix(WITHOUT) for note in certificate.notes if note.startswith(WITHOUT))
+    return {name: reason for name, _, reason in (one.partition(": ") for one in told)}
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from cascade.calibration.reporting.view import Line
 from cascade.calibration.reporting.words import between, count, money, percent, share
 from cascade.traces.page.waterfall import seconds
 
-__all__ = ["about_words", "facts_of", "gate_words", "headline", "simpler_words"]
+__all__ = ["SAME", "about_words", "facts_of", "gate_words", "headline", "simpler_words"]
 
 SAME = 0.005
 """A difference in cost that is printed as 0 %."""

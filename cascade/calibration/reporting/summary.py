@@ -24,12 +24,26 @@ def summary_of(view: View) -> RenderableType:
     ]
     if view.simpler:
         parts.append(Text(on_one_line(view.simpler), style="yellow"))
+    parts += _without(view)
     parts += [Text(on_one_line(f"note: {note}"), "yellow") for note in view.notes]
     if view.policies:
         parts += [Text(), _policies(view)]
     if view.tiers:
         parts += [Text(), _tiers(view.tiers)]
     return Group(*parts)
+
+
+def _without(view: View) -> Iterable[Text]:
+    """What a search finds, and why tiers are not asked, where that is known."""
+    found, told = view.searched, set()
+    if found is not None:
+        yield Text(on_one_line(found.sentence))
+        for tier in found.dropped:
+            told.add(tier)
+            yield Text(on_one_line(f"what a search finds does without {tier.name}: {tier.reason}"))
+    for tier in view.dropped:
+        if tier not in told:
+            yield Text(on_one_line(f"not in the plan: {tier.name}: {tier.reason}"))
 
 
 def _promise(view: View) -> Text:

@@ -50,6 +50,7 @@ MARKS: dict[str, tuple[str, str]] = {
     "pair": ("diamond", "purple"),
     "oracle": ("cross", "green"),
     "found": ("circle", "blue"),
+    "search": ("diamond", "blue"),
     "chosen": ("circle", "vermillion"),
 }
 

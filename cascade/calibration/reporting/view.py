@@ -17,6 +17,7 @@ __all__ = [
     "Case",
     "Dropped",
     "Fact",
+    "FoundPlan",
     "Frontier",
     "Kind",
     "Line",
@@ -32,8 +33,8 @@ __all__ = [
 Range = tuple[float, float]
 """Both ends of an interval."""
 
-Kind = Literal["single", "cheapest", "top", "pair", "oracle", "found", "chosen"]
-"""What a policy is, which decides its mark: baselines, what the search found, what was chosen."""
+Kind = Literal["single", "cheapest", "top", "pair", "oracle", "found", "search", "chosen"]
+"""What a policy is, which decides its mark: a baseline, found by a search, or chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,29 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPlan:
+    """What a search finds on the requests reported on; nothing of it is certified.
+
+    Attributes:
+        plan: the cheapest that may be expected to be as good as the chosen one, in words.
+        scores: "own" or "learned", whose scores it decides by.
+        sentence: what it saves, and how far to believe it.
+        cost: USD per 1,000 requests.
+        quality: as measured on these requests, which it was searched on.
+        expected_quality: of other requests.
+        dropped: tiers and witnesses that it does without, each with the reason.
+    """
+
+    plan: str
+    scores: Literal["own", "learned"]
+    sentence: str
+    cost: float
+    quality: float | None
+    expected_quality: float
+    dropped: tuple[Dropped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A recorded request that the plan answered worse, or better, than the top tier."""
 
@@ -234,6 +258,7 @@ class View:
         tiers: what each tier contributes.
         scorers: what each scorer is worth.
         dropped: tiers that the plan does not ask.
+        searched: what a search finds where nothing is certified; `None` where none was made.
         reliability: how far each step's scores can be believed.
         cases: harms and gains.
         harms: how many harms there are; `None` where quality is not known.
@@ -262,6 +287,7 @@ class View:
     tiers: tuple[TierLine, ...] = ()
     scorers: tuple[NetValue, ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    searched: FoundPlan | None = None
     reliability: tuple[Reliability, ...] = ()
     cases: tuple[Case, ...] = ()
     harms: int | None = None

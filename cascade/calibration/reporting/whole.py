@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from cascade.calibration.comparing.comparison import Comparison
 from cascade.calibration.comparing.question import LEARNED
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.cases import cases_of
+from cascade.calibration.reporting.found import (
+    found_line,
+    found_plan,
+    found_spot,
+    reasons_beside,
+)
 from cascade.calibration.reporting.gather import (
     dropped_tiers,
     frontier_of,
@@ -17,6 +24,7 @@ from cascade.calibration.reporting.gather import (
 from cascade.calibration.reporting.limits import limits_of
 from cascade.calibration.reporting.measured import measures_of
 from cascade.calibration.reporting.method import gaps_of, method_of, prices_of
+from cascade.calibration.reporting.searched import Searched
 from cascade.calibration.reporting.sentences import (
     about_words,
     facts_of,
@@ -40,6 +48,7 @@ def view_of(
     untold: bool = False,
     of: int = 0,
     reasons: Mapping[str, str] | None = None,
+    searched: Searched | None = None,
     cases: int = 5,
 ) -> View:
     """Everything that a report shows.
@@ -54,10 +63,18 @@ def view_of(
         untold: there is a plan, and nothing can be said of it; the notes say why.
         of: requests recorded, where the comparison rests on fewer of them.
         reasons: why tiers are not in the plan, by name.
+        searched: what a search finds where nothing is certified.
         cases: harms and gains shown, of each at most.
     """
     found = comparison.chosen
     known = found is not None and found.quality is not None
+    frontier, policies = frontier_of(comparison, floor), policies_of(comparison)
+    if searched is not None:
+        reasons = reasons_beside(recording, comparison, searched)
+        spot = found_spot(searched, comparison)
+        frontier = replace(frontier, spots=(*frontier.spots, *(() if spot is None else (spot,))))
+        at = 0 if found is None else 1
+        policies = (*policies[:at], found_line(searched), *policies[at:])
     return View(
         title=title,
         headline=headline(recording, comparison, untold=untold, of=of),
@@ -68,11 +85,12 @@ def view_of(
         plan="" if found is None else str(found.plan),
         gate="" if found is None else gate_words(found.plan),
         top=comparison.top,
-        frontier=frontier_of(comparison, floor),
-        policies=policies_of(comparison),
+        frontier=frontier,
+        policies=policies,
         tiers=tiers_of(recording, comparison),
         scorers=comparison.scorers,
         dropped=dropped_tiers(recording, found, reasons or {}),
+        searched=None if searched is None else found_plan(recording, comparison, searched),
         reliability=comparison.reliability,
         cases=cases_of(recording, comparison, cases),
         harms=len(comparison.harm_rows) if known else None,
