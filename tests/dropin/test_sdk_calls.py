@@ -1,0 +1,234 @@
+"""What a call says goes where it belongs: to the tiers, to the cascade, or to the real API."""
+
+from __future__ import annotations
+
+import json
+
+import fake_openai as fake
+import openai
+import pytest
+from sdk_faces import ASKED, FakeApi, scripted, two_tiers
+
+from cascade import Endpoint, Sticky, Tier, TraceStore, cost_tree
+from cascade.core.pricing import Price
+from cascade.dropin import openai_client, trace_of
+
+SECRET = "Bearer sk-of-somebody-else-0123"
+
+
+def test_headers_and_query_reach_the_tiers(sdk):
+    """`extra_headers`, `extra_query` and the client's defaults go to the tiers; our own do not."""
+    api = FakeApi(fake.answer(fake.completion("Paris.")))
+    used = sdk(
+        two_tiers(), api=api, default_headers={"x-team": "blue"}, default_query={"v": "1"},
+        organization="org-mine",
+    )  # fmt: skip
+    used.create(
+        extra_headers={"x-shop": "7", "x-cascade-tags": "a"},
+        extra_query={"debug": "yes"},
+        extra_body={"cascade": {"tags": ["b"]}, "seed": 5},
+    )
+    (request,) = api.sent
+    assert request.headers["x-team"] == "blue"
+    assert request.headers["x-shop"] == "7"
+    assert request.headers["authorization"] == f"Bearer {fake.KEY}"
+    assert request.headers["openai-organization"] == "org-mine"
+    assert dict(request.url.params) == {"v": "1", "debug": "yes"}
+    assert request.url.path == "/v1/chat/completions"
+    assert not [name for name in request.headers if name.startswith("x-cascade-")]
+    body = json.loads(request.content)
+    assert body["seed"] == 5
+    assert "cascade" not in body
+    assert used.traces[0].tags == ("a", "b")
+
+
+def test_keys_are_neither_passed_on_nor_stored(sdk, tmp_path):
+    """A key given for one call stays away from the tiers, and from the store."""
+    api = FakeApi(fake.answer(fake.completion("Paris.")))
+    used = sdk(two_tiers(), api=api, store=tmp_path / "traces.db")
+    used.create(extra_headers={"Authorization": SECRET, "Cookie": "id=private-1234"})
+    assert api.sent[0].headers["authorization"] == f"Bearer {fake.KEY}"
+    assert "cookie" not in api.sent[0].headers
+    used.run(used.client.close())
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"Capital of France" in kept
+    for secret in (SECRET, fake.KEY, "private-1234"):
+        assert secret.removeprefix("Bearer ").encode() not in kept
+
+
+def test_tiers_of_other_servers_get_no_key_of_openais(httpx2_mock):
+    """A tier with an endpoint of its own is asked with its own key alone."""
+    url = "http://127.0.0.1:9/v1/chat/completions"
+    route = httpx2_mock.post(url)
+    route.return_value = fake.answer(fake.completion("Paris."))
+    place = Endpoint("http://127.0.0.1:9/v1")
+    tiers = [Tier("local", price=Price.of("0", "0"), client=place)]
+    with openai_client(tiers, api_key=fake.KEY) as client:
+        client.chat.completions.create(model="cascade", messages=ASKED)
+    assert route.calls.last.request.headers["authorization"] == "Bearer no-key-needed"
+
+
+def test_what_is_said_to_the_cascade(sdk):
+    """Budget, route, tags, labels and parent ride in `extra_body={"cascade": ...}`."""
+    used = sdk(two_tiers(), models=scripted())
+    done = used.create(
+        extra_body={
+            "cascade": {
+                "budget": "0.5",
+                "deadline_s": 30,
+                "start_at": "gpt-5.5",
+                "tags": ["planner"],
+                "parent": "run-1",
+                "metadata": {"ticket": 7},
+            }
+        },
+        max_completion_tokens=50,
+        metadata={"for": "openai"},
+    )
+    (trace,) = used.traces
+    assert trace_of(done) is trace
+    assert str(trace.budget_usd) == "0.5"
+    assert trace.start_at == "gpt-5.5"
+    assert (trace.tags, trace.parent_id) == (("planner",), "run-1")
+    assert trace.metadata == {"ticket": 7}
+    assert trace.request["metadata"] == {"for": "openai"}
+    assert "cascade" not in trace.request
+
+
+def test_the_same_in_headers(sdk):
+    """Headers say the same, e.g. once for a whole client; the body wins."""
+    headers = {
+        "X-Cascade-Budget": "0.5",
+        "x-cascade-deadline-s": "30",
+        "x-cascade-stop-at": "gpt-5.4-nano",
+        "x-cascade-tags": "planner, autumn",
+        "x-cascade-parent": "run-1",
+        "x-cascade-metadata": '{"ticket": 7}',
+    }
+    used = sdk(two_tiers(), models=scripted(), default_headers=headers)
+    used.create(extra_body={"cascade": {"parent": "run-2"}}, max_completion_tokens=50)
+    (trace,) = used.traces
+    assert str(trace.budget_usd) == "0.5"
+    assert trace.stop_at == "gpt-5.4-nano"
+    assert trace.tags == ("planner", "autumn")
+    assert trace.parent_id == "run-2"
+    assert trace.metadata == {"ticket": 7}
+
+
+def test_a_run_is_added_up(sdk, tmp_path):
+    """Calls with the id of a run as their parent are summed up from the store."""
+    used = sdk(two_tiers(), models=scripted(), store=tmp_path / "traces.db")
+    run = used.client.with_options(default_headers={"x-cascade-parent": "run-9"})
+    for tag in ("planner", "writer"):
+        headers = {"x-cascade-tags": tag}
+        used.run(
+            run.chat.completions.create(model="cascade", messages=ASKED, extra_headers=headers)
+        )
+    used.run(used.client.close())
+    with TraceStore(tmp_path / "traces.db") as store:
+        tree = cost_tree(store, "run-9")
+    assert tree.total.requests == 2
+    assert set(tree.by_tag) == {"planner", "writer"}
+
+
+def test_conversations(sdk):
+    """A conversation stays with the tier that answered it, where the client remembers them."""
+    used = sdk(two_tiers(), models=scripted(), sticky=Sticky(ttl_s=60))
+    for _ in range(2):
+        used.create(extra_body={"cascade": {"conversation": "c1"}})
+    first, second = used.traces
+    assert [a.verdict for a in first.attempts] == ["escalated", "accepted"]
+    assert [a.verdict for a in second.attempts] == ["skipped", "accepted"]
+
+
+# The real API -------------------------------------------------------------------------------------
+
+EMBEDDING = {"object": "embedding", "index": 0, "embedding": [0.5, 1.0]}
+EMBEDDINGS = {
+    "object": "list",
+    "model": "text-embedding-3-small",
+    "data": [EMBEDDING],
+    "usage": {"prompt_tokens": 1, "total_tokens": 1},
+}
+
+
+def test_other_endpoints_go_to_the_api(sdk):
+    """Embeddings, files, models and stored responses are the API's; nothing is booked."""
+    models = {"object": "list", "data": []}
+    file = {
+        "id": "f-1", "object": "file", "bytes": 2, "created_at": 1, "filename": "a.txt",
+        "purpose": "batch", "status": "processed",
+    }  # fmt: skip
+    bodies = [EMBEDDINGS, models, file, fake.response("stored"), fake.response("cancelled")]
+    api = FakeApi(*[fake.answer(body, headers={"x-custom": "kept"}) for body in bodies])
+    used = sdk(two_tiers(), api=api)
+    client = used.client
+    made = used.run(client.embeddings.create(model="cascade", input="x"))
+    assert made.data[0].embedding == [0.5, 1.0]
+    assert used.run(client.models.with_raw_response.list()).headers["x-custom"] == "kept"
+    assert used.run(client.files.create(file=("a.txt", b"{}"), purpose="batch")).id == "f-1"
+    assert used.run(client.responses.retrieve("resp_1")).output_text == "stored"
+    assert used.run(client.responses.cancel("resp_1")).output_text == "cancelled"
+    assert [(r.method, r.url.path) for r in api.sent] == [
+        ("POST", "/v1/embeddings"),
+        ("GET", "/v1/models"),
+        ("POST", "/v1/files"),
+        ("GET", "/v1/responses/resp_1"),
+        ("POST", "/v1/responses/resp_1/cancel"),
+    ]
+    assert b'filename="a.txt"' in api.sent[2].content
+    assert not used.traces
+
+
+def test_plain_model_names_go_to_the_api(sdk):
+    """A model name that no chain has is asked itself, whole and streamed, untouched."""
+    api = FakeApi(
+        fake.answer(fake.completion("Straight.")),
+        fake.events(fake.text_chunks("Straight", " on.")),
+        fake.answer(fake.response("Straight, too.")),
+    )
+    used = sdk(two_tiers(), api=api)
+    done = used.create("gpt-4o", extra_headers={"authorization": SECRET})
+    assert done.choices[0].message.content == "Straight."
+    assert not hasattr(done, "cascade")
+    assert trace_of(done) is None
+    chunks = used.read(used.create("gpt-4o", stream=True))
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "Straight on."
+    assert used.respond("gpt-4o").output_text == "Straight, too."
+    assert api.bodies()[0] == {"model": "gpt-4o", "messages": ASKED}
+    assert api.sent[0].headers["authorization"] == SECRET
+    assert "service_tier" not in api.bodies()[2]
+    assert not used.traces
+
+
+def test_errors_of_the_api_itself(sdk):
+    """A refused pass-through is the SDK's error as ever, without a trace."""
+    used = sdk(two_tiers(), api=FakeApi(fake.limited()))
+    with pytest.raises(openai.RateLimitError) as caught:
+        used.create("gpt-4o")
+    assert trace_of(caught.value) is None
+
+
+def test_without_a_key_the_api_is_not_asked(sdk):
+    """A client for chains alone needs no key; what would go to OpenAI says that it does."""
+    used = sdk(two_tiers(), models=scripted())
+    with pytest.raises(openai.AuthenticationError, match="set OPENAI_API_KEY"):
+        used.create("gpt-4o")
+
+
+def test_the_environments_key(sdk, monkeypatch):
+    """`OPENAI_API_KEY` serves, as it does for the SDK itself."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
+    used = sdk(two_tiers(), models=scripted())
+    assert used.client.api_key == "sk-from-the-environment"
+
+
+def test_another_base_url(sdk):
+    """`base_url` is where tiers and everything else are asked."""
+    api = FakeApi(fake.answer(fake.completion("Paris.")))
+    used = sdk(two_tiers(), api=api, base_url="http://gateway.example/openai/v9")
+    used.create()
+    used.create("gpt-4o")
+    assert [str(r.url) for r in api.sent] == [
+        "http://gateway.example/openai/v9/chat/completions"
+    ] * 2

@@ -1,0 +1,203 @@
+"""Reading calls: whatever comes is understood, or refused by name before anything is spent."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cascade.endpoint.calls import read_body, read_call
+from cascade.endpoint.faults import BadCall
+from cascade.errors import RequestError
+
+CHAT = {"model": "cascade", "messages": [{"role": "user", "content": "hi"}]}
+RESPONSES = {"model": "cascade", "input": "hi"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"nonsense", b"\xff\xfe{}", b'{"a": NaN}', b"[" * 10_000, b'{"a":' * 10_000, b'"\\ud800"'],
+    ids=["empty", "cut", "text", "no UTF-8", "NaN", "deep list", "deep object", "surrogate"],
+)  # fmt: skip
+def test_a_body_that_is_no_json(data):
+    """What is no JSON, or nested beyond meaning, is refused in OpenAI's words."""
+    with pytest.raises(BadCall, match="could not parse the JSON body"):
+        read_body(data)
+
+
+@pytest.mark.parametrize("data", [b"[]", b"5", b'"x"', b"null", b"true"])
+def test_a_body_that_is_no_object(data):
+    """JSON of another kind than an object is refused."""
+    with pytest.raises(BadCall, match="expected a JSON object"):
+        read_body(data)
+
+
+@pytest.mark.parametrize(
+    ("api", "change", "param", "code"),
+    [
+        ("chat", {"model": None}, None, None),
+        ("chat", {"model": 5}, None, None),
+        ("chat", {"model": ""}, None, None),
+        ("chat", {"messages": None}, "messages", "missing_required_parameter"),
+        ("chat", {"messages": []}, "messages", None),
+        ("chat", {"messages": "hi"}, "messages", None),
+        ("chat", {"messages": [5]}, "messages", None),
+        ("chat", {"messages": [{"content": "no role"}]}, "messages", None),
+        ("chat", {"input": "hi"}, "input", "unknown_parameter"),
+        ("chat", {"stream": "yes"}, "stream", "invalid_type"),
+        ("chat", {"stream": 1}, "stream", "invalid_type"),
+        ("chat", {"stream_options": {}}, "stream_options", None),
+        ("chat", {"stream": True, "stream_options": 5}, "stream_options", "invalid_type"),
+        (
+            "chat",
+            {"stream": True, "stream_options": {"include_usage": "y"}},
+            "stream_options.include_usage",
+            "invalid_type",
+        ),
+        ("chat", {"n": 3}, "n", None),
+        ("chat", {"max_tokens": "many"}, "max_tokens", None),
+        ("chat", {"budget": "1"}, "budget", "unknown_parameter"),
+        ("chat", {"tags": ["x"]}, "tags", "unknown_parameter"),
+        ("chat", {"extra_headers": {"authorization": "x"}}, "extra_headers", "unknown_parameter"),
+        ("chat", {"extra_query": {"a": "b"}}, "extra_query", "unknown_parameter"),
+        ("chat", {"extra_body": {"a": "b"}}, "extra_body", "unknown_parameter"),
+        ("chat", {"questions": []}, None, None),
+        ("responses", {"input": None}, "input", "missing_required_parameter"),
+        ("responses", {"input": ""}, None, None),
+        ("responses", {"input": 5}, "input", None),
+        ("responses", {"input": [5]}, "input", None),
+        ("responses", {"messages": []}, "messages", "unknown_parameter"),
+        ("responses", {"background": True}, "background", None),
+    ],
+)
+def test_a_call_that_cannot_be_meant(api, change, param, code):
+    """Wrong types and misplaced parameters are refused; the error names the parameter."""
+    body = {**(CHAT if api == "chat" else RESPONSES), **change}
+    if change == {"questions": []}:  # passed on like any parameter that is not known here
+        assert read_call(api, body).request.payload["questions"] == []
+        return
+    with pytest.raises(BadCall) as caught:
+        read_call(api, body)
+    assert (caught.value.param, caught.value.code) == (param, code)
+
+
+HOSTILE = [
+    ("budget", 0.5),
+    ("budget", True),
+    ("budget", "-1"),
+    ("budget", "0"),
+    ("budget", "NaN"),
+    ("budget", "Infinity"),
+    ("budget", "1e999999999"),
+    ("budget", "9" * 5000),
+    ("budget", {"usd": 1}),
+    ("deadline_s", -1),
+    ("deadline_s", 0),
+    ("deadline_s", "5"),
+    ("deadline_s", True),
+    ("deadline_s", [1]),
+    ("start_at", ""),
+    ("start_at", 5),
+    ("stop_at", "x" * 201),
+    ("conversation", {}),
+    ("conversation", " "),
+    ("parent", 5),
+    ("parent", "x" * 201),
+    ("tags", "a,b"),
+    ("tags", [5]),
+    ("tags", [""]),
+    ("tags", ["x" * 201]),
+    ("tags", {"a": 1}),
+    ("metadata", "x"),
+    ("metadata", [1]),
+    ("unheard_of", 1),
+    ("__class__", 1),
+    ("x" * 100_000, 1),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), HOSTILE, ids=lambda value: str(value)[:20])
+def test_hostile_options(name, value):
+    """An option of ours that cannot be meant is refused by name, in a message that stays short."""
+    with pytest.raises(BadCall) as caught:
+        read_call("chat", {**CHAT, "cascade": {name: value}})
+    assert caught.value.param == f"cascade.{name[:200]}"
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("value", [5, "x", [], True])
+def test_a_cascade_field_that_is_no_object(value):
+    """The field itself has to be an object."""
+    with pytest.raises(BadCall) as caught:
+        read_call("chat", {**CHAT, "cascade": value})
+    assert caught.value.param == "cascade"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("deadline-s", "soon"),
+        ("deadline-s", "nan"),
+        ("deadline-s", "-1"),
+        ("budget", "lots"),
+        ("metadata", "{"),
+        ("metadata", "[1]"),
+        ("parent", " "),
+        ("typo", "x"),
+    ],
+)
+def test_hostile_headers(name, value):
+    """The same in headers."""
+    with pytest.raises(BadCall) as caught:
+        read_call("chat", CHAT, {f"X-Cascade-{name}": value})
+    assert caught.value.param == f"cascade.{name.replace('-', '_')}"
+
+
+def test_other_headers_are_not_read():
+    """A caller's own headers, with its key, stay out of the request."""
+    call = read_call("chat", CHAT, {"authorization": "Bearer secret", "x-own": "1"})
+    assert dict(call.request.options) == {}
+    assert "secret" not in repr(call)
+
+
+def test_the_callers_body_is_left_alone():
+    """Reading a call changes nothing of what was given."""
+    body = {**CHAT, "stream": True, "cascade": {"tags": ["a"]}}
+    before = json.dumps(body)
+    read_call("chat", body)
+    assert json.dumps(body) == before
+
+
+def test_a_stored_prompt_needs_no_input():
+    """Responses may ask by a stored prompt alone."""
+    call = read_call("responses", {"model": "cascade", "prompt": {"id": "pmpt_1"}})
+    assert call.request.api == "responses"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)  # fmt: skip
+NAMES = st.sampled_from(
+    "model messages input stream stream_options n cascade tools text response_format max_tokens "
+    "metadata prompt background tags".split()
+)
+OWN = st.dictionaries(
+    st.sampled_from(["budget", "deadline_s", "start_at", "tags", "parent", "metadata", "x"]), JSON
+)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(NAMES, JSON), OWN, st.sampled_from(["chat", "responses"]))
+def test_any_json_is_read_or_refused(body, own, api):
+    """No body whatever raises anything else than a refusal."""
+    for given_body in (body, {**body, **CHAT, "cascade": own}, {**body, **RESPONSES}):
+        try:
+            call = read_call(api, given_body)
+        except RequestError:
+            continue
+        assert call.request.api == api
+        assert "cascade" not in call.request.payload
