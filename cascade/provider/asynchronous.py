@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying
 
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
+from cascade.core.tier import Endpoint
 from cascade.core.wishes import ModelCall
 from cascade.provider.base import ModelsBase, StreamedCall
 from cascade.provider.exchange import Exchange
@@ -56,14 +57,18 @@ class AsyncOpenAIModels(ModelsBase):
     def _home(self) -> Any:
         return asyncio.get_running_loop()
 
-    def _http(self) -> Any:
+    def _make(self, endpoint: Endpoint | None) -> Any:
         if self._connections == "httpx2" or not PROXIED.isdisjoint(getproxies()):
-            return None
+            return super()._make(endpoint)
         try:
             from cascade.provider.connections import AiohttpClient  # noqa: PLC0415  loads aiohttp
+            from cascade.provider.short_way import ShortWay  # noqa: PLC0415
         except ImportError:
-            return None
-        return AiohttpClient()
+            return super()._make(endpoint)
+        http = AiohttpClient()
+        client = self._sdk_client(endpoint, http)
+        self._short_ways[client] = ShortWay(http)
+        return client
 
     async def _bury(self) -> None:
         """Close clients whose event loop has ended; their connections died with it."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
@@ -39,6 +39,7 @@ class ModelsBase:
         self._clock = clock
         self._memory = Downgrades()
         self._made: dict[Any, dict[Endpoint | None, Any]] = {}
+        self._short_ways: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._lock = Lock()
         self._ready: tuple[Any, Any] | None = None
         self._inherited: list[Any] = []
@@ -107,10 +108,14 @@ class ModelsBase:
         return None
 
     def _make(self, endpoint: Endpoint | None) -> Any:
+        return self._sdk_client(endpoint)
+
+    def _sdk_client(self, endpoint: Endpoint | None, http: Any = None) -> Any:
+        """A new client of the SDK; `http` is what it sends with, `None` for its own."""
         import openai  # noqa: PLC0415  takes 0.8 s: with the first call, not with the package
 
         sdk = getattr(openai, self.sdk_class)
-        settings = {"max_retries": 0, "http_client": self._http()}
+        settings = {"max_retries": 0, "http_client": http}
         try:
             if endpoint is None:
                 return sdk(**settings)
@@ -121,12 +126,12 @@ class ModelsBase:
                 "or give the tier an Endpoint(...)"
             ) from error
 
-    def _http(self) -> Any:
-        """The HTTP client under an SDK client that is made here; `None` for the SDK's own."""
-        return None
-
     def _exchange(self, call: ModelCall, client: Any, *, stream: bool = False) -> Exchange:
-        return Exchange(call, client, self._memory, self._clock, stream=stream)
+        try:
+            way = self._short_ways.get(client)
+        except TypeError:  # a client of the user's, of a class that cannot be looked up
+            way = None
+        return Exchange(call, client, self._memory, self._clock, stream=stream, short_way=way)
 
     def _forget(self) -> list[Any]:
         """The clients made here, to be closed; the next call makes new ones."""

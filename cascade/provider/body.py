@@ -15,7 +15,7 @@ from cascade.core.wishes import ModelCall
 from cascade.forms.api import Api
 from cascade.forms.params import LOGPROBS
 
-__all__ = ["body_of", "is_openai", "options_of", "secrets_in"]
+__all__ = ["body_of", "is_openai", "options_of", "secrets_in", "timeout_of"]
 
 OPENAI_HOST = "api.openai.com"
 
@@ -81,7 +81,7 @@ def _stream_options(given: Mapping[str, Any], api: Api, server: str) -> dict[str
 
 def options_of(call: ModelCall, timeout_s: float) -> dict[str, Any]:
     """The SDK's options: no retries of its own, the timeout, the user's headers and query."""
-    options: dict[str, Any] = {"max_retries": 0, "timeout": _timeout(timeout_s)}
+    options: dict[str, Any] = {"max_retries": 0, "timeout": timeout_of(timeout_s)}
     if "extra_headers" in call.options:
         options["headers"] = call.options["extra_headers"]
     if "extra_query" in call.options:
@@ -90,7 +90,8 @@ def options_of(call: ModelCall, timeout_s: float) -> dict[str, Any]:
 
 
 @lru_cache(64)
-def _timeout(timeout_s: float) -> Any:
+def timeout_of(timeout_s: float) -> Any:
+    """The SDK's limits for a call that may take so long."""
     import httpx2  # noqa: PLC0415  comes with the SDK
 
     return httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))

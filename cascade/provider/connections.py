@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import lru_cache
 from time import monotonic
 from typing import Any
@@ -25,7 +26,7 @@ from yarl import URL
 
 from cascade.provider.tls import trusted
 
-__all__ = ["AiohttpClient", "AiohttpTransport"]
+__all__ = ["IN_HAND", "AiohttpClient", "AiohttpTransport", "as_httpx", "limits_of", "renamed"]
 
 MAX_CONNECTIONS = 1000
 """The SDK's own limit."""
@@ -70,30 +71,38 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; gives the response with its body unread."""
+        timeout = request.extensions.get("timeout", {})
+        response = await self.request(
+            request.method,
+            str(request.url),
+            [(name.decode(), value.decode()) for name, value in request.headers.raw],
+            await request.aread(),
+            limits_of(timeout.get("connect"), timeout.get("read")),
+        )
+        return as_httpx(response, request)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Any,
+        data: bytes,
+        limits: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        """Send a request; gives aiohttp's response, its body unread, or raises as httpx2 does."""
         if self._session is None:
             self._owner = _session()
             self._session = await anext(self._owner)
         await self._look_around()
-        timeout = request.extensions.get("timeout", {})
         with renamed():
-            response = await self._session.request(
-                request.method,
-                _yarl_url(str(request.url)),
-                headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
-                data=await request.aread(),
+            return await self._session.request(
+                method,
+                _yarl_url(url),
+                headers=headers,
+                data=data,
                 allow_redirects=False,
-                timeout=_limits(timeout.get("connect"), timeout.get("read")),
+                timeout=limits,
             )
-        return httpx2.Response(
-            response.status,
-            headers=response.raw_headers,
-            stream=AiohttpStream(response),
-            request=request,
-            extensions={
-                "http_version": b"HTTP/1.1",
-                "reason_phrase": (response.reason or "").encode("ascii", "replace"),
-            },
-        )
 
     async def _look_around(self) -> None:
         """Let the event loop read what came while nothing was asked.
@@ -110,6 +119,22 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         """Close the connections."""
         if self._owner is not None:
             await self._owner.aclose()
+
+
+def as_httpx(
+    response: aiohttp.ClientResponse, request: httpx2.Request | None = None
+) -> httpx2.Response:
+    """A response of aiohttp's as one of httpx2's."""
+    return httpx2.Response(
+        response.status,
+        headers=response.raw_headers,
+        stream=AiohttpStream(response),
+        request=request,
+        extensions={
+            "http_version": b"HTTP/1.1",
+            "reason_phrase": (response.reason or "").encode("ascii", "replace"),
+        },
+    )
 
 
 class AiohttpStream(httpx2.AsyncByteStream):
@@ -133,10 +158,14 @@ class AiohttpClient(httpx2.AsyncClient):
 
     The SDK gives every header and the whole body, so nothing is left to merge. No cookies are kept:
     the API sets none that it needs back.
+
+    Attributes:
+        connections: what it sends over.
     """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(transport=AiohttpTransport(), follow_redirects=True, **settings)
+        self.connections = AiohttpTransport()
+        super().__init__(transport=self.connections, follow_redirects=True, **settings)
         self._standing = [
             (name, value)
             for name, value in self.headers.items()
@@ -172,7 +201,7 @@ class AiohttpClient(httpx2.AsyncClient):
             return await super().send(
                 request, stream=stream, auth=auth, follow_redirects=follow_redirects
             )
-        response = await self._transport.handle_async_request(request)
+        response = _in_hand(request) or await self.connections.handle_async_request(request)
         if response.has_redirect_location:
             await response.aclose()
             return await super().send(request, stream=stream, follow_redirects=follow_redirects)
@@ -182,6 +211,21 @@ class AiohttpClient(httpx2.AsyncClient):
             finally:
                 await response.aclose()
         return response
+
+
+IN_HAND: ContextVar[httpx2.Response | Exception | None] = ContextVar("IN_HAND", default=None)
+"""What came of a request that was sent already; the next one to be sent gets it."""
+
+
+def _in_hand(request: httpx2.Request) -> httpx2.Response | None:
+    found = IN_HAND.get()
+    if found is None:
+        return None
+    IN_HAND.set(None)
+    if isinstance(found, Exception):
+        raise found
+    found.request = request
+    return found
 
 
 USUAL = frozenset({"headers", "content", "timeout"})
@@ -212,7 +256,8 @@ async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
 
 
 @lru_cache(64)
-def _limits(connect_s: float | None, read_s: float | None) -> aiohttp.ClientTimeout:
+def limits_of(connect_s: float | None, read_s: float | None) -> aiohttp.ClientTimeout:
+    """Time limits as aiohttp takes them."""
     return aiohttp.ClientTimeout(sock_connect=connect_s, sock_read=read_s)
 
 

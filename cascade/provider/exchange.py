@@ -23,7 +23,7 @@ from cascade.core.usage import Usage
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import CascadeError
 from cascade.forms.api import Api
-from cascade.provider.body import body_of, options_of, secrets_in
+from cascade.provider.body import body_of, options_of, secrets_in, timeout_of
 from cascade.provider.downgrades import Downgrades, Situation
 from cascade.provider.failures import classify
 from cascade.provider.incoming import Incoming
@@ -54,6 +54,7 @@ class Exchange:
         memory: what models were found not to accept.
         clock: seconds.
         stream: whether the answer is asked for in chunks.
+        short_way: a `ShortWay` to the client's server, where there is one.
 
     Attributes:
         body: the JSON body to send.
@@ -70,10 +71,12 @@ class Exchange:
         clock: Callable[[], float],
         *,
         stream: bool = False,
+        short_way: Any = None,
     ) -> None:
         self.call = call
         self.clock = clock
         self._client = client
+        self._short_way = short_way
         self._memory = memory
         self._server = str(client.base_url)
         self._situation = Situation.of(self._server, call.model, call.payload, call.api)
@@ -99,6 +102,13 @@ class Exchange:
 
     def send(self) -> Any:
         """Send it: the raw HTTP response, its body unread (awaitable on an async client)."""
+        options = self.call.options
+        if self._short_way is None or "extra_headers" in options or "extra_query" in options:
+            return self._through_sdk()
+        timeout = timeout_of(self.timeout_s)
+        return self._short_way.post(self._path(), self.body, timeout, self._through_sdk)
+
+    def _through_sdk(self) -> Any:
         import httpx2  # noqa: PLC0415  comes with the SDK
 
         return self._client.post(

@@ -13,6 +13,7 @@ from cascade.core.pricing import Price
 from cascade.core.tier import Retry
 from cascade.provider.client import AsyncOpenAIModels, OpenAIModels
 from cascade.provider.connections import AiohttpClient
+from cascade.provider.short_way import ShortWay
 from cascade.testing import ManualClock
 
 PRICE = Price.of(input="1", output="2")
@@ -23,7 +24,8 @@ class Face:
     """A cascade, sync or async, driven from a plain function.
 
     Args:
-        kind: "sync", "async", or "aiohttp": async over the connections that Cascade itself makes.
+        kind: "sync", "async"; "aiohttp": async over the connections that Cascade itself makes;
+            "short": as Cascade itself sends over them.
         runner: whether it brings its own event loop, for tests that are plain functions.
 
     Attributes:
@@ -34,8 +36,11 @@ class Face:
     def __init__(
         self, kind, tiers, *, client="default", key=KEY, base_url=None, runner=True, **settings
     ):
-        connections = "aiohttp" if kind == "aiohttp" else "httpx2"
-        self.kind = kind = "async" if kind == "aiohttp" else kind
+        short, connections = (
+            kind == "short",
+            "aiohttp" if kind in ("aiohttp", "short") else "httpx2",
+        )
+        self.kind = kind = "async" if connections == "aiohttp" else kind
         self.waits = []
         self.traces = []
         self.runner = asyncio.Runner() if kind == "async" and runner else None
@@ -52,6 +57,8 @@ class Face:
         self.models = room(
             client, sleep=self._awaited if kind == "async" else self._slept, **timing
         )
+        if short:
+            self.models._short_ways[client] = ShortWay(http)
         engine = AsyncCascade if kind == "async" else Cascade
         self.llm = engine(tiers, models=self.models, observers=[self.traces.append], **settings)
 

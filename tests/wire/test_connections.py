@@ -40,9 +40,9 @@ def says(head, body=b""):
     return behave
 
 
-@pytest.fixture
-def kind():
-    return "aiohttp"
+@pytest.fixture(params=["aiohttp", "short"])
+def kind(request):
+    return request.param
 
 
 def ends(used):

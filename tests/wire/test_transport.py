@@ -27,7 +27,7 @@ from cascade.testing import NetworkBlocked
 pytestmark = pytest.mark.loopback
 
 
-@pytest.fixture(params=["sync", "async", "aiohttp"])
+@pytest.fixture(params=["sync", "async", "aiohttp", "short"])
 def kind(request):
     return request.param
 
