@@ -3,8 +3,10 @@
 Answers chat completions with prepared bytes, in a process of its own. What comes back depends on
 the request alone, so that every client gets the same:
 
-- a path under `/slow` waits 20 ms, one under `/paced` sends the events of a stream 1 ms apart;
-- `"logprobs":true` gets log-probabilities, with `"top_logprobs":5` 200 tokens of them;
+- a path under `/slow` waits 20 ms, one under `/paced` sends the events of a stream 1 ms apart, and
+  so does a prompt that says "(slow)" or "(paced)": a gateway sends everything to one path;
+- `"logprobs":true` gets log-probabilities, with `"top_logprobs":5` 200 tokens of them; in a stream
+  each token's own;
 - a prompt that says "(hard)" gets low ones from the model `CHEAP`, so that a cascade escalates;
 - `GET /counts` tells how many connections and requests there were.
 """
@@ -15,8 +17,8 @@ import asyncio
 import json
 import math
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 CHEAP, DEAR = "gpt-5.4-nano", "gpt-5.4-mini"
 
@@ -105,7 +107,7 @@ def _completion(model: str, tokens: int, p: float | None, alternatives: int = 0)
     }
 
 
-def _events(model: str) -> list[bytes]:
+def _events(model: str, p: float | None) -> list[bytes]:
     head = {
         "id": "chatcmpl-CfPqN1aBcDeFgHiJkLmNoPqRsTuVw",
         "object": "chat.completion.chunk",
@@ -115,13 +117,18 @@ def _events(model: str) -> list[bytes]:
         "system_fingerprint": None,
     }
 
-    def chunk(delta: Mapping[str, Any], finish: str | None = None) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    def chunk(
+        delta: Mapping[str, Any], finish: str | None = None, logprobs: object = None
+    ) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
         return {**head, "choices": [choice], "usage": None}
+
+    def surely(place: int) -> dict[str, Any] | None:
+        return None if p is None else {"content": [_entry(place, p, 0)], "refusal": None}
 
     chunks = [
         chunk({"role": "assistant", "content": "", "refusal": None}),
-        *(chunk({"content": _word(place)}) for place in range(TOKENS)),
+        *(chunk({"content": _word(n)}, logprobs=surely(n)) for n in range(TOKENS)),
         chunk({}, "stop"),
         {**head, "choices": [], "usage": _usage(TOKENS)},
     ]
@@ -151,13 +158,14 @@ PLAIN = {model: _whole(_completion(model, TOKENS, None)) for model in (CHEAP, DE
 SURE = {model: _whole(_completion(model, TOKENS, 0.98)) for model in (CHEAP, DEAR)}
 UNSURE = _whole(_completion(CHEAP, TOKENS, 0.30))
 WIDE = {model: _whole(_completion(model, LONG, 0.98, ALTERNATIVES)) for model in (CHEAP, DEAR)}
+STREAM_HEAD = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "transfer-encoding": "chunked",
+}
 STREAMED = {
-    model: [
-        _head({"content-type": "text/event-stream; charset=utf-8", "transfer-encoding": "chunked"}),
-        *map(_chunked, _events(model)),
-        b"0\r\n\r\n",
-    ]
+    (model, p): [_head(STREAM_HEAD), *map(_chunked, _events(model, p)), b"0\r\n\r\n"]
     for model in (CHEAP, DEAR)
+    for p in (None, 0.98)
 }
 
 
@@ -174,8 +182,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it."""
         Connection.opened += 1
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not of that class
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that is complete."""
@@ -202,7 +209,8 @@ class Connection(asyncio.Protocol):
         Connection.requests += 1
         model = CHEAP if CHEAP.encode() in body else DEAR
         if b'"stream":true' in body or b'"stream": true' in body:
-            self._stream(STREAMED[model], paced=path.startswith(b"/paced"))
+            pieces = STREAMED[model, 0.98 if b'"logprobs"' in body else None]
+            self._stream(pieces, paced=path.startswith(b"/paced") or b"(paced)" in body)
             return
         if b'"top_logprobs"' in body:
             answer = WIDE[model]
@@ -210,18 +218,23 @@ class Connection(asyncio.Protocol):
             answer = UNSURE if model == CHEAP and b"(hard)" in body else SURE[model]
         else:
             answer = PLAIN[model]
-        if path.startswith(b"/slow"):
+        if path.startswith(b"/slow") or b"(slow)" in body:
             asyncio.get_running_loop().call_later(SLOW_S, self._transport.write, answer)
         else:
             self._transport.write(answer)
 
     def _stream(self, pieces: list[bytes], *, paced: bool) -> None:
-        if not paced:
+        if paced:
+            self._pace(iter(pieces))
+        else:
             self._transport.write(b"".join(pieces))
-            return
-        loop = asyncio.get_running_loop()
-        for place, piece in enumerate(pieces):
-            loop.call_later(place * PACE_S, self._transport.write, piece)
+
+    def _pace(self, pieces: Iterator[bytes]) -> None:
+        """Send one piece, and see to the next one after the pace."""
+        piece = next(pieces, None)
+        if piece is not None and not self._transport.is_closing():
+            self._transport.write(piece)
+            asyncio.get_running_loop().call_later(PACE_S, self._pace, pieces)
 
 
 async def serve() -> None:
@@ -232,5 +245,15 @@ async def serve() -> None:
     await asyncio.to_thread(sys.stdin.read)
 
 
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Make uvloop's event loop, where there is one: a provider must not be what is measured."""
+    try:
+        import uvloop  # noqa: PLC0415  of the extra `gateway`
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 if __name__ == "__main__":
-    asyncio.run(serve())
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(serve())
