@@ -45,12 +45,7 @@ class Budget:
 
     Raises:
         ConfigError: the limit is a float, not a number, or not above 0.
-
-    Attributes:
-        has_limit: whether there is a limit; where there is none, no call needs an upper bound.
     """
-
-    has_limit: bool = True
 
     def __init__(
         self,
@@ -64,15 +59,15 @@ class Budget:
                 "so that no cent is lost to rounding"
             )
         try:
-            self.limit_usd = Decimal(limit_usd)
+            limit = Decimal(limit_usd)
         except (InvalidOperation, TypeError, ValueError):
             raise ConfigError(
                 f"budget {limit_usd!r} is no amount in US dollars; expected e.g. '0.05'"
             ) from None
-        if not self.limit_usd.is_finite() or self.limit_usd <= 0:
+        if not limit.is_finite() or limit <= 0:
             raise ConfigError(f"budget {limit_usd!r} is not above 0 US dollars")
         try:  # so that adding and subtracting exact costs never rounds
-            EXACT.quantize(self.limit_usd, FINEST)
+            EXACT.quantize(limit, FINEST)
         except DecimalException:
             raise ConfigError(
                 f"budget {limit_usd!r} is no credible amount: expected dollars below 10**20 with "
@@ -82,6 +77,7 @@ class Budget:
             raise ConfigError(
                 f"budget on_exceeded={on_exceeded!r}; expected 'return_best' or 'raise'"
             )
+        self._limit = limit
         self.on_exceeded = on_exceeded
         self._committed = Decimal(0)
         self._lock = Lock()
@@ -92,6 +88,16 @@ class Budget:
         return value if value is None or isinstance(value, Budget) else cls(value)
 
     @property
+    def limit_usd(self) -> Decimal:
+        """The cap."""
+        return self._limit
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether there is a cap at all; where there is none, no call needs an upper bound."""
+        return True
+
+    @property
     def committed_usd(self) -> Decimal:
         """Spent so far, calls in flight and calls of unknown cost counted at their worst case."""
         return self._committed
@@ -99,7 +105,7 @@ class Budget:
     @property
     def left_usd(self) -> Decimal:
         """What may still be spent."""
-        return EXACT.subtract(self.limit_usd, self._committed)
+        return EXACT.subtract(self._limit, self._committed)
 
     def reserve(self, amount_usd: Decimal | None) -> bool:
         """Set an amount aside; False, and nothing changes, where it does not fit.
@@ -110,7 +116,7 @@ class Budget:
             return False
         with self._lock:
             committed = EXACT.add(self._committed, amount_usd)
-            if committed > self.limit_usd:
+            if committed > self._limit:
                 return False
             self._committed = committed
             return True

@@ -19,7 +19,13 @@ from sqlalchemy.pool import NullPool
 from cascade.database.trouble import explained
 from cascade.errors import StoreError
 
-__all__ = ["engine_of", "file_of", "shown", "url_of"]
+__all__ = ["default_place", "engine_of", "file_of", "shown", "url_of"]
+
+VARIABLE = "CASCADE_DATABASE_URL"
+"""The environment's say in where traces, keys and budgets are kept, where a program says nothing.
+"""
+
+DEFAULT_PLACE = "traces.sqlite3"
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a database waits for another process that is writing."""
@@ -37,12 +43,18 @@ LIBPQ: dict[str, Any] = {
 half a minute, not within the quarter of an hour that the network would try."""
 
 
-def url_of(where: str | os.PathLike[str]) -> URL:
-    """The database that a path or URL means.
+def default_place() -> str:
+    """Where tables are kept if nothing else is said: `CASCADE_DATABASE_URL`, else a file here."""
+    return os.environ.get(VARIABLE) or DEFAULT_PLACE
+
+
+def url_of(where: str | os.PathLike[str] | None) -> URL:
+    """The database that a path or URL means; `None` for `default_place`.
 
     Raises:
         StoreError: it means none that could keep tables.
     """
+    where = default_place() if where is None else where
     if not isinstance(where, str) or "://" not in where:
         if str(where) in ("", ":memory:"):
             raise StoreError(f"expected a file or a database URL, not {str(where)!r}")
