@@ -18,6 +18,7 @@ from cascade.cli.record import record
 from cascade.cli.recording import recording
 from cascade.cli.report import report
 from cascade.cli.run import run
+from cascade.cli.serve import serve
 from cascade.cli.stats import stats
 from cascade.cli.trace import trace
 from cascade.cli.what_if import what_if
@@ -53,6 +54,7 @@ def about(
 
 
 app.command()(run)
+app.command()(serve)
 app.command()(demo)
 app.add_typer(trace, name="trace")
 app.command()(stats)

@@ -161,9 +161,17 @@ class Engine:
         route, answered = self._route(options)
         route = entered(self.chain, request, route)
         check_payloads(self.chain, request, route)
+        self.prepare()
+        return Run(self, request, budget=cap, deadline_s=limit, route=route, answered=answered)
+
+    def prepare(self) -> None:
+        """Make the clients that the tiers need, so that the first request does not wait for it.
+
+        Raises:
+            ConfigError: a key is missing.
+        """
         if isinstance(self._models, LazyModels):
             self._models.prepare(self.chain.tiers)
-        return Run(self, request, budget=cap, deadline_s=limit, route=route, answered=answered)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -11,7 +11,10 @@ import time
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
 
+from cascade.core.budget import Budget
 from cascade.core.trace import Trace
 from cascade.endpoint.answers import FrameWriter, body_of, encode
 from cascade.endpoint.books import header_value, headers_of
@@ -105,6 +108,7 @@ class Answering:
             try:
                 await self._in_turn(api, exchange, caller, books)
             finally:
+                caller.settle(_tokens_of(books.trace))
                 self._turns.leave()
         seconds = time.perf_counter() - began
         self._metrics.answered(exchange.status, seconds, books.chain, books.trace)
@@ -128,7 +132,10 @@ class Answering:
         except Exception as error:  # noqa: BLE001  whatever it is, the client gets an answer
             failure = failure_of(error)
             books.trace = failure.trace or books.trace
-            await self._fail(exchange, failure)
+            if failure.kind == "budget" and caller.is_cut_off:
+                await exchange.refuse(refusals.no_database())
+            else:
+                await self._fail(exchange, failure)
 
     async def _answer(
         self, api: Endpoint, exchange: Exchange, caller: Caller, books: Books
@@ -145,7 +152,7 @@ class Answering:
         books.chain = cascade.chain.name
         call = replace(call, request=marked(call.request, caller, exchange.request_id))
         books.rates = await caller.admit(call.request)
-        keywords = {**call.keywords, "budget": caller.purse(call.budget)}
+        keywords = self._keywords(call, caller)
         if call.stream:
             await self._stream(exchange, call, cascade.stream(call.request, **keywords), books)
         else:
@@ -154,6 +161,19 @@ class Answering:
             books.trace = completion.trace
             headers = {**headers_of(completion.trace), **books.rates}
             await exchange.answer(200, encode(body_of(completion, call)), headers.items())
+
+    def _keywords(self, call: Call, caller: Caller) -> dict[str, Any]:
+        """What the call says beside its request, within what this gateway allows."""
+        keywords = call.keywords
+        own = Budget.of(self._limits.budget_usd)
+        if call.budget is not None and (own is None or call.budget.limit_usd < own.limit_usd):
+            own = call.budget
+        keywords["budget"] = caller.purse(own)
+        if self._limits.deadline_s is not None:
+            keywords["deadline_s"] = min(call.deadline_s or inf, self._limits.deadline_s)
+        if call.conversation is not None:  # two keys' conversations of one name are two
+            keywords["conversation"] = f"{caller.key_id}:{call.conversation}"
+        return keywords
 
     async def _stream(
         self, exchange: Exchange, call: Call, stream: AsyncCompletionStream, books: Books
@@ -186,6 +206,15 @@ class Answering:
             error = json.loads(why.body)["error"]
             await exchange.write(FrameWriter(books.call).fail(Failure(why.status, error)))
             await exchange.write(b"", more=False)
+
+
+def _tokens_of(trace: Trace | None) -> int | None:
+    """Tokens that a rate counts; `None` where a call has not told its own."""
+    if trace is None:
+        return 0
+    if any(charge.usage is None for charge in trace.charges):
+        return None
+    return trace.usage.input_tokens + trace.usage.output_tokens
 
 
 def _own_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:

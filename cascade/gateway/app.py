@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cascade.endpoint.chains import Chains, Given, One
 from cascade.engine.asynchronous import AsyncCascade
-from cascade.errors import ConfigError, StoreError
+from cascade.errors import CascadeError, ConfigError, StoreError
 from cascade.gateway.answering import Answering
 from cascade.gateway.exchange import Exchange, Receive, Send, named
 from cascade.gateway.guard import Anyone, Guard
@@ -48,6 +48,7 @@ class Gateway:
     Attributes:
         turns: the requests under way.
         limits: what it takes on.
+        failed: why it could not begin.
         lost: whether traces could not be written at the end.
     """
 
@@ -64,6 +65,7 @@ class Gateway:
     ) -> None:
         self.turns = turns
         self.limits = limits
+        self.failed: CascadeError | None = None
         self.lost = False
         self._made = made
         self._answering = answering
@@ -85,8 +87,15 @@ class Gateway:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        for item in self._background:
-            await item.start()
+        try:
+            for cascade in self._made:
+                cascade.prepare()
+            for item in self._background:
+                await item.start()
+        except CascadeError as error:
+            self.failed = error
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._stop()

@@ -28,10 +28,14 @@ class Caller(Protocol):
     Attributes:
         key_id: names the key in traces; `None` where there are no keys.
         is_admin: may see everything.
+        is_cut_off: their budget could not be asked, rather than said no.
     """
 
     key_id: str | None
     is_admin: bool
+
+    @property
+    def is_cut_off(self) -> bool: ...  # noqa: D102  see above
 
     def may_use(self, model: str, *, is_chain: bool) -> bool:
         """Whether a chain, or a plain model, is open to them."""
@@ -50,6 +54,10 @@ class Caller(Protocol):
 
     def purse(self, own: Budget | None) -> Budget | None:
         """What pays for a request: their budget, and within it the request's own."""
+        ...
+
+    def settle(self, tokens: int | None) -> None:
+        """Tell how many tokens an admitted request really took."""
         ...
 
 
@@ -80,6 +88,7 @@ class Anyone:
     needs_database = False
     key_id: str | None = None
     is_admin = True
+    is_cut_off = False
 
     async def find(self, secret: str) -> Caller | None:
         """Everybody."""
@@ -99,6 +108,9 @@ class Anyone:
     def purse(self, own: Budget | None) -> Budget | None:
         """The request's own budget."""
         return own
+
+    def settle(self, tokens: int | None) -> None:
+        """Nobody counts."""
 
 
 def secret_of(headers: Mapping[bytes, bytes]) -> str | None:

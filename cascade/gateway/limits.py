@@ -6,7 +6,9 @@ A limit that is met has an answer of its own (413, 431, 408, 503), so that nobod
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from decimal import Decimal
 
+from cascade.core.budget import Budget
 from cascade.errors import ConfigError
 
 __all__ = ["Limits"]
@@ -29,6 +31,8 @@ class Limits:
         write_timeout_s: how long a client may stop reading its answer.
         keep_alive_s: how long an idle connection stays open; longer than load balancers keep theirs
             (60 s), so that it is not closed just when they use it.
+        budget_usd: dollars that one request may cost at most; `None` for no limit.
+        deadline_s: seconds that one may take at most; `None` for no limit.
         drain_s: how long requests in flight may take to finish once the gateway is told to stop.
 
     Raises:
@@ -47,10 +51,15 @@ class Limits:
     write_timeout_s: float = 60.0
     keep_alive_s: int = 75
     drain_s: float = 30.0
+    budget_usd: str | Decimal | None = None
+    deadline_s: float | None = None
 
     def __post_init__(self) -> None:
+        Budget.of(self.budget_usd)
         for spec in fields(self):
             value = getattr(self, spec.name)
+            if spec.name == "budget_usd" or (spec.name == "deadline_s" and value is None):
+                continue
             least = 0 if spec.name in ("max_waiting", "drain_s") else 1e-9
             is_whole = spec.type in ("int", int)
             kind = int if is_whole else (int, float)

@@ -166,6 +166,30 @@ def overloaded() -> Refusal:
     )
 
 
+def no_database() -> Refusal:
+    """Keys or budgets are in a database that does not answer."""
+    return refuse(
+        503,
+        "The database that holds keys and budgets cannot be reached. Please try again.",
+        kind="server_error",
+        code="service_unavailable",
+        headers={"retry-after": "2"},
+    )
+
+
+def too_fast(rate: str, limit: int, retry_after_s: int, headers: Mapping[str, str]) -> Refusal:
+    """A rate that is used up for this minute."""
+    short = {"requests": "RPM", "tokens": "TPM"}[rate]
+    return refuse(
+        429,
+        f"Rate limit reached on {rate} per min ({short}): Limit {limit}. "
+        f"Please try again in {retry_after_s}s.",
+        kind=rate,
+        code="rate_limit_exceeded",
+        headers={**headers, "retry-after": str(retry_after_s)},
+    )
+
+
 def stopping() -> Refusal:
     """The process is about to end; another one may answer."""
     return refuse(

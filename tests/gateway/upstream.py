@@ -1,7 +1,7 @@
 """A provider on this machine, as faithful as OpenAI's and as bad as a prompt wants.
 
 What it does stands in the last message: "hard" is too much for the model `small`; "hang" is never
-answered; "wait 0.5" takes so long; "drop" is cut off; "garbage", "html" and three-digit statuses
+answered, "stall" streams two words and no more; "wait 0.5" takes so long; "drop" is cut off; "garbage", "html" and three-digit statuses
 come back as such; "long 100" streams so many kilobytes, "trickle 0.5" pauses so long after each of its words.
 """
 
@@ -123,7 +123,7 @@ class Upstream:
             if "drop" in words and number == 3:
                 request.transport.close()
                 return answer
-            if "hang" in words and number == 2:
+            if "stall" in words and number == 2:
                 await asyncio.sleep(60)
             if pause:
                 await asyncio.sleep(float(pause[1]))
@@ -141,7 +141,7 @@ def text_of(body, words):
         return "dunno"
     if found := re.search(r"\blong (\d+)", words):
         return "x" * 1024 * int(found[1])
-    return "".join(WORDS)
+    return '{"text": "what it says here"}' if "as json" in words else "".join(WORDS)
 
 
 def chat_of(body, text):

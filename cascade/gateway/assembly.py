@@ -1,0 +1,165 @@
+"""A whole gateway from settings: the database, keys, pages, the app over them, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cascade.accounts import Accounts
+from cascade.core.chain import Chain
+from cascade.core.trace import Content
+from cascade.database.place import default_place
+from cascade.engine.sticky import Sticky
+from cascade.errors import ConfigError, StoreError
+from cascade.gateway.app import Background, Gateway, create_app
+from cascade.gateway.guard import Anyone, Guard
+from cascade.gateway.key_guard import KeyGuard
+from cascade.gateway.limits import Limits
+from cascade.traces.store import TraceStore
+
+__all__ = ["Assembled", "Settings", "assembled"]
+
+KEYLESS = (
+    "--insecure-local: there are no keys; every program on this machine can spend your money here"
+)
+
+NO_KEYS = (
+    "there is no key yet, and nothing is answered without one; make one with "
+    "`cascade keys create NAME`, on the same database"
+)
+
+SIGNED_BY = "CASCADE_UI_SECRET"
+"""Signs the sessions of the pages: the same for all replicas, so that a login holds on each."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a gateway is set up; see `cascade serve`.
+
+    Attributes:
+        database: place of keys, budgets and traces.
+        content: what of conversations is kept.
+        keyless: everybody may do everything.
+        on_database_loss: what budgets say while the database is away.
+        limits: what it takes on.
+        cascade_field: whether bodies tell what an answer cost.
+        metrics_open: whether `/metrics` needs no key.
+        pages: whether there are pages at `/ui`.
+        sticky_s: how long a conversation stays with its tier; 0 for never.
+    """
+
+    database: str | None = None
+    content: Content = "full"
+    keyless: bool = False
+    on_database_loss: Literal["closed", "open"] = "closed"
+    limits: Limits = field(default_factory=Limits)
+    cascade_field: bool = True
+    metrics_open: bool = False
+    pages: bool = True
+    sticky_s: float = 900.0
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A gateway that is ready to be served.
+
+    Attributes:
+        app: of ASGI.
+        names: that it answers to.
+        place: of the database, without a password.
+        warnings: what whoever starts it should know.
+    """
+
+    app: Gateway
+    names: tuple[str, ...]
+    place: str
+    warnings: tuple[str, ...] = ()
+    has_pages: bool = False
+
+
+@contextmanager
+def assembled(
+    chains: Mapping[str, Chain], models: Mapping[str, Chain], settings: Settings
+) -> Iterator[Assembled]:
+    """Open the database and put a gateway together; everything is written when the block ends.
+
+    Args:
+        chains: by the name that callers use.
+        models: chains of one tier, for plain models.
+        settings: the rest.
+
+    Raises:
+        ConfigError: a setting that cannot work, or a database that cannot be opened.
+    """
+    place = settings.database or default_place()
+    with ExitStack() as stack:
+        try:
+            store = stack.enter_context(TraceStore(place, content=settings.content))
+            accounts = None if settings.keyless else stack.enter_context(_accounts(place, settings))
+            is_locked = accounts is not None and not accounts.list()
+        except StoreError as error:
+            raise ConfigError(f"--database: {error}") from error
+        guard: Guard = Anyone()
+        background: list[Background] = []
+        if accounts is not None:
+            refuses = settings.on_database_loss == "closed"
+            found = KeyGuard(accounts, refuses_without_database=refuses)
+            guard = found
+            background.append(found)
+        pages = _pages(store, accounts, chains) if settings.pages else None
+        if pages is not None:
+            background.append(Pages(pages))
+        app = create_app(
+            chains,
+            models=models,
+            store=store,
+            database=place,
+            guard=guard,
+            limits=settings.limits,
+            cascade_field=settings.cascade_field,
+            metrics_open=settings.metrics_open,
+            pages=pages,
+            background=background,
+            sticky=Sticky(settings.sticky_s) if settings.sticky_s else None,
+        )
+        warnings = [KEYLESS] if accounts is None else [NO_KEYS] if is_locked else []
+        yield Assembled(app, (*chains, *models), store.where, tuple(warnings), settings.pages)
+
+
+class Pages:
+    """The end of the pages' own helpers: a mounted app is not told of it.
+
+    Args:
+        app: of the dashboard.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def start(self) -> None:
+        """Nothing: they begin with the first page."""
+
+    async def close(self) -> None:
+        """End the process that draws charts."""
+        await asyncio.to_thread(self._app.state.site.draughtsman.close)
+
+
+def _accounts(place: str, settings: Settings) -> Accounts:
+    return Accounts(place, on_database_loss=settings.on_database_loss)
+
+
+def _pages(store: TraceStore, accounts: Accounts | None, chains: Mapping[str, Chain]) -> Any:
+    from cascade.dashboard import dashboard_app  # noqa: PLC0415  loads templates and charts
+
+    secret = os.environ.get(SIGNED_BY)
+    return dashboard_app(
+        store,
+        accounts=accounts,
+        chains=chains,
+        auth="local" if accounts is None else "keys",
+        secret=secret.encode() if secret else None,
+    )
