@@ -1,0 +1,273 @@
+"""`cascade keys`: who may use a gateway, for what, and for how much."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cascade.cli.output import JsonOption, UsageError, print_json, say, show, write
+
+if TYPE_CHECKING:
+    from cascade.accounts import Key
+    from cascade.accounts.keyring import Keyring
+
+__all__ = ["keys"]
+
+keys = typer.Typer(no_args_is_help=True, help="Make, show, change and revoke keys of the gateway.")
+
+NONE = "none"
+"""Takes a limit away."""
+
+SPAN = re.compile(r"(\d{1,6})([mhdw])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+WhichArgument = Annotated[str, typer.Argument(help="The key's name, or its id.")]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        "--store",
+        help="Where keys are kept: an SQLite file or an SQLAlchemy URL; CASCADE_DATABASE_URL "
+        "unless given, else traces.sqlite3.",
+    ),
+]
+ChainOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Chain that it may use; may be given more than once. All unless given."),
+]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help='Plain model that it may use; may be given more than once, "*" for every one. None '
+        "unless given."
+    ),
+]
+DayOption = Annotated[
+    str | None, typer.Option(help='US dollars a day (UTC), e.g. 5 or 0.50; "none" for no limit.')
+]
+MonthOption = Annotated[
+    str | None, typer.Option(help='US dollars a month (UTC); "none" for no limit.')
+]
+RequestsOption = Annotated[str | None, typer.Option(help='Requests a minute; "none" for no limit.')]
+TokensOption = Annotated[str | None, typer.Option(help='Tokens a minute; "none" for no limit.')]
+ExpiresOption = Annotated[
+    str | None,
+    typer.Option(help='When it ends: 30d, 12h, 2027-01-31, 2027-01-31T09:00; "none" for never.'),
+]
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="Who or what will use it.")],
+    *,
+    chain: ChainOption = None,
+    model: ModelOption = None,
+    budget_day: DayOption = None,
+    budget_month: MonthOption = None,
+    requests_per_minute: RequestsOption = None,
+    tokens_per_minute: TokensOption = None,
+    expires: ExpiresOption = None,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="May see what all keys do, and manage them.")
+    ] = False,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key. Its secret is shown this once and kept nowhere."""
+    keyring = _keyring(database, must_exist=False)
+    settings = _settings(
+        keyring,
+        budget_day_usd=budget_day,
+        budget_month_usd=budget_month,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        expires_at=expires,
+    )
+    made, secret = keyring.create(
+        name, chains=chain or (), models=model or (), is_admin=admin, **settings
+    )
+    if as_json:
+        print_json({"key": _data(made), "secret": secret})
+        return
+    write(f"{secret}\n")
+    say(f"key {made.name!r} ({made.id}); its secret, above, cannot be shown again")
+
+
+@keys.command("list")
+def list_keys(
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Revoked and expired keys, too.")] = False,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the keys that work, and what they spent today and this month (UTC)."""
+    keyring = _keyring(database)
+    now, spent = keyring.now(), keyring.spent()
+    found = [key for key in keyring.list() if every or key.works_at(now)]
+    if as_json:
+        data = [{**_data(key), "spent": _spent(spent.get(key.id))} for key in found]
+        print_json({"keys": data})
+        return
+    from cascade.cli.keys_view import keys_table  # noqa: PLC0415  loads rich's tables
+
+    show(keys_table(found, spent, now))
+    if not found:
+        say("no keys; make one with `cascade keys create NAME`")
+
+
+@keys.command("show")
+def show_key(
+    which: WhichArgument, *, database: DatabaseOption = None, as_json: JsonOption = False
+) -> None:
+    """Show one key, what it may do, and what it spent."""
+    keyring = _keyring(database)
+    key = keyring.get(which)
+    spent, now, days = keyring.spent().get(key.id), keyring.now(), keyring.spent_by_day(key.id)
+    if as_json:
+        by_day = [{"day": entry.day, "usd": entry.usd} for entry in days]
+        print_json({"key": _data(key), "spent": {**_spent(spent), "by_day": by_day}})
+        return
+    from cascade.cli.keys_view import key_table  # noqa: PLC0415
+
+    show(key_table(key, spent, now))
+
+
+@keys.command("revoke")
+def revoke_key(
+    which: WhichArgument, *, database: DatabaseOption = None, as_json: JsonOption = False
+) -> None:
+    """End a key for good; a gateway that runs refuses it within seconds."""
+    key = _keyring(database).revoke(which)
+    if as_json:
+        print_json({"key": _data(key)})
+    else:
+        say(f"key {key.name!r} ({key.id}) is revoked")
+
+
+@keys.command("change")
+def change_key(
+    which: WhichArgument,
+    *,
+    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    chain: ChainOption = None,
+    all_chains: Annotated[bool, typer.Option("--all-chains", help="It may use them all.")] = False,
+    model: ModelOption = None,
+    no_models: Annotated[
+        bool, typer.Option("--no-models", help="It may use no plain model.")
+    ] = False,
+    budget_day: DayOption = None,
+    budget_month: MonthOption = None,
+    requests_per_minute: RequestsOption = None,
+    tokens_per_minute: TokensOption = None,
+    expires: ExpiresOption = None,
+    admin: Annotated[
+        bool | None, typer.Option("--admin/--no-admin", help="May manage all keys, or not.")
+    ] = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change what a key may do; a gateway that runs sees it within seconds."""
+    keyring = _keyring(database)
+    changes = _settings(
+        keyring,
+        budget_day_usd=budget_day,
+        budget_month_usd=budget_month,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        expires_at=expires,
+    )
+    given = {
+        "name": name,
+        "chains": () if all_chains else chain,
+        "models": () if no_models else model,
+        "is_admin": admin,
+    }
+    changes.update({field: value for field, value in given.items() if value is not None})
+    if not changes:
+        raise UsageError(f"nothing to change in key {which!r}; see `cascade keys change --help`")
+    key = keyring.change(which, **changes)
+    if as_json:
+        print_json({"key": _data(key)})
+    else:
+        say(f"key {key.name!r} ({key.id}) is changed")
+
+
+def _keyring(database: str | None, *, must_exist: bool = True) -> Keyring:
+    """The keys of a place.
+
+    Raises:
+        UsageError: it must exist, and does not.
+    """
+    from cascade.accounts.keyring import Keyring  # noqa: PLC0415  loads SQLAlchemy
+    from cascade.database.place import file_of, url_of  # noqa: PLC0415
+
+    file = file_of(url_of(database))
+    if must_exist and file is not None and not Path(file).exists():
+        raise UsageError(
+            f"there are no keys at {str(file)!r}; name their place with --database, or make one "
+            "with `cascade keys create`"
+        )
+    return Keyring(database)
+
+
+def _settings(keyring: Keyring, **given: str | None) -> dict[str, Any]:
+    """What was given on the command line, read."""
+    read: dict[str, Any] = {}
+    for field, value in given.items():
+        if value is None:
+            continue
+        if value == NONE:
+            read[field] = None
+        elif field == "expires_at":
+            read[field] = _moment(value, keyring)
+        elif field.endswith("_usd"):
+            read[field] = value
+        else:
+            read[field] = _count(field, value)
+    return read
+
+
+def _count(field: str, value: str) -> int:
+    if not re.fullmatch(r"\d{1,15}", value):
+        option = f"--{field.replace('_', '-')}"
+        raise UsageError(f"{option} {value!r} is no whole number; expected e.g. 60, or none")
+    return int(value)
+
+
+def _moment(value: str, keyring: Keyring) -> datetime:
+    """A moment to come, by the database's clock.
+
+    Raises:
+        UsageError: it is none, or it has passed.
+    """
+    now = keyring.now()
+    span = SPAN.fullmatch(value)
+    try:
+        if span is not None:
+            moment = now + timedelta(**{UNITS[span[2]]: int(span[1])})
+        else:
+            moment = datetime.fromisoformat(value)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"--expires {value!r} is no moment; expected e.g. 30d, 12h, 2027-01-31, or none"
+        ) from None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if moment <= now:
+        raise UsageError(f"--expires {value!r} has passed; `cascade keys revoke` ends a key now")
+    return moment
+
+
+def _data(key: Key) -> dict[str, Any]:
+    data = asdict(key)
+    moments = ("created_at", "expires_at", "revoked_at")
+    return {**data, **{name: data[name] and data[name].isoformat() for name in moments}}
+
+
+def _spent(spent: Any) -> Mapping[str, Any]:
+    return asdict(spent) if spent is not None else {}
