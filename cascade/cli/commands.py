@@ -11,6 +11,7 @@ from cascade.cli.certificate import certificate
 from cascade.cli.certify import certify
 from cascade.cli.demo import demo
 from cascade.cli.doctor import doctor
+from cascade.cli.keys import keys
 from cascade.cli.output import Commands
 from cascade.cli.plan_labels import plan_labels
 from cascade.cli.prices import prices
@@ -57,6 +58,7 @@ app.command()(run)
 app.command()(serve)
 app.command()(demo)
 app.add_typer(trace, name="trace")
+app.add_typer(keys, name="keys")
 app.command()(stats)
 app.command()(record)
 app.add_typer(recording, name="recording")
