@@ -22,6 +22,9 @@ CUT_S = 5.0
 CLOSE_S = 5.0
 """How long clients may take to fetch the rest of answers that are complete."""
 
+BACKLOG = 2048
+"""Connections that may wait to be taken, as uvicorn has it."""
+
 TICKS_PER_CHECK = 10
 """uvicorn ticks ten times a second."""
 
@@ -119,6 +122,7 @@ def listen(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
+        made.listen(BACKLOG)  # whoever reads the address may connect before the loop runs
     except OSError:
         made.close()
         raise

@@ -5,7 +5,7 @@ export async function run(checks) {
     try {
       seen = { check: name, seen: await check() };
     } catch (error) {
-      seen = { check: name, error: String(error?.stack ?? error) };
+      seen = { check: name, error: `${error?.stack ?? error}\n${error?.cause?.stack ?? ""}\n${error?.cause?.cause ?? ""}` };
     }
     console.log(JSON.stringify(seen));
   }
