@@ -22,6 +22,7 @@ from cascade.cli.run import run
 from cascade.cli.serve import serve
 from cascade.cli.stats import stats
 from cascade.cli.trace import trace
+from cascade.cli.ui import ui
 from cascade.cli.what_if import what_if
 
 __all__ = ["app"]
@@ -60,6 +61,7 @@ app.command()(demo)
 app.add_typer(trace, name="trace")
 app.add_typer(keys, name="keys")
 app.command()(stats)
+app.command()(ui)
 app.command()(record)
 app.add_typer(recording, name="recording")
 app.command()(certify)

@@ -1,0 +1,141 @@
+"""`cascade ui`: the dashboard over a store, for whoever sits at this machine."""
+
+from __future__ import annotations
+
+import socket
+import webbrowser
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cascade.cli.kept import DEFAULT_STORE, opened
+from cascade.cli.output import UsageError, say
+from cascade.config import load_chain
+from cascade.errors import ConfigError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from cascade.core.chain import Chain
+    from cascade.traces.store import TraceStore
+
+__all__ = ["ui"]
+
+PORT = 8484
+
+LOOPBACK = "127.0.0.1"
+
+MISSING = "cascade ui needs {}: pip install frugal-cascade[gateway]"
+
+
+def ui(
+    store: Annotated[
+        str, typer.Argument(help="Trace store: an SQLite file or an SQLAlchemy URL.")
+    ] = DEFAULT_STORE,
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")
+    ] = PORT,
+    chain: Annotated[
+        list[Path] | None,
+        typer.Option(help="Chain as TOML, for the order of its tiers; may be given again."),
+    ] = None,
+    recording: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[CHAIN=]FILE",
+            help="Recording of a chain, for quality and the best single model; may be given again. "
+            "Without the chain's name, of the one --chain.",
+        ),
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
+) -> None:
+    """Show where the money goes and why each request escalated, as web pages.
+
+    Only this machine can open them, and nobody logs in; `cascade serve` has the same pages for a
+    team, behind a login. Ctrl-C ends it.
+    """
+    chains = _chains(chain or [])
+    recordings = _recordings(recording or [], chains)
+    app_of, serve = _parts()
+    with opened(store) as kept, closing(_listen(port)) as listening:
+        app = app_of(
+            kept,
+            accounts=_keys(kept, store),
+            chains=chains,
+            recordings=recordings,
+            auth="local",
+        )
+        address = f"http://{LOOPBACK}:{listening.getsockname()[1]}/"
+        say(f"dashboard of {kept.where} at {address} (Ctrl-C ends it)")
+        if open_it and not webbrowser.open(address):
+            say("no web browser could be started; open the address yourself", style="yellow")
+        serve(app, listening)
+
+
+def _parts() -> tuple[Any, Any]:
+    """The dashboard and its server, which are loaded here.
+
+    Raises:
+        UsageError: they are not installed.
+    """
+    try:
+        import uvicorn  # noqa: PLC0415  of the extra
+
+        from cascade.dashboard import dashboard_app  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError(MISSING.format(error.name)) from error
+
+    def serve(app: Starlette, listening: socket.socket) -> None:
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, lifespan="on"
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+    return dashboard_app, serve
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        raise UsageError(
+            f"--port {port} cannot be used: {error.strerror}; give another one, or 0 for any"
+        ) from error
+
+
+def _chains(files: list[Path]) -> dict[str, Chain]:
+    found: dict[str, Chain] = {}
+    for file in files:
+        made = load_chain(file)
+        if made.name in found:
+            raise UsageError(f"--chain {str(file)!r}: there is a chain {made.name!r} already")
+        found[made.name] = made
+    return found
+
+
+def _recordings(given: list[str], chains: dict[str, Chain]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in given:
+        name, has_name, file = item.partition("=")
+        if not has_name:
+            if len(chains) != 1:
+                raise UsageError(f"--recording {item!r}: say of which chain, e.g. support={item}")
+            name, file = next(iter(chains)), item
+        if not Path(file).is_file():
+            raise ConfigError(f"--recording {file!r}: there is no such file")
+        found[name] = file
+    return found
+
+
+def _keys(kept: TraceStore, store: str) -> Any:
+    """The keys that a gateway keeps in the same place; `None` where it has none there."""
+    from sqlalchemy import inspect  # noqa: PLC0415  loaded with the store
+
+    from cascade.accounts.keyring import Keyring  # noqa: PLC0415
+
+    with kept.reading() as connection:
+        has_keys = inspect(connection).has_table("cascade_keys")
+    return Keyring(store) if has_keys else None

@@ -1,0 +1,259 @@
+"""The pictures, as Altair charts in the light colours; a page turns each into a CSS variable.
+
+Loaded by the process that draws, and by tests; the server itself never imports Altair. What a
+picture shows stands in a table beside it, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from cascade.calibration.needs import needed
+from cascade.calibration.reporting.theme import LIGHT
+from cascade.core.trace_text import shorten
+
+alt = needed("altair")
+
+__all__ = ["CHARTS"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+WIDTH, HEIGHT = 420, 150
+
+LINES = ("blue", "vermillion")
+"""Colours of lines."""
+
+FORMATS = {"hour": "%H:%M", "day": "%b %-d", "month": "%b %Y"}
+
+LONGEST = 26
+"""Characters of a name in a legend."""
+
+CUT = 22
+"""Characters of a name beside a bar in a narrow picture."""
+
+TICKS = 6
+
+COUNTS = ",d"
+"""Whole numbers."""
+
+
+def stack(rows: Rows, *, names: Sequence[str], colours: Sequence[str], step: str) -> Any:
+    """Bars over time, each made of parts: rows of `from`, `to` and `values`, one per name."""
+    keys = [f"{place:02d}" for place in range(len(names))]
+    data = [
+        {"from": row["from"], "to": row["to"], "part": key, "low": low, "high": high}
+        for row in rows
+        for key, low, high in _piled(keys, row["values"])
+    ]
+    shown = {key: shorten(name, LONGEST) for key, name in zip(keys, names, strict=True)}
+    colour = alt.Color(
+        "part:N",
+        title=None,
+        scale=alt.Scale(domain=keys, range=[LIGHT[name] for name in colours]),
+        legend=alt.Legend(
+            orient="top",
+            labelExpr=_lookup(shown),
+            labelLimit=190,
+            labelColor=LIGHT["ink"],
+            labelFontSize=12,
+            symbolType="square",
+            symbolSize=90,
+            columns=3,
+            columnPadding=14,
+            rowPadding=3,
+            offset=8,
+        ),
+    )
+    made = alt.Chart(alt.Data(values=data)).mark_bar()
+    made = made.encode(
+        x=_time(step), x2="to:T", y=_number(None, "low", COUNTS), y2="high:Q", color=colour
+    )
+    return made.properties(width=WIDTH, height=HEIGHT)
+
+
+def bars(rows: Rows, *, step: str, title: str, format: str) -> Any:  # noqa: A002  as d3 has it
+    """One bar for each step: rows of `from`, `to` and `value`."""
+    data = [{**row, "zero": 0} for row in rows]
+    made = alt.Chart(alt.Data(values=data)).mark_bar(color=LIGHT["blue"])
+    made = made.encode(x=_time(step), x2="to:T", y=_number(title, "zero", format), y2="value:Q")
+    return made.properties(width=WIDTH, height=HEIGHT)
+
+
+def lines(
+    rows: Rows,
+    *,
+    names: Sequence[str],
+    step: str,
+    title: str,
+    format: str,  # noqa: A002
+    top: float | None = None,
+) -> Any:
+    """Lines over time, named at their right ends: rows of `at`, `name` and `value`."""
+    domain = [f"{place}" for place in range(len(names))]
+    data = [{**row, "part": str(list(names).index(row["name"]))} for row in rows]
+    colour = alt.Color(
+        "part:N",
+        scale=alt.Scale(domain=domain, range=[LIGHT[name] for name in LINES[: len(domain)]]),
+        legend=None,
+    )
+    base = alt.Chart(alt.Data(values=data)).encode(
+        x=_time(step, "at"), y=_number(title, "value", format, top), color=colour
+    )
+    layers = [
+        base.mark_line(strokeWidth=2, strokeJoin="round"),
+        base.mark_point(filled=True, size=26, opacity=1),
+    ]
+    if len(names) > 1:
+        last = {row["part"]: row for row in data if row["value"] is not None}
+        ends = [{**row, "text": names[int(part)]} for part, row in last.items()]
+        words = alt.Chart(alt.Data(values=ends)).mark_text(align="left", dx=8, fontSize=12)
+        layers.append(
+            words.encode(x=_time(step, "at"), y=_number(title, "value", format, top),
+                         text="text:N", color=colour)
+        )  # fmt: skip
+    return alt.layer(*layers).properties(width=WIDTH - 24, height=HEIGHT)
+
+
+def parts(rows: Rows, *, colour: str) -> Any:
+    """A bar from 0 to 100 % for each tier: rows of `name` and `share`."""
+    data = [
+        {
+            "row": f"{number:03d}",
+            "part": 100 * (row["share"] or 0.0),
+            "text": "unknown" if row["share"] is None else f"{row['share']:.0%}",
+        }
+        for number, row in enumerate(rows)
+    ]
+    shown = {f"{number:03d}": shorten(row["name"], CUT) for number, row in enumerate(rows)}
+    base = alt.Chart(alt.Data(values=data)).encode(
+        x=alt.X(
+            "part:Q",
+            title=None,
+            scale=alt.Scale(domain=[0, 100]),
+            axis=alt.Axis(values=[0, 50, 100], labels=False, ticks=False, domain=False),
+        ),
+        y=alt.Y(
+            "row:N",
+            title=None,
+            sort=None,
+            axis=alt.Axis(
+                labelExpr=_lookup(shown),
+                domain=False,
+                ticks=False,
+                labelColor=LIGHT["ink"],
+                labelFontSize=12.5,
+                labelLimit=160,
+                labelPadding=8,
+            ),
+        ),
+    )
+    marks = base.mark_bar(color=LIGHT[colour], height=14, cornerRadiusEnd=2)
+    words = base.mark_text(align="left", dx=6, color=LIGHT["ink"]).encode(text="text:N")
+    return alt.layer(marks, words).properties(width=150, height=26 * len(data))
+
+
+def histogram(bins: Sequence[int], *, threshold: float | None) -> Any:
+    """How many scores lie where in [0, 1]; those that reach the threshold in their own colour."""
+    width = 1 / len(bins)
+    rows = [
+        {
+            "from": place * width,
+            "to": (place + 1) * width,
+            "count": count,
+            "zero": 0,
+            "kind": "reached"
+            if threshold is None or place * width >= threshold - width / 2
+            else "",
+        }
+        for place, count in enumerate(bins)
+    ]
+    base = alt.Chart(alt.Data(values=rows)).mark_bar(binSpacing=1).encode(
+        x=alt.X(
+            "from:Q",
+            title="score",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], format=".1f", grid=False),
+        ),
+        x2="to:Q",
+        y=_number("drafts", "zero", COUNTS),
+        y2="count:Q",
+        color=alt.Color(
+            "kind:N",
+            legend=None,
+            scale=alt.Scale(domain=["reached", ""], range=[LIGHT["blue"], LIGHT["axis"]]),
+        ),
+    )  # fmt: skip
+    layers = [base]
+    if threshold is not None:
+        mark = alt.Chart(alt.Data(values=[{"at": threshold, "text": f"threshold {threshold:g}"}]))
+        near_end = threshold > 0.5  # noqa: PLR2004  words stand where there is room
+        layers += [
+            mark.mark_rule(color=LIGHT["vermillion"], strokeWidth=2).encode(x="at:Q"),
+            mark.mark_text(
+                color=LIGHT["vermillion"],
+                align="right" if near_end else "left",
+                dx=-6 if near_end else 6,
+                fontWeight=600,
+                baseline="bottom",
+                dy=-3,
+            ).encode(x="at:Q", y=alt.value(0), text="text:N"),
+        ]
+    return alt.layer(*layers).properties(width=WIDTH - 60, height=110)
+
+
+CHARTS: Mapping[str, Callable[..., Any]] = {
+    "stack": stack,
+    "bars": bars,
+    "lines": lines,
+    "parts": parts,
+    "histogram": histogram,
+}
+"""Every picture by name."""
+
+
+def _piled(keys: Sequence[str], values: Sequence[int]) -> Iterator[tuple[str, int, int]]:
+    """Each part with where it begins and ends, one upon the other; empty ones left out."""
+    low = 0
+    for key, value in zip(keys, values, strict=True):
+        if value:
+            yield key, low, low + value
+        low += value
+
+
+def _time(step: str, name: str = "from") -> Any:
+    return alt.X(
+        f"{name}:T",
+        title=None,
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(
+            format=FORMATS[step], tickCount=TICKS, grid=False, labelOverlap=True, labelFlush=False
+        ),
+    )
+
+
+def _number(title: str | None, name: str, form: str, top: float | None = None) -> Any:
+    domain = {} if top is None else {"domain": [0, top]}
+    return alt.Y(
+        f"{name}:Q",
+        title=title,
+        scale=alt.Scale(zero=True, nice=True, **domain),
+        axis=alt.Axis(
+            format=form,
+            tickCount=4,
+            tickMinStep=1 if form in (COUNTS, "d") else alt.Undefined,
+            domain=False,
+            ticks=False,
+            titleAngle=0,
+            titleAlign="left",
+            titleAnchor="end",
+            titleX=-34,
+            titleY=-9,
+        ),
+    )
+
+
+def _lookup(shown: Mapping[str, str]) -> str:
+    """A Vega expression that gives a part its name, which may hold anything."""
+    return f"({json.dumps(shown)})[datum.value]"

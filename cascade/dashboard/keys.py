@@ -1,0 +1,123 @@
+"""Keys as the pages show and manage them; `cascade.accounts` keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from cascade.accounts.accounts import Accounts
+from cascade.accounts.key import Key
+from cascade.accounts.keyring import Keyring
+from cascade.errors import ConfigError, StoreError
+
+__all__ = ["KeyLine", "Keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """A key with what it has spent.
+
+    Attributes:
+        key: what it may do.
+        day_usd: settled today, in UTC.
+        month_usd: settled this month.
+        leased_usd: held today for requests that are running.
+    """
+
+    key: Key
+    day_usd: Decimal = Decimal(0)
+    month_usd: Decimal = Decimal(0)
+    leased_usd: Decimal = Decimal(0)
+
+    @property
+    def state(self) -> Literal["active", "revoked", "expired"]:
+        """Whether it works."""
+        if self.key.revoked_at is not None:
+            return "revoked"
+        return "active" if self.key.works_at(datetime.now(UTC)) else "expired"
+
+
+class Keys:
+    """The keys of a gateway; every call waits for their database."""
+
+    def __init__(self, kept: Keyring) -> None:
+        self._kept = kept
+
+    def by_secret(self, secret: str) -> Key | None:
+        """The key that has this secret and works; a key found by digest needs no comparing."""
+        return self._kept.find(secret) if isinstance(self._kept, Accounts) else None
+
+    def by_id(self, key_id: str) -> Key | None:
+        """The key of that id; `None` where there is none."""
+        try:
+            found = self._kept.get(key_id)
+        except StoreError:
+            # Either there is none or the database is away: the list tells, by failing too.
+            return next((key for key in self._kept.list() if key.id == key_id), None)
+        return found if found.id == key_id else None
+
+    def lines(self, only: str | None = None) -> Sequence[KeyLine]:
+        """Every key, or the one of that id; those that work first, the newest of them first."""
+        spent = self._kept.spent()
+        keys = [key for key in reversed(self._kept.list()) if only in (None, key.id)]
+        found = [
+            KeyLine(key, part.day_usd, part.month_usd, part.leased_usd)
+            for key in keys
+            if (part := spent.get(key.id)) is not None
+        ]
+        return sorted(found, key=lambda line: line.state != "active")
+
+    def names(self) -> dict[str, str]:
+        """What each key is called, by its id."""
+        return {key.id: key.name for key in self._kept.list()}
+
+    def create(self, form: Mapping[str, str]) -> tuple[Key, str]:
+        """Make a key of what a form says.
+
+        Returns:
+            The key and its secret, which is told this once.
+
+        Raises:
+            ConfigError: what it says cannot be meant.
+        """
+        settings: dict[str, Any] = {
+            "chains": _names(form.get("chains", "")),
+            "models": _names(form.get("models", "")),
+            "budget_day_usd": form.get("budget_day_usd", "").strip() or None,
+            "budget_month_usd": form.get("budget_month_usd", "").strip() or None,
+            "requests_per_minute": _number(form, "requests_per_minute"),
+            "tokens_per_minute": _number(form, "tokens_per_minute"),
+            "expires_at": _end_of(form.get("expires_at", "").strip()),
+            "is_admin": form.get("is_admin") == "yes",
+        }
+        return self._kept.create(form.get("name", "").strip(), **settings)
+
+    def revoke(self, key_id: str) -> None:
+        """End a key."""
+        self._kept.revoke(key_id)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _number(form: Mapping[str, str], name: str) -> int | None:
+    text = form.get(name, "").strip().replace(",", "").replace("_", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise ConfigError(f"{name.replace('_', ' ')}: {text!r} is no whole number")
+    return int(text)
+
+
+def _end_of(day: str) -> datetime | None:
+    """The moment in which a day ends."""
+    if not day:
+        return None
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise ConfigError(f"{day!r} is no day; expected e.g. 2027-01-31") from None

@@ -1,0 +1,92 @@
+"""Keys and budgets: what each may do and has spent; made and revoked by administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.responses import Response
+
+from cascade.accounts.key import Key
+from cascade.dashboard.keys import KeyLine, Keys
+from cascade.dashboard.site import Visit
+from cascade.errors import ConfigError
+
+__all__ = ["create_key", "keys_page", "revoke_key"]
+
+NO_KEYS = ("There are no keys here", "This store has none, and nobody needs one on this machine.")
+
+NOT_YOURS = ("That is for administrators", "This key may see its own traces and budget only.")
+
+
+def keys_page(visit: Visit) -> Response:
+    """Show every key, or the viewer's own."""
+    keys = visit.site.keys
+    if keys is None:
+        return visit.message(*NO_KEYS, status=404)
+    return _shown(visit, keys)
+
+
+def create_key(visit: Visit) -> Response:
+    """Make a key and show its secret, this once."""
+    keys = visit.site.keys
+    if keys is None:
+        return visit.message(*NO_KEYS, status=404)
+    if not _may_manage(visit):
+        return visit.message(*NOT_YOURS, status=403)
+    try:
+        made, secret = keys.create(visit.form)
+    except ConfigError as error:
+        return _shown(visit, keys, error=str(error), status=400)
+    return _shown(visit, keys, made=made, secret=secret)
+
+
+def revoke_key(visit: Visit) -> Response:
+    """End a key; asks again before it does."""
+    keys = visit.site.keys
+    if keys is None:
+        return visit.message(*NO_KEYS, status=404)
+    if not _may_manage(visit):
+        return visit.message(*NOT_YOURS, status=403)
+    found = keys.by_id(visit.form.get("id", ""))
+    if found is None:
+        return visit.message("There is no such key", "It may have been removed.", status=404)
+    if visit.form.get("sure") != "yes":
+        return visit.page("revoke.html", key=found)
+    keys.revoke(found.id)
+    return visit.go("keys", revoked=found.id)
+
+
+def _shown(
+    visit: Visit,
+    keys: Keys,
+    *,
+    error: str = "",
+    status: int = 200,
+    made: Key | None = None,
+    secret: str = "",
+) -> Response:
+    lines = _visible(visit, keys)
+    revoked = next((line.key for line in lines if line.key.id == visit.asked("revoked")), None)
+    return visit.page(
+        "keys.html",
+        status=status,
+        lines=lines,
+        may_manage=_may_manage(visit),
+        chains=sorted({*visit.site.chains, *visit.traces.names("chain")}),
+        error=error,
+        made=made,
+        secret=secret,
+        revoked=revoked,
+        filled=visit.form if error else {},
+    )
+
+
+def _visible(visit: Visit, keys: Keys) -> Sequence[KeyLine]:
+    if _may_manage(visit):
+        return keys.lines()
+    own = visit.viewer.key_id if visit.viewer else None
+    return keys.lines(own) if own else []
+
+
+def _may_manage(visit: Visit) -> bool:
+    return visit.viewer is not None and visit.viewer.is_admin
