@@ -25,9 +25,14 @@ LINKS = (
     "_response",  # of the SDK's stream helpers
     "_raw_stream",
     "chunk",  # of the events that these give
+    "_raw_response",  # instructor's
+    "response_metadata",  # LangChain's
     "__cause__",
 )
-"""Where the parts of the SDK hold the request that was answered."""
+"""Where the parts of the SDK, and programs on top of it, hold what was answered."""
+
+IDS = ("id", "request_id", "response_id", "provider_response_id")
+"""What they call the id of an answer, or of a request: a trace's own."""
 
 DEEPEST = 4
 
@@ -81,7 +86,9 @@ def trace_of(answer: object) -> Trace | None:
 
     Args:
         answer: a completion or response (parsed ones too), a raw response, a stream (its last chunk
-            or event, too), an exception, or the id of an answer or of a trace.
+            or event, too), an exception, or the id of an answer or of a trace. What LangChain,
+            LiteLLM, instructor, pydantic-ai and openai-agents make of an answer, where it keeps the
+            answer or its id.
 
     Returns:
         The trace; `None` where no chain answered, while a stream has not ended, and where it is
@@ -100,11 +107,9 @@ def _look(place: object, depth: int) -> Trace | None:
     found = _here(place)
     if found is not None:
         return found
-    for name in LINKS:
-        found = _look(_part(place, name), depth + 1) if not isinstance(place, Mapping) else None
-        if found is not None:
-            return found
-    return None
+    links = () if isinstance(place, Mapping) else LINKS
+    parts = (_look(_part(place, name), depth + 1) for name in links)
+    return next((found for found in parts if found is not None), None)
 
 
 def _here(place: Any) -> Trace | None:
@@ -118,8 +123,9 @@ def _here(place: Any) -> Trace | None:
     named = told.get("trace_id") if isinstance(told, Mapping) else None
     if isinstance(named, str):
         return _kept.get(named)
-    name = _entry(place, "id")
-    return _kept.get(name) if isinstance(name, str) else None
+    names = (_entry(place, name) for name in IDS)
+    known = (_kept.get(name) for name in names if isinstance(name, str))
+    return next((found for found in known if found is not None), None)
 
 
 def _entry(place: Any, name: str) -> Any:

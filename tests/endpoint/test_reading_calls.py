@@ -182,8 +182,22 @@ JSON = st.recursive(
     max_leaves=12,
 )  # fmt: skip
 NAMES = st.sampled_from(
-    "model messages input stream stream_options n cascade tools text response_format max_tokens "
-    "metadata prompt background tags".split()
+    [
+        *CHAT,
+        *RESPONSES,
+        "stream",
+        "stream_options",
+        "n",
+        "cascade",
+        "tools",
+        "text",
+        "prompt",
+        "response_format",
+        "max_tokens",
+        "metadata",
+        "background",
+        "tags",
+    ]
 )
 OWN = st.dictionaries(
     st.sampled_from(["budget", "deadline_s", "start_at", "tags", "parent", "metadata", "x"]), JSON
