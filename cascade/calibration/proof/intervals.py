@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cascade.calibration.needs import needed
-from cascade.calibration.proof.noninferiority import GAMMA, noninferiority_p
+from cascade.calibration.proof.noninferiority import GAMMA, noninferiority_p, tango_score
 from cascade.errors import ConfigError
 
 special = needed("scipy.special")
@@ -12,6 +12,9 @@ __all__ = ["clopper_pearson", "net_harm_bound", "net_harm_interval"]
 
 FINE = 1e-5
 """Bounds of net harm are rounded outward to a thousandth of a point."""
+
+NEAR = 20
+"""The exact bound mostly lies within such a part of the interval from where the score puts it."""
 
 
 def clopper_pearson(count: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -53,13 +56,33 @@ def net_harm_bound(harm: int, gain: int, n: int, delta: float, *, gamma: float =
         A share, above (harm - gain) / n; below 0 where the policy is surely better. 1 where the
         counts bound nothing.
     """
-    low, high = max((harm - gain) / n, -1 + FINE), 1.0
-    if noninferiority_p(harm, gain, n, 1 - FINE, gamma=gamma) > delta:
+
+    def certifies(epsilon: float) -> bool:
+        return noninferiority_p(harm, gain, n, epsilon, gamma=gamma) <= delta
+
+    least = low = max((harm - gain) / n, -1 + FINE)
+    high = 1.0
+    guess = _by_score(harm, gain, n, max(delta - gamma, FINE))
+    margin = max(FINE, (guess - least) / NEAR)
+    for epsilon in (guess + margin, guess - margin):  # a bracket, so that few steps are left
+        if low < epsilon < high:
+            low, high = (low, epsilon) if certifies(epsilon) else (epsilon, high)
+    if high == 1.0 and not certifies(1 - FINE):
         return high
     while high - low > FINE:
         middle = (low + high) / 2
-        certifies = noninferiority_p(harm, gain, n, middle, gamma=gamma) <= delta
-        low, high = (low, middle) if certifies else (middle, high)
+        low, high = (low, middle) if certifies(middle) else (middle, high)
+    return high
+
+
+def _by_score(harm: int, gain: int, n: int, tail: float) -> float:
+    """The bound that the normal distribution gives Tango's score; close, and not exact."""
+    low, high = max((harm - gain) / n, -1 + FINE), 1 - FINE
+    wanted = special.ndtri(tail)
+    while high - low > FINE:
+        middle = (low + high) / 2
+        enough = tango_score(harm, gain, n, middle) <= wanted
+        low, high = (low, middle) if enough else (middle, high)
     return high
 
 
