@@ -5,5 +5,6 @@ Server-rendered, without scripts and without other hosts. The gateway mounts the
 """
 
 from cascade.dashboard.app import dashboard_app
+from cascade.dashboard.secret import kept_secret
 
-__all__ = ["dashboard_app"]
+__all__ = ["dashboard_app", "kept_secret"]

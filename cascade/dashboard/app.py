@@ -103,6 +103,7 @@ def dashboard_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        site.draughtsman.warm_up()
         yield
         await run_in_threadpool(site.draughtsman.close)
 

@@ -77,11 +77,14 @@ class Guarded:
 
 
 def is_same_origin(headers: Headers) -> bool:
-    """Whether a form was sent by a page of this host, as far as the browser says."""
+    """Whether a form was sent by a page of this host, as far as the browser says.
+
+    Browsers say "null" for the origin of our own forms, because our pages send no referrer.
+    """
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+    return origin in (None, "null") or urlsplit(origin or "").netloc.lower() == headers.get("host", "").lower()
 
 
 def _is_this_machine(host: str) -> bool:

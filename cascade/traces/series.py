@@ -79,12 +79,14 @@ class Series:
         spans: what came of each, by the moment it begins, without gaps between first and last.
         whole: all of them together.
         chains: the same by chain, the busiest first.
+        tiers: those that answered, in the order in which requests came to them on average.
     """
 
     step: Step
     spans: Mapping[datetime, Span]
     whole: Span
     chains: Mapping[str, Span]
+    tiers: tuple[str, ...]
 
 
 def series(store: TraceStore, *, step: Step = "day", **wanted: Unpack[Wanted]) -> Series:
@@ -124,6 +126,7 @@ def series(store: TraceStore, *, step: Step = "day", **wanted: Unpack[Wanted]) -
         dict(_without_gaps(spans, step)),
         whole.span(),
         {name: part.span() for name, part in busiest},
+        whole.tiers(),
     )
 
 
@@ -142,6 +145,7 @@ class _Adding:
     def __init__(self) -> None:
         self.requests = self.escalated = 0
         self.answers: dict[str, int] = {}
+        self.asked: dict[str, int] = {}
         self.statuses: dict[str, int] = {}
         self.cost, self.saved = Sum(), Sum()
         self.top = Decimal(0)
@@ -151,12 +155,17 @@ class _Adding:
         self.requests += 1
         self.escalated += row.attempts > 1
         self.answers[row.tier] = self.answers.get(row.tier, 0) + 1
+        self.asked[row.tier] = self.asked.get(row.tier, 0) + row.attempts
         self.statuses[row.status] = self.statuses.get(row.status, 0) + 1
         self.cost.add(row.cost, row.known)
         self.saved.add(row.saved)
         if row.saved is not None and row.cost is not None:
             self.top = EXACT.add(self.top, EXACT.add(row.saved, row.cost))
         self.clock.add(row.duration_s)
+
+    def tiers(self) -> tuple[str, ...]:
+        found = [name for name in self.answers if name]
+        return tuple(sorted(found, key=lambda name: (self.asked[name] / self.answers[name], name)))
 
     def span(self) -> Span:
         return Span(
