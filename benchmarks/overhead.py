@@ -83,8 +83,8 @@ class Plan:
 # Processes -------------------------------------------------------------------------------------
 
 
-def _pinned(core: int) -> Any:
-    """Keeps a child on one core, where there are two."""
+def pinned(core: int) -> Any:
+    """What keeps a child on one core, where there are two."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(cores) < 2:
         return None
@@ -103,7 +103,7 @@ def child(
         text=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), **(env or {})},
-        preexec_fn=_pinned(core),  # noqa: PLW1509  no threads here
+        preexec_fn=pinned(core),  # noqa: PLW1509  no threads here
     )
     try:
         yield process
@@ -289,18 +289,19 @@ def _counted(name: str, count: int, port: int) -> float:
         tool = ("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", out)
         subject = Subject(name, port, stack, *tool)
         subject.run(10, 1)
-        _control("--instr=on", subject.pid)
+        control("--instr=on", subject.pid)
         subject.run(count, 1)
-        _control("--dump", subject.pid)
+        control("--dump", subject.pid)
         subject.run(3 * count, 1)
-        _control("--dump", subject.pid)
+        control("--dump", subject.pid)
         stack.close()
         texts = [Path(folder, f"out.{dump}").read_text() for dump in (1, 2)]
     totals = [int(TOTALS.findall(text)[0]) for text in texts]
     return (totals[1] - totals[0]) / (2 * count)
 
 
-def _control(order: str, pid: int) -> None:
+def control(order: str, pid: int) -> None:
+    """Tell callgrind something."""
     subprocess.run(["callgrind_control", order, str(pid)], check=True, capture_output=True)  # noqa: S603, S607
 
 
@@ -336,7 +337,7 @@ def main() -> None:
     if unknown := [name for name in names if name not in SUBJECTS]:
         parser.error(f"unknown subjects {', '.join(unknown)}; there are {', '.join(SUBJECTS)}")
     plan = Plan.quick() if given.quick else Plan()
-    versions = [f"{name} {_version(name)}" for name in ("openai", "httpx2", "aiohttp")]
+    versions = [f"{name} {version(name)}" for name in ("openai", "httpx2", "aiohttp")]
     print(f"Python {platform.python_version()}, {', '.join(versions)}, {platform.machine()}")
     with provider() as port:
         if given.callgrind:
@@ -350,7 +351,8 @@ def main() -> None:
     imports(plan)
 
 
-def _version(name: str) -> str:
+def version(name: str) -> str:
+    """The version of a distribution."""
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
     try:

@@ -1,0 +1,317 @@
+"""What a gateway costs: CPU and time of Cascade's, of a naive one and of LiteLLM's proxy.
+
+    python -m benchmarks.gateway                          # about 5 minutes
+    python -m benchmarks.gateway --litellm-venv FOLDER    # with LiteLLM's proxy, installed there
+    python -m benchmarks.gateway --callgrind              # instructions per request; needs valgrind
+    python -m benchmarks.gateway --quick                  # a look
+
+All stand before the same upstream, one process each on one core; the upstream and the clients have
+the other. Rounds are interleaved in random order and medians are taken, so what else the machine
+does hits all alike. Cascade's gateway runs as `cascade serve` does by default, with a key, budgets,
+rates, a scorer and traces with their contents; the naive ones pass bytes on; LiteLLM's has a master
+key and no database. Ratios are to the naive gateway on uvicorn as it is installed alone (h11).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.gateways import (
+    OTHER_CORE,
+    OURS,
+    Gateway,
+    Served,
+    litellm,
+    make_litellm,
+    served,
+)
+from benchmarks.overhead import TOTALS, child, control, provider, read_line, table, version
+
+BASE = "naive (h11)"
+
+SETTLE_S = 0.5
+"""After the last answer: traces are written, and accounts settled, a moment later."""
+
+PACED = "(paced)"
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured.
+
+    Attributes:
+        rounds: interleaved rounds.
+        alone: requests of a round one at a time.
+        together: requests of a round 32 at once.
+        streams: streamed answers of a round, 32 at once.
+        many: streamed answers of a round, 256 at once.
+        traced: requests whose instructions are counted.
+        slow: how much less a slow gateway is asked.
+    """
+
+    rounds: int = 7
+    alone: int = 400
+    together: int = 1600
+    streams: int = 256
+    many: int = 512
+    traced: int = 40
+    slow: int = 8
+
+    @classmethod
+    def quick(cls) -> Plan:
+        """Enough to see that everything runs."""
+        return cls(1, 20, 64, 32, 256, 5, 2)
+
+
+class Clients:
+    """The process that asks."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        read_line(process)
+
+    def ask(self, gateway: Gateway, count: int, concurrency: int, **more: Any) -> dict[str, Any]:
+        """Ask so many questions, so many at once; every answer must be right."""
+        order = {
+            "port": gateway.port,
+            "key": gateway.key,
+            "model": gateway.streams if more.get("stream") else gateway.calls,
+            "count": count,
+            "concurrency": concurrency,
+            **more,
+        }
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        found: dict[str, Any] = json.loads(read_line(self._process))
+        if found["wrong"]:
+            raise RuntimeError(f"{gateway.name}: {found['wrong']}")
+        return found
+
+
+@contextmanager
+def clients() -> Iterator[Clients]:
+    """The process that asks, while it runs."""
+    with child(sys.executable, "-m", "benchmarks.load", core=OTHER_CORE) as process:
+        yield Clients(process)
+
+
+def measured(
+    client: Clients, gateway: Served, count: int, concurrency: int, **more: Any
+) -> Figures:
+    """One cell: what a number of requests cost the gateway, and how long they took."""
+    warm = min(2 * concurrency, count)
+    client.ask(gateway.gateway, warm, min(concurrency, warm), **more)  # connections, caches
+    time.sleep(SETTLE_S)
+    before = gateway.cpu_s()
+    found = client.ask(gateway.gateway, count, concurrency, **more)
+    time.sleep(SETTLE_S)
+    return {
+        "cpu_ms": (gateway.cpu_s() - before) / count * 1e3,
+        "rate": count / found["wall_s"],
+        **{name: found[name] for name in ("p50_ms", "p99_ms", "first_p50_ms", "first_p99_ms")},
+    }
+
+
+CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "alone": ("alone", 1, {}),
+    "together": ("together", 32, {}),
+    "stream": ("alone", 1, {"stream": True, "note": PACED}),
+    "streams": ("streams", 32, {"stream": True}),
+    "many": ("many", 256, {"stream": True, "note": PACED}),
+}
+"""What is asked: which of the plan's counts, how many at once, and how."""
+
+
+def measure(gateways: Sequence[Gateway], plan: Plan, folder: Path) -> None:
+    """Measure everything but instructions, and print it."""
+    found: dict[tuple[str, str], list[Figures]] = defaultdict(list)
+    with ExitStack() as stack:
+        client = stack.enter_context(clients())
+        running = [stack.enter_context(served(gateway, folder)) for gateway in gateways]
+        begun = {one.gateway.name: one.rss_mb() for one in running}
+        cells = [(one, cell) for one in running for cell in CELLS]
+        for _ in range(plan.rounds):
+            random.shuffle(cells)
+            for one, cell in cells:
+                size, concurrency, more = CELLS[cell]
+                count = getattr(plan, size)
+                if one.gateway.name.startswith("litellm"):
+                    count = max(count // plan.slow, concurrency)
+                found[one.gateway.name, cell].append(
+                    measured(client, one, count, concurrency, **more)
+                )
+        ended = {one.gateway.name: one.rss_mb() for one in running}
+        starts = {one.gateway.name: one.start_s for one in running}
+    show_calls(found, [one.name for one in gateways])
+    show_streams(found, [one.name for one in gateways])
+    print("\nResident memory, MB, and time to begin\n")
+    rows = [
+        [one.name, f"{begun[one.name]:.0f}", f"{ended[one.name]:.0f}", f"{starts[one.name]:.1f}"]
+        for one in gateways
+        if one.command
+    ]
+    table(["gateway", "at first", "in the end", "start s"], rows)
+
+
+def show_calls(found: dict[tuple[str, str], list[Figures]], names: Sequence[str]) -> None:
+    """Whole answers."""
+
+    def of(name: str, cell: str, figure: str) -> float:
+        return median(one[figure] for one in found[name, cell])
+
+    direct = of("nothing", "alone", "p50_ms")
+    base = {cell: of(BASE, cell, "cpu_ms") for cell in ("alone", "together")}
+    rows = []
+    for name in names:
+        cpu = [
+            f"{of(name, cell, 'cpu_ms'):.3f} ({of(name, cell, 'cpu_ms') / base[cell]:.2f})"
+            for cell in base
+        ]
+        p50, p99 = of(name, "alone", "p50_ms"), of(name, "alone", "p99_ms")
+        rows.append(
+            [
+                name,
+                *(["-", "-"] if name == "nothing" else cpu),
+                f"{of(name, 'together', 'rate'):.0f}",
+                f"{p50:.2f} / {p99:.2f}",
+                f"{p50 - direct:.2f}",
+            ]
+        )
+    print(f"\nWhole answers: CPU of the gateway's processes per request, ms (ratio to {BASE})\n")
+    table(["gateway", "at 1", "at 32", "requests/s at 32", "p50 / p99 ms at 1", "added p50"], rows)
+    if "litellm proxy" in names:
+        print()
+        for cell, times in (("alone", 1), ("together", 32)):
+            ratio = of("litellm proxy", cell, "cpu_ms") / of("cascade", cell, "cpu_ms")
+            print(f"LiteLLM's proxy to Cascade's gateway, CPU at {times}: {ratio:.1f}")
+
+
+def show_streams(found: dict[tuple[str, str], list[Figures]], names: Sequence[str]) -> None:
+    """Streamed answers."""
+
+    def of(name: str, cell: str, figure: str) -> float:
+        return median(one[figure] for one in found[name, cell])
+
+    direct = of("nothing", "stream", "first_p50_ms")
+    base = of(BASE, "streams", "cpu_ms")
+    rows = []
+    for name in names:
+        cpu, first = of(name, "streams", "cpu_ms"), of(name, "stream", "first_p50_ms")
+        many = [of(name, "many", figure) for figure in ("first_p50_ms", "first_p99_ms", "p99_ms")]
+        rows.append(
+            [
+                name,
+                "-" if name == "nothing" else f"{cpu:.3f} ({cpu / base:.2f})",
+                f"{first:.2f}",
+                f"{first - direct:.2f}",
+                " / ".join(f"{one:.0f}" for one in many),
+                f"{of(name, 'many', 'rate'):.0f}",
+            ]
+        )
+    print(f"\nStreamed answers of 32 tokens: CPU per answer at 32, ms (ratio to {BASE}); to the")
+    print("first text, one at a time, a token a millisecond; the same with 256 at once\n")
+    table(
+        [
+            "gateway",
+            "CPU",
+            "first ms",
+            "added",
+            "at 256: first p50 / p99 / whole p99 ms",
+            "answers/s at 256",
+        ],
+        rows,
+    )
+
+
+def instructions(gateways: Sequence[Gateway], plan: Plan, folder: Path) -> None:
+    """Instructions per request under callgrind, one at a time; the kernel's are left out."""
+    counted: dict[str, list[float]] = {}
+    with clients() as client:
+        for gateway in gateways:
+            if gateway.command and not gateway.name.startswith("litellm"):
+                counted[gateway.name] = [
+                    _counted(gateway, client, plan.traced, folder, **more)
+                    for more in ({}, {"stream": True})
+                ]
+    base = counted[BASE]
+    print("\nInstructions, millions (ratio): per whole answer, per streamed answer of 32 tokens\n")
+    rows = [
+        [name, *(f"{one / 1e6:.2f} ({one / of:.2f})" for one, of in zip(cell, base, strict=True))]
+        for name, cell in counted.items()
+    ]
+    table(["gateway", "whole", "streamed"], rows)
+
+
+def _counted(gateway: Gateway, client: Clients, count: int, folder: Path, **more: Any) -> float:
+    """The difference of two counts, once the gateway has warmed up."""
+    out = folder / f"callgrind-{gateway.port}"
+    tool = (
+        "valgrind",
+        "-q",
+        "--tool=callgrind",
+        "--instr-atstart=no",
+        f"--callgrind-out-file={out}",
+    )
+    with served(gateway, folder, *tool) as one:
+        assert one.pid is not None
+        client.ask(gateway, 10, 1, **more)
+        control("--instr=on", one.pid)
+        client.ask(gateway, count, 1, **more)
+        control("--dump", one.pid)
+        client.ask(gateway, 3 * count, 1, **more)
+        control("--dump", one.pid)
+    totals = [int(TOTALS.findall(Path(f"{out}.{dump}").read_text())[0]) for dump in (1, 2)]
+    return (totals[1] - totals[0]) / (2 * count)
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--quick", action="store_true", help="few requests: shows that it runs")
+    parser.add_argument("--callgrind", action="store_true", help="count instructions (valgrind)")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds")
+    parser.add_argument(
+        "--litellm-venv", type=Path, help="environment of LiteLLM's proxy; made where it is missing"
+    )
+    given = parser.parse_args()
+    plan = Plan.quick() if given.quick else Plan()
+    if given.rounds:
+        plan = replace(plan, rounds=given.rounds)
+    if given.callgrind and not shutil.which("valgrind"):
+        parser.error("valgrind is not installed")
+    names = ("uvicorn", "httptools", "uvloop", "aiohttp")
+    print(f"Python {platform.python_version()}, {', '.join(f'{n} {version(n)}' for n in names)}")
+    with tempfile.TemporaryDirectory() as place, provider() as upstream:
+        folder = Path(place)
+        gateways = [make(upstream, folder) for make in OURS.values()]
+        if given.litellm_venv is None:
+            print("litellm proxy: left out; --litellm-venv FOLDER says where it is, or may be put")
+        else:
+            make_litellm(given.litellm_venv)
+            gateways.append(litellm(upstream, folder, given.litellm_venv))
+        if given.callgrind:
+            instructions(gateways, plan, folder)
+        else:
+            measure(gateways, plan, folder)
+
+
+if __name__ == "__main__":
+    main()
