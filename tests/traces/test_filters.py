@@ -50,3 +50,51 @@ def test_moments():
     assert checked({"since": "2026-11-22T00:00Z"})["since"] == day
     ago = datetime.now(UTC) - checked({"since": "7d"})["since"]
     assert abs(ago - timedelta(days=7)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"min_cost_usd": "much"}, "min_cost_usd 'much' is no amount"),
+        ({"max_cost_usd": 0.1}, "max_cost_usd 0.1 is no amount"),
+        ({"max_cost_usd": "NaN"}, "no amount"),
+        ({"max_cost_usd": "1e999999"}, "no amount"),
+        ({"min_duration_s": "2"}, "min_duration_s '2': expected a number of seconds"),
+        ({"max_duration_s": float("nan")}, "expected a number of seconds"),
+        ({"basis": "sure"}, "basis 'sure' is no basis; expected one of exact"),
+        ({"basis": "exakt"}, "did you mean 'exact'"),
+        ({"escalated": "yes"}, "escalated 'yes': expected True or False"),
+        ({"tags": "one"}, "tags 'one': expected several tags"),
+    ],
+)
+def test_a_number_or_word_that_is_none(wanted, message):
+    """Filters on costs, times and tags that cannot be meant are refused before a database is asked."""
+    with pytest.raises(ConfigError, match=message):
+        checked(wanted)
+
+
+def test_numbers_narrow_a_list(store):
+    """Costs, times, escalation, basis and several tags narrow a list, on any database."""
+    from dataclasses import replace
+
+    from conftest import build_failed, build_trace
+
+    trace = build_trace(tags=["a", "b"])
+    cost = trace.cost_usd
+    for made in (trace, replace(build_failed(), id="failed", duration_s=9.0)):
+        store.save(made)
+    store.flush()
+
+    def found(**wanted):
+        return [row.id for row in store.list(**wanted)]
+
+    assert found(min_cost_usd=cost, max_cost_usd=cost) == [trace.id]
+    assert found(min_cost_usd=str(cost * 2)) == []
+    assert found(max_cost_usd=str(cost / 2)) == ["failed"]
+    assert found(min_duration_s=9) == ["failed"]
+    assert found(max_duration_s=8.5) == [trace.id]
+    assert found(escalated=True) == [trace.id]
+    assert found(escalated=False) == ["failed"]
+    assert found(basis="unknown") == []
+    assert found(tags=["b", "a"]) == [trace.id]
+    assert found(tags=["a", "c"]) == []
