@@ -18,6 +18,7 @@ from cascade.endpoint.chains import OF_CHAINS, Chains, Given
 from cascade.engine.asynchronous import AsyncCascade
 from cascade.engine.sticky import Sticky
 from cascade.engine.synchronous import Cascade
+from cascade.errors import ConfigError
 from cascade.provider.base import PLACEHOLDER_KEY
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def openai_client(
     Raises:
         ConfigError: a chain or a setting that cannot work.
     """
-    http = http_client if http_client is not None else openai.DefaultHttpxClient()
+    http = _carrier(http_client, httpx2.Client) or openai.DefaultHttpxClient()
     inner, outer = _settings(client, api_key, base_url, http_client)
     answering = openai.OpenAI(**inner, http_client=http) if inner else None
     found: Chains[Cascade] = Chains(
@@ -103,7 +104,7 @@ def async_openai_client(
     **client: Any,
 ) -> openai.AsyncOpenAI:
     """An `openai.AsyncOpenAI` that answers by chains; as `openai_client`, with `AsyncCascade`s."""
-    http = http_client if http_client is not None else openai.DefaultAsyncHttpxClient()
+    http = _carrier(http_client, httpx2.AsyncClient) or openai.DefaultAsyncHttpxClient()
     inner, outer = _settings(client, api_key, base_url, http_client)
     answering = openai.AsyncOpenAI(**inner, http_client=http) if inner else None
     found: Chains[AsyncCascade] = Chains(
@@ -121,6 +122,12 @@ def async_openai_client(
     transport = AsyncCascadeTransport(found, http)
     wrapped = httpx2.AsyncClient(transport=transport, trust_env=False)
     return openai.AsyncOpenAI(**outer, http_client=wrapped)
+
+
+def _carrier(given: Any, kind: type[Any]) -> Any:
+    if given is not None and not isinstance(given, kind):
+        raise ConfigError(f"http_client is {given!r}: expected an httpx2.{kind.__name__}")
+    return given
 
 
 def _of_chains(client: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ LINKS = (
     "_raw_response",  # instructor's
     "response_metadata",  # LangChain's
     "__cause__",
+    "__context__",  # LiteLLM raises its errors without a cause
 )
 """Where the parts of the SDK, and programs on top of it, hold what was answered."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import suppress
+from weakref import WeakSet
 
 import httpx2
 
@@ -39,6 +41,7 @@ class CascadeTransport(httpx2.BaseTransport):
     def __init__(self, chains: Chains[Cascade], onward: httpx2.Client) -> None:
         self._chains = chains
         self._onward = onward
+        self._under_way: WeakSet[Frames] = WeakSet()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request."""
@@ -65,10 +68,14 @@ class CascadeTransport(httpx2.BaseTransport):
         first = next(written)
         stream.allow(found.whole_s)
         body = Frames(first, written, stream)
+        self._under_way.add(body)
         return opened(stream, found.engine.chain.name, body, request)
 
     def close(self) -> None:
-        """Close what was made for it, and the way to the real API."""
+        """Leave streams that are not read to their end; close what was made, and the way on."""
+        for body in tuple(self._under_way):
+            with suppress(ValueError):  # another thread is reading it, and will see its end
+                body.close()
         for made in self._chains.close_made():
             made.close()
         self._chains.close_store()
@@ -81,6 +88,7 @@ class AsyncCascadeTransport(httpx2.AsyncBaseTransport):
     def __init__(self, chains: Chains[AsyncCascade], onward: httpx2.AsyncClient) -> None:
         self._chains = chains
         self._onward = onward
+        self._under_way: WeakSet[AsyncFrames] = WeakSet()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request."""
@@ -107,10 +115,14 @@ class AsyncCascadeTransport(httpx2.AsyncBaseTransport):
         first = await anext(written)
         stream.allow(found.whole_s)
         body = AsyncFrames(first, written, stream)
+        self._under_way.add(body)
         return opened(stream, found.engine.chain.name, body, request)
 
     async def aclose(self) -> None:
-        """Close what was made for it, and the way to the real API."""
+        """Leave streams that are not read to their end; close what was made, and the way on."""
+        for body in tuple(self._under_way):
+            with suppress(RuntimeError):  # another task is reading it
+                await body.aclose()
         for made in self._chains.close_made():
             await made.close()
         self._chains.close_store()

@@ -239,5 +239,17 @@ async def test_litellm(litellm):
 def test_litellms_errors(litellm):
     """A refusal of the chain is LiteLLM's error for it."""
     client = openai_client(two_tiers(), models=broken())
-    with pytest.raises(litellm.BadRequestError):
-        litellm.completion(model="openai/cascade", messages=ASKED, client=client, num_retries=0)
+    with pytest.raises(litellm.BadRequestError) as caught:
+        litellm.completion(model="openai/cascade", messages=ASKED, client=client, max_retries=0)
+    assert trace_of(caught.value).status == "refused"
+
+
+def test_litellms_retries(litellm):
+    """LiteLLM, told not to ask again after a timeout, asks and pays once."""
+    traces = []
+    models = ScriptedModels(dict.fromkeys(["gpt-5.4-nano", "gpt-5.5"], failure("timeout")))
+    client = openai_client(two_tiers(), models=models, observers=[traces.append])
+    asked = {"model": "openai/cascade", "messages": ASKED, "client": client}
+    with pytest.raises(litellm.Timeout):
+        litellm.completion(**asked, max_retries=0)
+    assert len(traces) == 1

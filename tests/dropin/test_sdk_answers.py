@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import fake_openai as fake
+import httpx
 import openai
 import pytest
 from pydantic import BaseModel
-from sdk_faces import ASKED, numbered, scripted, two_tiers
+from sdk_faces import ASKED, FakeApi, numbered, scripted, two_tiers
 
-from cascade import AsyncCascade, Cascade, Chain, ConfigError, TraceStore
+from cascade import AsyncCascade, Cascade, Chain, ConfigError, Tier, TraceStore
 from cascade.dropin import async_openai_client, openai_client, trace_of
 from cascade.testing import ScriptedModels
 
@@ -251,6 +253,30 @@ def test_chains_that_are_none(chains):
     """What is no chain is refused when the client is made."""
     with pytest.raises(ConfigError):
         openai_client(chains)
+
+
+@pytest.mark.parametrize("client", [httpx.Client(), "x", openai.OpenAI(api_key="x")])
+def test_an_http_client_of_another_kind(client):
+    """A client that cannot carry the SDK's requests is refused when it is given."""
+    for make in (openai_client, async_openai_client):
+        with pytest.raises(ConfigError, match=r"http_client is .*: expected an httpx2"):
+            make(two_tiers(), http_client=client)
+
+
+def test_reasoning_and_tools_of_the_responses_api(sdk):
+    """Output items of a model that is asked through Responses come through as they are."""
+    made = fake.response(fake.REASONING, fake.call_item(), model="gpt-5.5")
+    used = sdk(two_tiers(), api=FakeApi(fake.answer(made)))
+    done = used.respond(tools=[{"type": "function", "name": "lookup", "parameters": {}}])
+    assert [item.type for item in done.output] == ["reasoning", "function_call"]
+    assert done.output[0].encrypted_content == "gAAAB"
+    assert done.usage.total_tokens == 110
+    event = fake.response_stream(fake.response_events(body=made, item=fake.call_item()))
+    streamed = sdk([Tier("gpt-5.5")], api=FakeApi(event))
+    events = streamed.read(streamed.respond(stream=True))
+    assert events[-1].response.output[1].arguments == '{"city":"Oslo"}'
+    assert "response.function_call_arguments.delta" in [event.type for event in events]
+    assert trace_of(events[-1]) is streamed.traces[0]
 
 
 def test_variations_of_a_client_share_its_chains(client):

@@ -124,11 +124,13 @@ class Dribble(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     """A streamed answer that takes its time between chunks."""
 
     def __init__(self, pause_s):
+        self.given = 0
         self._pause_s = pause_s
         self._parts = [fake.sse([chunk], done=False) for chunk in fake.text_chunks("Par", "is")]
 
     def __iter__(self):
         for part in self._parts:
+            self.given += 1
             yield part
             time.sleep(self._pause_s)
         yield b"data: [DONE]\n\n"
@@ -152,6 +154,21 @@ def test_a_stream_may_take_longer_than_the_timeout(sdk):
     bounded = sdk([Tier("gpt-5.5", retry=Retry(max_tries=1))], api=api, deadline_s=0.25)
     with pytest.raises(openai.APIError, match="deadline"):
         bounded.read(bounded.create(stream=True, timeout=10))
+
+
+def test_a_stream_comes_as_it_is_made(sdk):
+    """The first text is there before the model has finished."""
+    source = Dribble(0.01)
+    headers = {"content-type": "text/event-stream"}
+    used = sdk(
+        [Tier("gpt-5.5")], api=lambda _: httpx2.Response(200, headers=headers, stream=source)
+    )
+    stream = used.create(stream=True)
+    assert source.given == 2
+    assert trace_of(stream) is None
+    used.read(stream)
+    assert source.given == 5
+    assert trace_of(stream).status == "accepted"
 
 
 def test_a_stream_that_breaks_off(sdk):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 
 import pytest
 from sdk_faces import ASKED, numbered, two_tiers
@@ -86,6 +87,32 @@ async def test_a_cancelled_call():
         await task
     await client.close()
     assert [trace.status for trace in traces] == ["cancelled"]
+
+
+@pytest.mark.parametrize("tidy", [True, False], ids=["async with", "left to close()"])
+async def test_a_cancelled_reader(tidy):
+    """Cancelling the task that reads a stream books what had come, at the latest with the client."""
+    traces, begun = [], asyncio.Event()
+    client = async_openai_client([Tier("gpt-5.5")], models=long_models(), observers=[traces.append])
+
+    async def read():
+        stream = await client.chat.completions.create(model="cascade", messages=ASKED, stream=True)
+        async with AsyncExitStack() as stack:
+            if tidy:
+                await stack.enter_async_context(stream)
+            async for _ in stream:
+                begun.set()
+                await asyncio.sleep(60)
+
+    task = asyncio.ensure_future(read())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(traces) == tidy
+    await client.close()
+    assert [trace.status for trace in traces] == ["cancelled"]
+    assert traces[0].known_cost_usd > 0
 
 
 def test_one_client_in_many_threads():
