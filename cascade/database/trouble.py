@@ -10,12 +10,13 @@ from sqlalchemy.exc import (
     IntegrityError,
     InterfaceError,
     NoSuchModuleError,
+    OperationalError,
     ProgrammingError,
 )
 
 from cascade.errors import StoreError
 
-__all__ = ["explained", "is_about_a_row", "words_of"]
+__all__ = ["explained", "is_about_a_row", "may_pass", "words_of"]
 
 STATES = {
     "25006": "name the primary server, the one that can be written to",
@@ -38,6 +39,15 @@ REFUSALS = (
 """What to do where there is no connection and so no code, by a part of the words."""
 
 
+TO_MEND = ("does not exist", "password", "authentication", "no pg_hba.conf", "connection option")
+"""Parts of words about a connection that no waiting brings about."""
+
+PASSING = ("08", "40", "53", "57", "58", "25006", "55P03")
+"""How PostgreSQL's codes begin where a server is overloaded, ending, starting or failing over."""
+
+BUSY = ("locked", "busy", "disk is full", "disk i/o")
+
+
 def words_of(error: BaseException) -> str:
     """A database's words in one line, without the row that PostgreSQL adds to them."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
@@ -53,6 +63,18 @@ def is_about_a_row(error: Exception) -> bool:
     if state is None:  # not from a server: the driver cannot pass a value on
         return isinstance(error, ProgrammingError | InterfaceError)
     return state.startswith("54")  # too long for an index
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Whether a database that cannot be used now may be usable later, nobody having changed it."""
+    if not isinstance(error, OperationalError):
+        return False
+    words, state = words_of(error).lower(), _state(error)
+    if type(error.orig).__module__.startswith("sqlite3"):
+        return any(part in words for part in BUSY)
+    if state is not None:
+        return state.startswith(PASSING)
+    return not any(part in words for part in TO_MEND)
 
 
 def explained(kind: str, where: str, error: BaseException) -> StoreError:

@@ -15,32 +15,36 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from cascade.core.trace import Content, Trace
 from cascade.database.forks import ForkGate, watch_forks
 from cascade.database.migrations import migrate
+from cascade.database.patience import patience
 from cascade.database.place import engine_of, file_of, shown, url_of
-from cascade.database.trouble import explained, is_about_a_row, words_of
+from cascade.database.trouble import explained, is_about_a_row, may_pass, words_of
 from cascade.errors import ConfigError, StoreError, TraceError
 from cascade.traces import queries
 from cascade.traces.content import check_content, redact
 from cascade.traces.filters import Sort, Wanted, check_limit, check_sort
 from cascade.traces.migrations import TABLES
 from cascade.traces.queries import Kept, OnDamaged
+from cascade.traces.relay import Relay
 from cascade.traces.row import TraceRow
+from cascade.traces.spool import SPOOL_BYTES, Spool
 from cascade.traces.writer import Writer
 
 __all__ = ["TraceRow", "TraceStore"]
-
-DEFAULT_PLACE = "traces.sqlite3"
 
 QUEUE_SIZE = 10_000
 """Traces that may wait to be written: seconds of a writer's work, and some tens of megabytes."""
 
 READ_WAIT_S = 10.0
 """How long reading waits for this process's own traces to be written first."""
+
+SILENT_S = 15.0
+"""How long a server may take over a batch before it is given up."""
 
 PAGE = 200
 """Traces that `iter_traces` reads at once; a long conversation takes a megabyte."""
@@ -67,10 +71,15 @@ class TraceStore:
     Args:
         where: path of an SQLite file, made if it does not exist, or an SQLAlchemy URL, e.g.
             postgresql+psycopg://user:password@host/name (`pip install frugal-cascade[postgres]`).
+            Unless given, `CASCADE_DATABASE_URL`, else the file traces.sqlite3.
         content: what of a conversation is kept; see `cascade.traces.content.redact`.
         key: makes the digests of content "hashed" an HMAC.
         queue_size: traces that may wait for the writer; further ones are dropped, counted in
             `dropped` and reported in the log.
+        spool: a folder of this machine where traces wait while the place cannot be written: they
+            are delivered when it can, also by a later process. The store then opens although its
+            server is away. Without it such traces are dropped.
+        spool_bytes: how much may wait there for this place; what does not fit is dropped.
 
     Raises:
         ConfigError: a content policy that does not exist, or a queue without room.
@@ -80,11 +89,13 @@ class TraceStore:
 
     def __init__(
         self,
-        where: str | os.PathLike[str] = DEFAULT_PLACE,
+        where: str | os.PathLike[str] | None = None,
         *,
         content: Content = "full",
         key: bytes | str | None = None,
         queue_size: int = QUEUE_SIZE,
+        spool: str | os.PathLike[str] | None = None,
+        spool_bytes: int = SPOOL_BYTES,
     ) -> None:
         self.content: Content = check_content(content)
         if queue_size < 1:
@@ -100,11 +111,18 @@ class TraceStore:
         self._gate = ForkGate()
         self._identity: Identity = None  # of the file that has the tables
         self._renewing = threading.Lock()
+        self._is_ready = False  # whether the tables are known to be there
+        name = f"trace store {self.where}"
+        self._spool, self._relay = _spool_of(spool, url, self._file, spool_bytes), None
+        if self._spool is not None:
+            self._relay = Relay(self._insert, self._spool, name=name)
         watch_forks(self)
         self._open()
         self._writer: Writer[Trace] = Writer(
-            self._write, self._rest, queue_size=queue_size, name=f"trace store {self.where}"
+            self._write, self._rest, queue_size=queue_size, name=name
         )
+        if self._spool is not None:
+            self._writer.begin()
 
     def __repr__(self) -> str:
         return f"TraceStore({self.where!r}, content={self.content!r})"
@@ -134,8 +152,18 @@ class TraceStore:
         """Traces that were not kept: the queue was full, or they could not be written."""
         return self._writer.dropped
 
+    @property
+    def spooled(self) -> int:
+        """Traces that wait on this machine until the place can be written."""
+        return self._spool.count if self._spool is not None else 0
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the place could not be written when it was last tried; only with a spool."""
+        return self._relay is not None and self._relay.is_away
+
     def flush(self, timeout_s: float | None = None) -> None:
-        """Wait until every trace saved so far is written.
+        """Wait until every trace saved so far is written, or on the spool.
 
         Raises:
             StoreError: time ran out, or a trace could not be written since the last call.
@@ -145,6 +173,8 @@ class TraceStore:
     def close(self, timeout_s: float | None = None) -> None:
         """Write what is left and stop taking traces; reading still works.
 
+        What waits on the spool for a place that is away stays there for the next process.
+
         Raises:
             StoreError: as `flush`.
         """
@@ -152,6 +182,8 @@ class TraceStore:
             self._writer.close(timeout_s)
         finally:
             self._engine.dispose()
+            if self._spool is not None and not self._writer.is_running:
+                self._spool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -275,12 +307,14 @@ class TraceStore:
         except StoreError as error:
             raise StoreError(f"{self.where}: {error}") from None
         except (SQLAlchemyError, ImportError) as error:
-            raise self._explained(error) from error
+            if self._relay is None or not may_pass(error):
+                raise self._explained(error) from error
+            self._relay.left(StoreError(words_of(error)))
 
     def _migrate(self) -> None:
         with self._engine.begin() as connection:
             migrate(connection, TABLES)
-        self._identity = _identity(self._file)
+        self._identity, self._is_ready = _identity(self._file), True
 
     def _stay_with_file(self) -> None:
         """Begin a new file, loudly, where the one in use was deleted or replaced.
@@ -289,14 +323,15 @@ class TraceStore:
         """
         with self._renewing:
             now = _identity(self._file)
-            if now == self._identity:
+            if self._is_ready and now == self._identity:
                 return
-            log.warning(
-                "trace store %s was %s while in use: the traces written to it before are not there "
-                "any more, new ones go to the file now in its place",
-                self.where,
-                "deleted" if now is None else "replaced",
-            )
+            if self._is_ready:
+                log.warning(
+                    "trace store %s was %s while in use: the traces written to it before are not "
+                    "there any more, new ones go to the file now in its place",
+                    self.where,
+                    "deleted" if now is None else "replaced",
+                )
             self._migrate()
 
     @contextmanager
@@ -328,22 +363,22 @@ class TraceStore:
                 rows[trace.id] = queries.rows_of(redact(trace, self.content, self._key))
             except Exception as error:  # noqa: BLE001  whatever it holds; reported by flush()
                 errors.append(error)
+        write = self._insert if self._relay is None else self._relay.write
         with self._gate:
-            return errors + self._insert(list(rows.values()))
+            return errors + write(list(rows.values()))
 
     def _insert(self, rows: Rows) -> Errors:
+        """Write rows; raises `StoreError` where the place is in trouble, not a row."""
+        was_connected = self._connection is not None
         try:
-            if self._connected_to != _identity(self._file):  # lets the old file go first
-                self._close_connection()
-            self._stay_with_file()
-            if self._connection is None:
-                self._connection = self._engine.connect()
-                self._connected_to = self._identity
-            with self._connection.begin():
-                queries.replace_rows(self._connection, rows)
+            connection = self._connected()
+            with patience(connection, SILENT_S), connection.begin():
+                queries.replace_rows(connection, rows)
         except (SQLAlchemyError, ValueError, OverflowError) as error:
             self._close_connection()
-            if not is_about_a_row(error):  # locked, full, gone: the writer tries the batch again
+            if not is_about_a_row(error):  # locked, full, gone: the batch is tried again
+                if was_connected and self._relay is not None:  # a new connection may do
+                    return self._insert(rows)
                 raise StoreError(words_of(error)) from error
             if len(rows) <= 1:
                 return [StoreError(words_of(error))]  # the database's own error may show the row
@@ -351,13 +386,34 @@ class TraceStore:
             return self._insert(rows[:half]) + self._insert(rows[half:])
         return []
 
+    def _connected(self) -> Connection:
+        """The writer's connection, to a place that has the tables."""
+        if self._connected_to != _identity(self._file):  # lets the old file go first
+            self._close_connection()
+        try:
+            self._stay_with_file()
+            if self._connection is None:
+                self._connection = self._engine.connect()
+                self._connected_to = self._identity
+        except SQLAlchemyError as error:  # never about a row
+            raise StoreError(words_of(error)) from error
+        return self._connection
+
     def _explained(self, error: BaseException) -> StoreError:
         return explained(self._engine.dialect.name, self.where, error)
 
-    def _rest(self) -> None:
-        """Close the writer's connection while there is no work."""
+    def _rest(self) -> float | None:
+        """Without new traces: deliver what waits, or close the writer's connection."""
+        errors: Errors = []
+        wait_s: float | None = None
         with self._gate:
-            self._close_connection()
+            if self._relay is not None:
+                errors, wait_s = self._relay.idle()
+            if wait_s != 0.0:
+                self._close_connection()
+        if errors:
+            self._writer.lose(errors)
+        return wait_s
 
     def _close_connection(self) -> None:
         connection, self._connection = self._connection, None
@@ -380,7 +436,22 @@ class TraceStore:
         """Begin with connections of its own."""
         self._gate.renew()
         self._renewing = threading.Lock()
+        if self._spool is not None:
+            self._spool.forget()
         self._engine.dispose(close=False)
+
+
+def _spool_of(
+    folder: str | os.PathLike[str] | None, url: URL, file: Path | None, most: int
+) -> Spool | None:
+    """The spool of a place, whoever reaches it with whatever password."""
+    if folder is None:
+        return None
+    if file is not None:
+        return Spool(Path(folder), str(file), most)
+    query = sorted(item for item in url.query.items() if "passw" not in item[0].lower())
+    place = (url.get_backend_name(), url.host, url.port, url.database, query)
+    return Spool(Path(folder), repr(place), most)
 
 
 def _identity(file: Path | None) -> Identity:

@@ -35,6 +35,9 @@ RETRY_WAIT_S = 0.2
 IDLE_S = 1.0
 """After so long without work the connection is closed: the file is then complete by itself."""
 
+ENDING_S = 3.0
+"""How long closing goes on with what `rest` has to do besides."""
+
 Item = TypeVar("Item")
 Write = Callable[[list[Item]], list[Exception]]
 """Writes a batch in one go or raises; returns one error for each item that cannot be written."""
@@ -48,12 +51,13 @@ class Writer(Generic[Item]):
     Args:
         write: writes a batch; called on the writer's thread only.
         rest: called on the same thread when there has been no work for a while, and at the end.
+            Says after how many seconds it is to be called again even so; `None` for not at all.
         queue_size: items that may wait; further ones are dropped.
         name: of the place written to, for messages.
     """
 
     def __init__(
-        self, write: Write[Item], rest: Callable[[], None], *, queue_size: int, name: str
+        self, write: Write[Item], rest: Callable[[], float | None], *, queue_size: int, name: str
     ) -> None:
         self._do_write = write
         self._rest = rest
@@ -93,6 +97,11 @@ class Writer(Generic[Item]):
         """Items that were not written: the queue was full, or writing failed for good."""
         return self._dropped
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread is at work."""
+        return self._thread is not None and self._thread.is_alive()
+
     def put(self, item: Item) -> bool:
         """Take an item on, or drop it where the queue is full.
 
@@ -123,6 +132,16 @@ class Writer(Generic[Item]):
                 self._size,
             )
         return False
+
+    def begin(self) -> None:
+        """Start the thread before there is an item: `rest` has things to do."""
+        with self._changed:
+            if self._thread is None and not self._closed:
+                self._start()
+
+    def lose(self, errors: list[Exception]) -> None:
+        """Count items that were settled before and turn out not to be writable."""
+        self._settle(0, errors)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until everything taken on so far is settled; False where time ran out first."""
@@ -186,10 +205,16 @@ class Writer(Generic[Item]):
             self._write(self._batch())
 
     def _run(self) -> None:
-        while self._has_work(None):
-            self._write(self._batch())
-            if not self._has_work(IDLE_S):
-                self._rest()
+        wait_s: float | None = 0.0
+        while self._has_work(wait_s) or not self._ending:
+            if self._items:
+                self._write(self._batch())
+                wait_s = IDLE_S
+            else:
+                wait_s = self._rest()
+        end = time.monotonic() + ENDING_S
+        while self._rest() == 0.0 and time.monotonic() < end:
+            pass
 
     def _has_work(self, timeout_s: float | None) -> bool:
         with self._changed:

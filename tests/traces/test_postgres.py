@@ -3,7 +3,6 @@
 What every database must do stands in `test_store.py`.
 """
 
-import select
 import socket
 import threading
 import time
@@ -20,56 +19,6 @@ from cascade.traces.queries import replace_rows, rows_of
 PASSWORD = "hunter2"
 
 on_a_server = [pytest.mark.database, pytest.mark.loopback]
-
-
-class Wire:
-    """A way to a server that can be cut and mended: passes bytes on from a port of its own."""
-
-    def __init__(self, host, port):
-        self.target = (host or "127.0.0.1", port or 5432)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.is_cut = False
-        self.threads = []
-        self._spawn(self._accept)
-
-    def _spawn(self, work, *args):
-        self.threads.append(threading.Thread(target=work, args=args))
-        self.threads[-1].start()
-
-    def _accept(self):
-        with suppress(OSError):  # the listener is closed: the end
-            while True:
-                near, _ = self.listener.accept()
-                self._spawn(self._pass_on, near)
-
-    def _pass_on(self, near):
-        with near:
-            if self.is_cut:
-                return
-            with socket.create_connection(self.target) as far:
-                others = {near: far, far: near}
-                while not self.is_cut:
-                    for ready in select.select(list(others), [], [], 0.01)[0]:
-                        with suppress(ConnectionError):
-                            if data := ready.recv(65536):
-                                others[ready].sendall(data)
-                                continue
-                        return
-
-    def close(self):
-        self.is_cut = True
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for thread in self.threads:
-            thread.join(5)
-
-
-@pytest.fixture
-def wire(server):
-    made = Wire(server.host, server.port)
-    yield made
-    made.close()
 
 
 @pytest.fixture
