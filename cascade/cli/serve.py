@@ -66,6 +66,10 @@ def serve(
         LossPolicy,
         typer.Option(help='Without the database: refuse what budgets limit ("closed"), or not.'),
     ] = "closed",
+    lease_s: Annotated[
+        float,
+        typer.Option(help="So long after a crash, what the process held of budgets goes back."),
+    ] = 60.0,
     budget: Annotated[
         str | None, typer.Option(help="US dollars that one request may cost at most.")
     ] = None,
@@ -113,6 +117,7 @@ def serve(
         content=content,
         keyless=insecure_local,
         on_database_loss=on_database_loss,
+        lease_s=lease_s,
         cascade_field=cascade_field,
         metrics_open=metrics_open,
         pages=ui,
@@ -148,10 +153,11 @@ def _run(made: Assembled, host: str, port: int) -> None:
         say(f"pages at {root}/ui/")
     for words in made.warnings:
         warn(words)
-    try:
-        server.serve_forever()
-    except SystemExit as error:  # uvicorn's way to say that the app could not begin
-        raise app.failed or ConfigError("the gateway could not begin") from error
+    with sock:
+        try:
+            server.serve_forever()
+        except SystemExit as error:  # uvicorn's way to say that the app could not begin
+            raise app.failed or ConfigError("the gateway could not begin") from error
     if server.cut:
         warn(f"{server.cut} requests were broken off; their traces say so")
     if server.cut or app.lost:

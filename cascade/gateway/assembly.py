@@ -45,6 +45,7 @@ class Settings:
         content: what of conversations is kept.
         keyless: everybody may do everything.
         on_database_loss: what budgets say while the database is away.
+        lease_s: after so long without a sign of life, what a process holds of budgets goes back.
         limits: what it takes on.
         cascade_field: whether bodies tell what an answer cost.
         metrics_open: whether `/metrics` needs no key.
@@ -56,6 +57,7 @@ class Settings:
     content: Content = "full"
     keyless: bool = False
     on_database_loss: Literal["closed", "open"] = "closed"
+    lease_s: float = 60.0
     limits: Limits = field(default_factory=Limits)
     cascade_field: bool = True
     metrics_open: bool = False
@@ -149,7 +151,7 @@ class Pages:
 
 
 def _accounts(place: str, settings: Settings) -> Accounts:
-    return Accounts(place, on_database_loss=settings.on_database_loss)
+    return Accounts(place, on_database_loss=settings.on_database_loss, lease_s=settings.lease_s)
 
 
 def _pages(store: TraceStore, accounts: Accounts | None, chains: Mapping[str, Chain]) -> Any:

@@ -174,9 +174,9 @@ async def _not_found(request: Request, _error: Exception) -> Response:
 
 
 async def _wrong_method(request: Request, error: Exception) -> Response:
-    allowed = getattr(error, "headers", None) or {}
-    why = refusals.wrong_method(request.method, _path(request), allowed.get("Allow", "GET"))
-    return _answer(why)
+    found = (getattr(error, "headers", None) or {}).get("Allow", "GET")
+    allowed = ", ".join(sorted(method.strip() for method in found.split(",")))
+    return _answer(refusals.wrong_method(request.method, _path(request), allowed))
 
 
 async def _refused_by_starlette(_request: Request, error: Exception) -> Response:

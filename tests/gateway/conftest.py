@@ -63,7 +63,7 @@ class Served:
         assert not self._thread.is_alive()
 
 
-def until(true, within_s=10):
+def until(true, within_s=30):
     """Wait until something is so."""
     end = time.monotonic() + within_s
     while not true():
@@ -82,6 +82,7 @@ def _provider():
 def upstream(_provider):
     _provider.asked.clear()
     _provider.left = 0
+    _provider.release(value=False)
     return _provider
 
 

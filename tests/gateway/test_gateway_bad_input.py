@@ -190,8 +190,10 @@ def test_a_callers_own_request_id(port, given, given_back):
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\na: b\x00c\r\n\r\n",
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n",
         b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx",
-        (b"POST /v1/chat/completions HTTP/1.1\r\ntransfer-encoding: chunked\r\n"
-        b"content-length: 3\r\n\r\n0\r\n\r\n"),
+        (
+            b"POST /v1/chat/completions HTTP/1.1\r\ntransfer-encoding: chunked\r\n"
+            b"content-length: 3\r\n\r\n0\r\n\r\n"
+        ),
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     ],
     ids=["tls", "version", "no colon", "nul", "length", "two lengths", "both", "chunk"],

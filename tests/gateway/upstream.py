@@ -1,7 +1,8 @@
 """A provider on this machine, as faithful as OpenAI's and as bad as a prompt wants.
 
 What it does stands in the last message: "hard" is too much for the model `small`; "hang" is never
-answered, "stall" streams two words and no more; "wait 0.5" takes so long; "drop" is cut off; "garbage", "html" and three-digit statuses
+answered, "stall" streams two words and no more; "hold" waits until it is released,
+"wait 0.5" takes so long; "drop" is cut off; "garbage", "html" and three-digit statuses
 come back as such; "long 100" streams so many kilobytes, "trickle 0.5" pauses so long after each of its words.
 """
 
@@ -56,8 +57,14 @@ class Upstream:
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(10)
 
+    def release(self, value=True):
+        """Answer what was told to hold; `False` holds again."""
+        change = self._released.set if value else self._released.clear
+        self._loop.call_soon_threadsafe(change)
+
     async def _run(self):
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self._released = asyncio.Event()
         app = web.Application(client_max_size=2**27)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/responses", self._responses)
@@ -94,6 +101,8 @@ class Upstream:
     async def _answer(self, request, body, words):
         if "hang" in words and not body.get("stream"):
             await asyncio.sleep(60)
+        if "hold" in words:
+            await self._released.wait()
         if found := re.search(r"\bwait ([\d.]+)", words):
             await asyncio.sleep(float(found[1]))
         if found := re.search(r"\b(400|429|500)\b", words):
