@@ -10,7 +10,8 @@ top tier among them, reaches 95, 98, 99 and 100 % of the top tier's quality. Beh
 chosen on one half for such a share: its cost and its quality on the other half, both in percent of
 the top tier's. Last the most that a searched plan cost in any split, compared with the better of
 the top tier and the best pair of tiers: see `benchmarks/rivals.py`. `--rivals` measures the search
-and the best pair only, `--first 20` takes splits that were not looked at before.
+and the best pair only; `--cheapest` lets the search take the cheapest plan that is good enough,
+cheaper beyond doubt or not; `--first 100` takes other splits.
 
 `--prices` is a JSON file of USD per million tokens by tier: {"a": {"in": 0.2, "out": 1.25}, ...};
 without it costs are the table's own.
@@ -32,6 +33,8 @@ from benchmarks.recorded_sets import PRESETS, read_set
 from benchmarks.rivals import TARGETS, Reading, excess
 from cascade.calibration import (
     Plan,
+    PlanPath,
+    PlanPoint,
     Recording,
     ScoreSource,
     Step,
@@ -90,6 +93,8 @@ class Split:
     learn: NDArray[np.int64]
     read: NDArray[np.int64]
     trust: float = TRUST
+    cheapest: bool = False
+    """Take the cheapest plan that is good enough, in doubt or not."""
 
     def policy(self, *, witnesses: bool, gates: bool, max_steps: int = MAX_STEPS) -> Policy:
         """A searched path."""
@@ -99,7 +104,11 @@ class Split:
         source = Rows(self.source, self.learn)
         path = search_plans(part, source, gates=gates, max_steps=max_steps, trust=self.trust)
         plans = [point.plan for point in (*path.points, path.top)]
-        return Policy(plans, lambda share: path.at(share).plan, Rows(self.source, self.read))
+
+        def at(share: float) -> Plan:
+            return (_cheapest(path, share) if self.cheapest else path.at(share)).plan
+
+        return Policy(plans, at, Rows(self.source, self.read))
 
     def fixed(self, tiers: Sequence[int], *, alone: bool, shared: bool = False) -> Policy:
         """One chain, with thresholds of its own or one threshold for all."""
@@ -119,6 +128,11 @@ class Split:
 
         plans = [plan for _, plan in listed if plan is not None]
         return Policy([*plans, always], at, Rows(self.source, self.read, alone))
+
+
+def _cheapest(path: PlanPath, share: float) -> PlanPoint:
+    floor = share * path.top.quality - 1e-12
+    return next((one for one in path.points if one.expected_quality >= floor), path.top)
 
 
 def _shared(shape: Shape, seen: Seen) -> list[Spot]:
@@ -211,7 +225,12 @@ def bounds(split: Split) -> dict[str, Floats]:
 
 
 def measure(
-    recording: Recording, seeds: Iterable[int], made: Makes = policies, trust: float = TRUST
+    recording: Recording,
+    seeds: Iterable[int],
+    made: Makes = policies,
+    *,
+    trust: float = TRUST,
+    cheapest: bool = False,
 ) -> None:
     """Print both tables of a set."""
     source = learn(recording).source
@@ -220,7 +239,9 @@ def measure(
     for seed in seeds:
         order = np.random.default_rng(seed).permutation(len(recording))
         half = len(order) // 2
-        split = Split(recording, source, np.sort(order[:half]), np.sort(order[half:]), trust)
+        split = Split(
+            recording, source, np.sort(order[:half]), np.sort(order[half:]), trust, cheapest
+        )
         for name, row in bounds(split).items():
             hulls[name].append(row)
         for name, policy in made(split).items():
@@ -279,6 +300,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="seed of the first split")
     parser.add_argument("--rivals", action="store_true", help="the search and the best pair only")
+    parser.add_argument("--cheapest", action="store_true", help="choose as if nothing were doubted")
     parser.add_argument("--trust", type=float, default=TRUST, help="as of search_plans")
     chosen = parser.parse_args()
     for name, recording in recordings(chosen):
@@ -291,7 +313,8 @@ def main() -> None:
         )
         print(f"{name}: {len(recording):,} requests; {tiers}", flush=True)
         seeds = range(chosen.first, chosen.first + chosen.splits)
-        measure(recording, seeds, rivals if chosen.rivals else policies, chosen.trust)
+        made = rivals if chosen.rivals else policies
+        measure(recording, seeds, made, trust=chosen.trust, cheapest=chosen.cheapest)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,23 @@ def test_the_table_prints(monkeypatch, capsys):
     assert lines[-4].startswith("  chosen plan: at most ")
 
 
+def test_in_doubt_the_cheapest_is_another_plan():
+    """Choosing as if nothing were doubted is no dearer on the half that was learned on."""
+    pairs = []
+    for seed in range(3):
+        recording, source = made_up(300, seed=seed)
+        rows = np.arange(300)
+        for share in (0.9, 0.95, 0.98):
+            costs = []
+            for cheapest in (True, False):
+                split = plans.Split(recording, source, rows, rows, cheapest=cheapest)
+                plan = split.policy(witnesses=False, gates=True).at(share)
+                costs.append(plans.simulate(plan, recording, source).cost_pusd.mean())
+            pairs.append(costs)
+    assert all(cheap <= sure for cheap, sure in pairs)
+    assert any(cheap < sure for cheap, sure in pairs)
+
+
 def test_a_pair_that_missed_the_target_is_no_fair_rival():
     """Costs are set beside the cheaper of top tier and pair; where the pair fell short is told."""
     ours, pairs = (
