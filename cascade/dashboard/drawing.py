@@ -32,6 +32,9 @@ IDLE_S = 600.0
 KEPT_ENV = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT", "PYTHONPATH")
 """What the process sees of the environment: no keys."""
 
+COMMAND = ("-P", "-m", "cascade.dashboard.draw")
+"""-P: what lies in the folder that the server was started in is not looked at."""
+
 log = logging.getLogger("cascade")
 
 
@@ -116,8 +119,8 @@ class Draughtsman:
         if self._process is None or self._process.poll() is not None:
             self._end()
             try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "cascade.dashboard.draw"],
+                self._process = subprocess.Popen(  # noqa: S603  our own command
+                    [sys.executable, *COMMAND],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,

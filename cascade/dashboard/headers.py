@@ -83,8 +83,15 @@ def is_same_origin(headers: Headers) -> bool:
     """
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
-    origin = headers.get("origin")
-    return origin in (None, "null") or urlsplit(origin or "").netloc.lower() == headers.get("host", "").lower()
+    origin = headers.get("origin", "null")
+    return origin == "null" or _host_of(origin) == headers.get("host", "").lower()
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _is_this_machine(host: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -38,7 +39,7 @@ QUESTIONS = (
     "I was charged twice for invoice {n}. Can you refund one of them?",
     "How do I reset the password of account {n}?",
     "Заказ {n} не пришёл. Что делать?",
-    "订单 {n} 的退款什么时候到账？",
+    "订单 {n} 的退款什么时候到账？",  # noqa: RUF001  as it is written
     "The app shows error {n} since the update, on Android 16.",
     "Cancel subscription {n} at the end of the month, please.",
 )
@@ -60,7 +61,8 @@ def self_check(draft):
 
 def polite(draft):
     """A rule that costs nothing."""
-    return Score(0.2 if "Owned" in draft.text else 0.97, reason="reads like an answer")
+    evasive = "nothing else is needed" in draft.text
+    return Score(0.2 if evasive else 0.97, reason="evasive" if evasive else "reads like an answer")
 
 
 @lru_cache
@@ -126,10 +128,8 @@ class Demo:
         tags = [chance.choice(("web", "app", "mail"))] + (["vip"] if chance.random() < 0.05 else [])
         llm = Cascade(chain, models=models, clock=clock, observers=[seen.append])
         cap = "0.000001" if chance.random() < 0.002 else None
-        try:
+        with suppress(RunError):  # it left a trace, as all do
             llm.complete(question, tags=tags, metadata={"ticket": number}, budget=cap)
-        except RunError:
-            pass  # it left a trace, as all do
         return self.dated(seen[0])
 
     def lines(self, tier, answer, size, *, hard):

@@ -33,7 +33,7 @@ class Browser:
         options = " ".join(f"--{option}" for option in OPTIONS.split())
         words = f'exec "$0" {options} --user-data-dir="$1" about:blank 3<&{there_in} 4>&{there_out}'
         self._process = subprocess.Popen(
-            ["sh", "-c", words, chromium, str(Path(folder) / "profile")],
+            ["/bin/sh", "-c", words, chromium, str(Path(folder) / "profile")],
             pass_fds=(there_in, there_out),
             env={"PATH": os.environ["PATH"], "HOME": str(folder)},
             stdout=subprocess.DEVNULL,

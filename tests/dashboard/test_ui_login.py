@@ -1,0 +1,465 @@
+"""Who may see and do what, and that nobody gets round it."""
+
+import re
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from conftest import app_of
+from reading import page
+from starlette.testclient import TestClient
+
+from cascade import Price, StoreError, Tier
+from cascade.core.chain import Chain
+from cascade.dashboard import kept_secret
+from cascade.dashboard.sessions import COOKIE, LASTS_S, Session, Sessions
+from cascade.dashboard.tries import MOST, WINDOW_S, Tries
+from cascade.dashboard.viewer import KEY_TAG
+
+HERE = "https://gateway.example"
+
+
+@pytest.fixture
+def keys(accounts):
+    """An administrator's key, and another, with their secrets."""
+    boss, secret = accounts.create("boss", is_admin=True)
+    shop, other = accounts.create("shop", budget_day_usd="5", chains=["support"])
+    return {"boss": (boss, secret), "shop": (shop, other)}
+
+
+@pytest.fixture
+def app(store, accounts, keys):
+    """Pages behind a login; some traces are the shop's."""
+    tag = f"{KEY_TAG}{keys['shop'][0].id}"
+    for place, row in enumerate(store.list(6)):
+        trace = store.get(row.id)
+        store.save(replace(trace, id=f"own-{place}", tags=(tag, *trace.tags)))
+    store.flush()
+    return app_of(store, accounts=accounts, secret=b"s" * 32)
+
+
+def client_of(app, **options):
+    return TestClient(app, base_url=HERE, follow_redirects=False, **options)
+
+
+def logged_in(app, secret):
+    client = client_of(app)
+    token = page(client.get("/login")).token()
+    response = client.post("/login", data={"token": token, "key": secret})
+    assert response.status_code == 303
+    return client
+
+
+@pytest.fixture
+def boss(app, keys):
+    return logged_in(app, keys["boss"][1])
+
+
+@pytest.fixture
+def shop(app, keys):
+    return logged_in(app, keys["shop"][1])
+
+
+class TestLogin:
+    @pytest.mark.parametrize(
+        "path", ["/", "/traces", "/trace?id=x", "/chain?name=support", "/keys"]
+    )
+    def test_nothing_is_shown_before_it(self, app, path):
+        """Every page leads to the login, and then back."""
+        response = client_of(app).get(path)
+        assert response.status_code == 303
+        assert response.headers["location"].startswith("/login")
+        assert response.text == ""
+
+    def test_it_leads_back(self, app, keys):
+        """After the login comes the page that was asked for."""
+        client = client_of(app)
+        there = client.get("/trace?id=own-1").headers["location"]
+        shown = page(client.get(there))
+        fields = {a["name"]: a.get("value", "") for a in shown.all("input")}
+        assert fields["to"] == "trace?id=own-1"
+        response = client.post("/login", data={**fields, "key": keys["boss"][1]})
+        assert response.headers["location"] == "/trace?id=own-1"
+
+    @pytest.mark.parametrize(
+        "to",
+        [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "login",
+            "x/../..",
+            "keys/new",
+            "\r\nx: y",
+        ],
+    )
+    def test_it_leads_nowhere_else(self, app, keys, to):
+        """An address that is none of these pages leads to the first page."""
+        client = client_of(app)
+        token = page(client.get("/login")).token()
+        response = client.post("/login", data={"token": token, "to": to, "key": keys["boss"][1]})
+        assert response.headers["location"] == "/"
+
+    @pytest.mark.parametrize(
+        "secret", ["", "ck-wrong", "ck-" + "a" * 43, "é" * 46, "x" * 5000, "\0"]
+    )
+    def test_a_wrong_key(self, app, secret):
+        """A key that does not work opens nothing, and is not told from one that never was."""
+        client = client_of(app)
+        token = page(client.get("/login")).token()
+        response = client.post("/login", data={"token": token, "key": secret})
+        assert response.status_code == 403
+        assert "This key does not work" in page(response).words
+        assert secret not in response.text or not secret.strip("\0")
+        assert client.get("/").status_code == 303
+
+    def test_a_key_that_ended(self, app, accounts, keys):
+        """Revoked and expired keys open nothing, and close what they had opened."""
+        client = logged_in(app, keys["shop"][1])
+        assert client.get("/").status_code == 200
+        accounts.revoke(keys["shop"][0].id)
+        assert client.get("/").status_code == 303
+        past = datetime.now(UTC) - timedelta(days=1)
+        _, expired = accounts.create("expired", expires_at=past)
+        token = page(client.get("/login")).token()
+        assert client.post("/login", data={"token": token, "key": expired}).status_code == 403
+
+    def test_the_cookie(self, app, keys):
+        """It is out of a script's reach, of other sites' and of plain HTTP, and holds no secret."""
+        client = client_of(app)
+        token = page(client.get("/login")).token()
+        response = client.post("/login", data={"token": token, "key": keys["boss"][1]})
+        cookie = response.headers["set-cookie"]
+        for part in ("HttpOnly", "SameSite=strict", "Secure", "Path=/", f"Max-Age={LASTS_S}"):
+            assert part in cookie
+        assert keys["boss"][1] not in cookie
+        plain = TestClient(app, base_url="http://gateway.example").get("/login")
+        assert "Secure" not in plain.headers["set-cookie"]
+
+    def test_a_login_begins_a_new_session(self, app, keys):
+        """A cookie that somebody planted before the login is worth nothing after it."""
+        client = client_of(app)
+        client.get("/login")
+        planted = client.cookies[COOKIE]
+        token = page(client.get("/login")).token()
+        client.post("/login", data={"token": token, "key": keys["boss"][1]})
+        assert client.cookies[COOKIE] != planted
+        thief = client_of(app, cookies={COOKIE: planted})
+        assert thief.get("/").status_code == 303
+
+    def test_logging_out(self, boss):
+        """It takes the cookie away."""
+        token = page(boss.get("/")).token()
+        assert boss.post("/logout", data={"token": token}).headers["location"] == "/login"
+        assert boss.get("/").status_code == 303
+
+    def test_tries_are_limited(self, app):
+        """After some failures an address waits; a right key waits as well."""
+        client = client_of(app)
+        token = page(client.get("/login")).token()
+        for _ in range(MOST):
+            assert client.post("/login", data={"token": token, "key": "ck-no"}).status_code == 403
+        response = client.post("/login", data={"token": token, "key": "ck-no"})
+        assert response.status_code == 429
+        assert 0 < int(response.headers["retry-after"]) <= WINDOW_S
+
+    def test_a_link_from_elsewhere(self, app):
+        """Whoever comes by a link, which carries no session, is shown the way on."""
+        response = client_of(app).get("/login?to=traces", headers={"sec-fetch-site": "cross-site"})
+        assert "/traces" in page(response).links
+
+
+class TestForms:
+    def forms(self, client):
+        token = page(client.get("/keys")).token()
+        return token, {"name": "new"}
+
+    def test_a_token_of_ours_is_needed(self, boss, accounts):
+        """Without the token, with another's or a made-up one, nothing is made."""
+        token, form = self.forms(boss)
+        for wrong in (
+            {},
+            {"token": ""},
+            {"token": "0" * 64},
+            {"token": token[:-1]},
+            {"token": "é"},
+        ):
+            assert boss.post("/keys/new", data={**form, **wrong}).status_code == 403
+        assert [key.name for key in accounts.list()] == ["boss", "shop"]
+        assert boss.post("/keys/new", data={**form, "token": token}).status_code == 200
+
+    def test_anothers_token_is_none(self, app, boss, shop, keys):
+        """A token of another session does not fit."""
+        token, form = self.forms(shop)
+        assert boss.post("/keys/new", data={**form, "token": token}).status_code == 403
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"origin": "https://evil.example"},
+            {"origin": "https://gateway.example.evil.example"},
+            {"origin": "http://[evil"},
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+        ],
+    )
+    def test_a_form_of_another_site(self, boss, accounts, headers):
+        """A form that another site sends is refused, even with a token."""
+        token, form = self.forms(boss)
+        response = boss.post("/keys/new", data={**form, "token": token}, headers=headers)
+        assert response.status_code == 403
+        assert len(accounts.list()) == 2
+
+    @pytest.mark.parametrize(
+        "headers", [{"origin": HERE}, {"origin": "null", "sec-fetch-site": "same-origin"}, {}]
+    )
+    def test_a_form_of_ours(self, boss, headers):
+        """Our own forms are taken, as browsers send them where pages send no referrer."""
+        token, form = self.forms(boss)
+        response = boss.post("/keys/new", data={**form, "token": token}, headers=headers)
+        assert response.status_code == 200
+
+    def test_reading_changes_nothing(self, boss, accounts, keys):
+        """Addresses that change something are not opened by a link."""
+        shop = keys["shop"][0].id
+        for path in ("/keys/new?name=x", f"/keys/revoke?id={shop}&sure=yes", "/logout"):
+            assert boss.get(path).status_code in (404, 405)
+        assert [key.revoked_at for key in accounts.list()] == [None, None]
+
+    @pytest.mark.parametrize(
+        ("body", "status"),
+        [
+            (b"x" * 50_000, 413),
+            (b"&".join(b"a%d=1" % n for n in range(100)), 400),
+            (b"\xff\xfe=%ff", 403),
+        ],
+    )
+    def test_a_form_that_is_none(self, boss, body, status):
+        """Large forms, many fields and bytes that are no text are refused."""
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        assert boss.post("/keys/new", content=body, headers=headers).status_code == status
+
+
+class TestKeys:
+    def test_a_secret_is_shown_once(self, boss, accounts):
+        """A new key's secret stands on that one page, works, and never comes again."""
+        token = page(boss.get("/keys")).token()
+        form = {
+            "token": token,
+            "name": "team",
+            "budget_day_usd": "2.50",
+            "budget_month_usd": "",
+            "requests_per_minute": "60",
+            "chains": "support, triage",
+            "models": "*",
+            "expires_at": "2099-01-31",
+        }
+        made = page(boss.post("/keys/new", data=form))
+        (secret,) = re.findall(r"ck-[\w-]{43}", made.words)
+        key = accounts.find(secret)
+        assert (key.name, key.budget_day_usd, key.budget_month_usd) == (
+            "team",
+            Decimal("2.50"),
+            None,
+        )
+        assert (key.chains, key.models) == (("support", "triage"), ("*",))
+        assert key.expires_at == datetime(2099, 2, 1, tzinfo=UTC)
+        assert not key.is_admin
+        assert secret not in boss.get("/keys").text
+
+    @pytest.mark.parametrize(
+        ("field", "value", "words"),
+        [
+            ("name", "", "no name for a key"),
+            ("name", "boss", "there is a key 'boss' already"),
+            ("budget_day_usd", "-1", "budget_day_usd"),
+            ("budget_month_usd", "a lot", "budget_month_usd"),
+            ("requests_per_minute", "many", "requests per minute: 'many' is no whole number"),
+            ("tokens_per_minute", "0", "tokens_per_minute"),
+            ("expires_at", "soon", "'soon' is no day"),
+        ],
+    )
+    def test_what_cannot_be_meant(self, boss, accounts, field, value, words):
+        """A form that cannot be meant makes no key, says why, and keeps what was typed."""
+        token = page(boss.get("/keys")).token()
+        form = {"token": token, "name": "fine", field: value}
+        response = boss.post("/keys/new", data=form)
+        assert response.status_code == 400
+        shown = page(response)
+        assert words in shown.words
+        assert value in [a.get("value", "") for a in shown.all("input") if a.get("name") == field]
+        assert len(accounts.list()) == 2
+
+    def test_revoking_asks_first(self, boss, accounts, keys):
+        """The first press asks, the second revokes."""
+        token, key_id = page(boss.get("/keys")).token(), keys["shop"][0].id
+        asked = boss.post("/keys/revoke", data={"token": token, "id": key_id})
+        assert "Revoke shop?" in page(asked).words
+        assert accounts.get(key_id).revoked_at is None
+        done = boss.post("/keys/revoke", data={"token": token, "id": key_id, "sure": "yes"})
+        assert "Key shop is revoked." in page(boss.get(done.headers["location"])).words
+        assert accounts.get(key_id).revoked_at is not None
+        nobody = boss.post("/keys/revoke", data={"token": token, "id": "../x", "sure": "yes"})
+        assert nobody.status_code == 404
+
+    def test_what_was_spent(self, boss, accounts, keys):
+        """Today's and this month's money stand beside the budget, to the digit."""
+        purse = accounts.purse(keys["shop"][0])
+        chain = Chain((Tier("m", price=Price.of("1", "1")),))
+        from cascade import Cascade
+        from cascade.testing import ScriptedModels, reply
+
+        models = ScriptedModels({"m": reply("x", input_tokens=100, output_tokens=23)})
+        Cascade(chain, models=models).complete("?", budget=purse, max_completion_tokens=50)
+        accounts.close()
+        words = page(boss.get("/keys")).words
+        assert "$0.000123" in words
+        assert "of $5" in words
+
+    def test_a_place_without_keys(self, store, visit):
+        """Where there are no keys, there is no page of them."""
+        client = visit(store)
+        assert client.get("/keys").status_code == 404
+        assert "Keys" not in page(client.get("/")).words
+
+
+class TestOthersKeys:
+    def test_a_key_sees_its_own_traces(self, shop, boss):
+        """Lists, sums, chains and filters hold the viewer's own traces and no other."""
+        assert "6 traces" in page(shop.get("/traces")).words
+        assert re.search(r"Requests\s*6\D", page(shop.get("/?range=all")).words)
+        assert "306 traces" in page(boss.get("/traces")).words
+        shown = page(shop.get("/traces"))
+        ids = {link.partition("id=")[2] for link in shown.links if link.startswith("/trace?")}
+        assert ids == {f"own-{place}" for place in range(6)}
+        assert "6 traces" in page(shop.get("/traces?key=somebody")).words
+
+    def test_a_foreign_trace_is_not_there(self, shop, store):
+        """Another's trace is not found, by id, as a parent or by its chain."""
+        foreign = next(row for row in store.list(None) if not row.id.startswith("own"))
+        assert shop.get(f"/trace?id={foreign.id}").status_code == 404
+        assert shop.get("/trace?id=own-0").status_code == 200
+        own = store.get("own-0")
+        store.save(replace(own, id="child", parent_id="own-0", tags=("else",)))
+        store.flush()
+        assert "child" not in page(shop.get("/trace?id=own-0")).words
+        assert shop.get("/chain?name=nobody").status_code == 404
+
+    def test_it_sees_its_own_key_and_manages_none(self, shop, accounts, keys):
+        """It sees its budget and no other key, and cannot make or revoke any."""
+        shown = page(shop.get("/keys"))
+        assert "shop" in shown.words
+        assert "boss" not in shown.words
+        token, key_id = shown.token(), keys["boss"][0].id
+        assert shop.post("/keys/new", data={"token": token, "name": "x"}).status_code == 403
+        form = {"token": token, "id": key_id, "sure": "yes"}
+        assert shop.post("/keys/revoke", data=form).status_code == 403
+        assert len(accounts.list()) == 2
+        assert accounts.get(key_id).revoked_at is None
+
+    def test_what_is_remembered_is_not_shared(self, app, boss, shop):
+        """Sums that are kept for a while are kept for one viewer."""
+        object.__setattr__(app.state.site.remembered, "_now", iter(range(10_000)).__next__)
+        many = page(boss.get("/?range=all")).words
+        few = page(shop.get("/?range=all")).words
+        assert "306" in many
+        assert "306" not in few
+
+
+class TestSessions:
+    def request(self, cookie):
+        from starlette.requests import Request
+
+        header = [(b"cookie", f"{COOKIE}={cookie}".encode())]
+        return Request({"type": "http", "headers": header, "method": "GET", "path": "/"})
+
+    def cookie(self, sessions, session):
+        from starlette.responses import Response
+
+        made = Response()
+        sessions.keep(made, session, path="/", secure=False)
+        return made.headers["set-cookie"].split(";")[0].partition("=")[2]
+
+    def test_an_end(self):
+        """A session ends after its time."""
+        now = [1000.0]
+        sessions = Sessions(b"k" * 32, now=lambda: now[0])
+        cookie = self.cookie(sessions, sessions.new("key_1"))
+        assert sessions.of(self.request(cookie)).key_id == "key_1"
+        now[0] += LASTS_S + 1
+        assert sessions.of(self.request(cookie)) is None
+
+    def test_whoever_changes_it(self):
+        """A cookie that was changed, cut, or signed with another secret proves nothing."""
+        sessions, other = Sessions(b"k" * 32), Sessions(b"o" * 32)
+        cookie = self.cookie(sessions, sessions.new("key_1"))
+        for wrong in (cookie[:-1], "x" + cookie, "", "a.b", self.cookie(other, other.new("key_1"))):
+            assert sessions.of(self.request(wrong)) is None
+        strange = sessions._signer.dumps({"not": "a session"})
+        assert sessions.of(self.request(strange)) is None
+
+    def test_the_kept_secret(self, tmp_path):
+        """All processes of one place get the same secret, whoever asks first; each place its own."""
+        place, found = tmp_path / "a.sqlite3", []
+        threads = [
+            threading.Thread(target=lambda: found.append(kept_secret(place))) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(found)) == 1
+        assert len(found[0]) == 32
+        assert kept_secret(tmp_path / "b.sqlite3") != found[0]
+        with pytest.raises(StoreError):
+            kept_secret(tmp_path / "none" / "c.sqlite3")
+
+    def test_tokens_differ_by_session(self):
+        """Each session has a token of its own."""
+        sessions = Sessions(b"k" * 32)
+        one, two = Session("a", None, 9), Session("b", None, 9)
+        assert sessions.is_own(one, sessions.token(one))
+        assert not sessions.is_own(two, sessions.token(one))
+
+
+class TestTries:
+    def test_time_heals(self):
+        """After the window an address may try again; others never waited."""
+        now = [0.0]
+        tries = Tries(now=lambda: now[0])
+        for _ in range(MOST):
+            tries.failed("a")
+        assert tries.wait_s("a") == WINDOW_S
+        assert tries.wait_s("b") == 0
+        now[0] = WINDOW_S + 0.1
+        assert tries.wait_s("a") == 0
+
+    def test_memory_has_an_end(self, monkeypatch):
+        """Whoever tries from many addresses does not fill the memory."""
+        monkeypatch.setattr("cascade.dashboard.tries.ADDRESSES", 10)
+        tries = Tries()
+        for place in range(100):
+            tries.failed(str(place))
+        assert len(tries._failed) == 10
+
+
+class TestThisMachine:
+    @pytest.mark.parametrize(
+        ("host", "status"),
+        [
+            ("127.0.0.1:8484", 200),
+            ("localhost", 200),
+            ("[::1]:80", 200),
+            ("evil.example", 421),
+            ("127.0.0.1.evil.example", 421),
+            ("localhost.evil.example", 421),
+            ("10.0.0.1", 421),
+            ("[::1", 421),
+            ("", 421),
+        ],
+    )
+    def test_other_names_are_not_answered(self, store, visit, host, status):
+        """Without a login only names of this machine are answered: a name that points here is not."""
+        assert visit(store).get("/traces", headers={"host": host}).status_code == status

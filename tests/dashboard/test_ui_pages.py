@@ -1,0 +1,320 @@
+"""What the pages say, and that it is true."""
+
+import re
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from reading import page
+
+from cascade import ConfigError, TraceStore
+from cascade.core.trace_text import dollars
+from cascade.dashboard import dashboard_app
+from cascade.traces.stats import trace_stats
+from cascade.traces.tree import cost_tree
+
+
+def all_stats(store):
+    return trace_stats(store.iter_traces())
+
+
+class TestOverview:
+    def test_sums_are_those_of_the_traces(self, store, visit):
+        """Requests, cost and savings stand there to the digit, unknown ones beside them."""
+        stats = all_stats(store)
+        words = page(visit(store).get("/?range=all")).words
+        assert f"{stats.requests:,}" in words
+        assert dollars(stats.cost.known_usd) in words
+        assert stats.cost.unknown
+        assert f"+ {stats.cost.unknown} of unknown cost" in words
+        assert dollars(stats.saved.known_usd) in words
+        for tier in stats.tiers:
+            assert tier.tier in words
+
+    def test_the_table_has_all_that_the_pictures_have(self, store, visit):
+        """Every day of the pictures is a row, with its costs to the digit."""
+        client = visit(store)
+        table = re.search(
+            r"The charts as a table.*?</table>", client.get("/?range=all").text, re.DOTALL
+        )[0]
+        days = {trace.started_at[:10] for trace in store.iter_traces()}
+        for day in days:
+            assert f'<th scope="row">{day}</th>' in table
+
+    @pytest.mark.parametrize("name", ["24h", "7d", "30d", "all", "", "nonsense", "../../x"])
+    def test_ranges(self, store, visit, name):
+        """Each range answers, and one that is none is the usual one."""
+        response = visit(store).get("/", params={"range": name})
+        assert response.status_code == 200
+        chosen = [a["href"] for a in page(response).all("a") if a.get("aria-current") == "true"]
+        assert chosen == [f"/?range={name if name in ('24h', '7d', '30d', 'all') else '7d'}"]
+
+    def test_one_chain(self, store, visit):
+        """A chain by itself: its own sums only."""
+        stats = trace_stats(store.iter_traces(chain="triage"))
+        words = page(visit(store).get("/?range=all&chain=triage")).words
+        assert dollars(stats.cost.known_usd) in words
+        assert "gpt-5.4-mini" not in words.split("Share per tier")[1].split("Chains")[0]
+
+    def test_nothing_yet(self, empty, visit):
+        """An empty store says how traces come into it."""
+        response = visit(empty).get("/?range=all")
+        assert response.status_code == 200
+        assert "No requests." in page(response).words
+
+    def test_an_unknown_cost_is_no_nothing(self, empty, store, visit):
+        """A store of which no cost is known shows no $0 for its cost without saying so."""
+        trace = next(one for one in store.iter_traces(basis="unknown"))
+        empty.save(trace)
+        empty.flush()
+        assert "+ 1 of unknown cost" in page(visit(empty).get("/?range=all")).words
+
+    def test_against_the_best_single_model(self, store, visit):
+        """With a recording of a chain, what was saved against its best single model stands there."""
+        client = visit(store, recordings={"support": "examples/recordings/tickets.parquet"})
+        words = page(client.get("/?range=all")).words
+        assert "best single model" in words
+        assert "on support" in words
+        assert "best single model" not in page(visit(store).get("/?range=all")).words
+
+
+class TestList:
+    def test_every_trace_is_reached_by_its_pages(self, store, visit):
+        """Following "Next page" shows each trace once."""
+        client, seen, address = visit(store), [], "/traces"
+        while address:
+            shown = page(client.get(address))
+            seen += [
+                parse_qs(urlsplit(link).query)["id"][0]
+                for link in shown.links
+                if link.startswith("/trace?")
+            ]
+            address = next((a["href"] for a in shown.all("a") if a.get("rel") == "next"), None)
+        assert sorted(seen) == sorted(row.id for row in store.list(None))
+        assert len(seen) == 300
+
+    @pytest.mark.parametrize(
+        ("query", "wanted"),
+        [
+            ("chain=extract", {"chain": "extract"}),
+            ("tier=gpt-5.5", {"tier": "gpt-5.5"}),
+            ("status=escalated", {"escalated": True}),
+            ("status=first", {"escalated": False}),
+            ("status=refused", {"status": "refused"}),
+            ("tag=vip", {"tag": "vip"}),
+            (
+                "min_cost_usd=0.001&max_cost_usd=0.003",
+                {"min_cost_usd": "0.001", "max_cost_usd": "0.003"},
+            ),
+            ("min_s=2", {"min_duration_s": 2}),
+            ("basis=unknown", {"basis": "unknown"}),
+            ("range=7d", {"since": "7d"}),
+            ("parent=run-nightly-report", {"parent": "run-nightly-report"}),
+            ("since=2026-01-01&until=2026-01-02", {"since": "2026-01-01", "until": "2026-01-02"}),
+        ],
+    )
+    def test_filters(self, store, visit, query, wanted):
+        """Each filter finds what the store finds, keeps its place in the form, and says how many."""
+        count = store.count(**wanted)
+        response = visit(store).get(f"/traces?{query}")
+        assert response.status_code == 200
+        shown = page(response)
+        assert sum(link.startswith("/trace?") for link in shown.links) == min(50, count)
+        assert f"{count} trace{'' if count == 1 else 's'}" in shown.words
+
+    def test_words(self, store, visit):
+        """Words are found in questions and answers."""
+        shown = page(visit(store).get("/traces?text=PASSWORD"))
+        assert "the password of account" in shown.words
+        assert sum(link.startswith("/trace?") for link in shown.links)
+
+    @pytest.mark.parametrize(
+        ("query", "words"),
+        [
+            ("min_cost_usd=cheap", "min_cost_usd 'cheap' is no amount"),
+            ("since=yesterday", "since 'yesterday' is no moment"),
+            ("min_s=long", "'long' is no number of seconds"),
+            ("status=acepted", "did you mean 'accepted'"),
+            ("sort=beauty", "sort 'beauty' is no order"),
+            ("after=nowhere", "is no cursor of this list"),
+            ("basis=sure", "is no basis"),
+        ],
+    )
+    def test_a_filter_that_cannot_be_meant(self, store, visit, query, words):
+        """What cannot be meant is said, with what was typed still in the form."""
+        response = visit(store).get(f"/traces?{query}")
+        assert response.status_code == 400
+        assert words in page(response).words
+
+    def test_nothing_found_and_nothing_there(self, store, empty, visit):
+        """An empty list says whether the filters or the store are to blame."""
+        assert "No trace fits." in page(visit(store).get("/traces?tag=nobody")).words
+        assert "No traces yet." in page(visit(empty).get("/traces")).words
+
+    def test_a_damaged_row_is_named(self, store, visit):
+        """A row that cannot be read is named below the others."""
+        from sqlalchemy import text
+
+        trace_id = store.list(1)[0].id
+        with store.reading() as connection:
+            connection.execute(
+                text("UPDATE traces SET saved_usd = 'x' WHERE id = :id"), {"id": trace_id}
+            )
+        shown = page(visit(store).get("/traces"))
+        assert "1 trace on this page cannot be read" in shown.words
+        assert trace_id in shown.words
+
+
+class TestOne:
+    def test_every_charge_score_and_reason(self, store, visit):
+        """Each charge to the digit, each score with its reason, each draft."""
+        client = visit(store)
+        for row in store.list(8, sort="cost"):
+            trace = store.get(row.id)
+            words = page(client.get("/trace", params={"id": trace.id})).words
+            for charge in trace.charges:
+                assert dollars(charge.cost_usd) in words
+            for attempt in trace.attempts:
+                assert attempt.tier in words
+                for score in attempt.scores:
+                    assert score.scorer in words
+                    assert (score.reason or "") in words
+                if attempt.threshold is not None and attempt.score:
+                    assert f"{attempt.threshold:g}" in words
+
+    def test_the_family(self, store, demo, visit):
+        """A request shows what was made for it, with costs rolled up; a child leads to its parent."""
+        client, root = visit(store), demo[1]
+        tree = cost_tree(store, root)
+        shown = page(client.get("/trace", params={"id": root}))
+        assert f"{tree.total.requests} requests in all" in shown.words
+        assert dollars(tree.total.known_usd) in shown.words
+        for _, node in tree.walk():
+            assert node.id in shown.words
+        child = tree.children[0].id
+        assert f"/trace?id={root}" in page(client.get("/trace", params={"id": child})).links
+
+    def test_a_run_without_a_trace(self, empty, store, visit):
+        """A run that left no trace is shown as its requests."""
+        trace = store.get(store.list(1)[0].id)
+        for place in range(3):
+            empty.save(replace(trace, id=f"r{place}", parent_id="nightly"))
+        empty.flush()
+        words = page(visit(empty).get("/trace?id=nightly")).words
+        assert "Run nightly" in words
+        assert "3 requests in all" in words
+
+    @pytest.mark.parametrize(
+        "trace_id", ["", "nobody", "../../etc/passwd", "..%2f..%2f", "\0", "a" * 5000, "\ud800"]
+    )
+    def test_an_id_that_is_none(self, store, visit, trace_id):
+        """An id that names no trace is not found, whatever it is."""
+        from urllib.parse import quote
+
+        response = visit(store).get(f"/trace?id={quote(trace_id.encode(errors='surrogatepass'))}")
+        assert response.status_code == 404
+        assert "no such trace" in page(response).words
+
+    def test_a_damaged_trace(self, store, visit):
+        """A trace that cannot be read says so and takes nothing with it."""
+        from sqlalchemy import text
+
+        trace_id = store.list(1)[0].id
+        with store.reading() as connection:
+            connection.execute(
+                text("UPDATE traces SET json = '{}' WHERE id = :id"), {"id": trace_id}
+            )
+        client = visit(store)
+        assert client.get(f"/trace?id={trace_id}").status_code == 500
+        assert client.get("/traces").status_code == 200
+        assert client.get("/chain?name=support&range=all").status_code == 200
+
+
+class TestChain:
+    def test_tiers_and_scorers(self, store, visit):
+        """Acceptance and cost of each tier, and what its scorer stops."""
+        stats = trace_stats(store.iter_traces(chain="support"))
+        words = page(visit(store).get("/chain?name=support&range=all")).words
+        for tier in stats.tiers:
+            assert dollars(tier.cost.known_usd) in words
+        assert "first_reject on drafts of gpt-5.4-nano" in words
+        assert re.search(r"the same requests would have cost about \$[\d.]+ (more|less)", words)
+        assert "LogprobConfidence" in words
+
+    def test_with_a_recording(self, store, visit):
+        """With a recording, wrong answers caught and let through are told."""
+        client = visit(store, recordings={"support": "examples/recordings/tickets.parquet"})
+        words = page(client.get("/chain?name=support&range=all")).words
+        assert "With quality, from the recording" in words
+        assert "225" in words.split("wrong, caught")[1]
+
+    def test_a_recording_that_cannot_be_read(self, store, visit, tmp_path):
+        """A recording that is none is said, and traces are shown as ever."""
+        file = tmp_path / "x.parquet"
+        file.write_text("no parquet")
+        client = visit(store, recordings={"support": file})
+        response = client.get("/chain?name=support&range=all")
+        assert response.status_code == 200
+        assert "x.parquet" in page(response).words
+
+    def test_only_so_many_are_read(self, store, visit, monkeypatch):
+        """Of very many traces the newest are read, and the page says so."""
+        monkeypatch.setattr("cascade.dashboard.chain_page.MOST", 20)
+        total = store.count(chain="support")
+        words = page(visit(store).get("/chain?name=support&range=all")).words
+        assert f"From the newest 20 of {total} requests." in words
+
+    @pytest.mark.parametrize("name", ["nobody", "", "../x", "<b>"])
+    def test_no_such_chain(self, store, visit, name):
+        """A chain that nobody asked is not found."""
+        assert visit(store).get("/chain", params={"name": name}).status_code == 404
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        "path",
+        ["/nope", "/trace/../x", "/..%2f..%2fetc%2fpasswd", "/static/../../x", "/style-x.css"],
+    )
+    def test_there_is_nothing_else(self, store, visit, path):
+        """No address reaches a file or anything but the pages."""
+        assert visit(store).get(path).status_code == 404
+
+    @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+    def test_other_methods(self, store, visit, method):
+        """Pages are read and forms are sent; nothing else is done."""
+        assert visit(store).request(method, "/traces").status_code == 405
+
+    def test_the_store_is_away(self, store, visit, monkeypatch):
+        """A store that cannot be read is said, with the next step, as 503."""
+        from cascade import StoreError
+
+        def gone(*_args, **_kwargs):
+            raise StoreError("it is gone; bring it back")
+
+        monkeypatch.setattr(TraceStore, "reading", gone)
+        response = visit(store).get("/traces")
+        assert response.status_code == 503
+        assert "bring it back" in page(response).words
+
+    def test_what_nobody_thought_of(self, store, visit, monkeypatch, caplog):
+        """An error of ours is for the log; the page says nothing of it."""
+        monkeypatch.setattr("cascade.dashboard.trace_list._chosen", lambda *_: 1 / 0)
+        response = visit(store).get("/traces")
+        assert response.status_code == 500
+        assert "ZeroDivisionError" not in response.text
+        assert "ZeroDivisionError" in caplog.text
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({}, "a login needs keys"),
+            ({"auth": "none"}, "expected 'keys' or 'local'"),
+            ({"auth": "local", "recordings": {"a": 5}}, r"recordings\['a'\] is 5"),
+        ],
+    )
+    def test_what_cannot_be(self, empty, options, message):
+        """Settings that cannot work are refused when the app is made."""
+        with pytest.raises(ConfigError, match=message):
+            dashboard_app(empty, **options)
