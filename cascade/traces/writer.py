@@ -26,6 +26,10 @@ __all__ = ["Writer"]
 BATCH = 500
 """Items written in one transaction: beyond this the time per item hardly falls."""
 
+GATHER_S = 0.1
+"""How long further items are waited for once there is one: a transaction for itself costs an item
+ten times as much. Whoever waits for the writing ends it."""
+
 TRIES = 3
 """A lock or a full disk may pass; after that the batch is given up so that the queue moves on."""
 
@@ -62,6 +66,7 @@ class Writer(Generic[Item]):
         self._do_write = write
         self._rest = rest
         self._size = queue_size
+        self._enough = min(BATCH, max(1, queue_size // 2))  # to begin with
         self._name = name
         self._closed = False
         self._start_empty()
@@ -91,6 +96,7 @@ class Writer(Generic[Item]):
         self._error: Exception | None = None
         self._failing = False  # the last batch was given up
         self._ending = False
+        self._awaited = 0  # callers of wait()
 
     @property
     def dropped(self) -> int:
@@ -119,7 +125,7 @@ class Writer(Generic[Item]):
                 self._taken += 1
                 if self._thread is None:
                     self._start()
-                elif len(self._items) == 1:
+                elif len(self._items) in (1, self._enough):
                     self._changed.notify_all()
                 return True
             self._dropped += 1
@@ -147,7 +153,12 @@ class Writer(Generic[Item]):
         """Wait until everything taken on so far is settled; False where time ran out first."""
         with self._changed:
             target = self._taken
-            return self._changed.wait_for(lambda: self._settled >= target, timeout_s)
+            self._awaited += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: self._settled >= target, timeout_s)
+            finally:
+                self._awaited -= 1
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Wait until everything taken on so far is written.
@@ -208,6 +219,7 @@ class Writer(Generic[Item]):
         wait_s: float | None = 0.0
         while self._has_work(wait_s) or not self._ending:
             if self._items:
+                self._gather()
                 self._write(self._batch())
                 wait_s = IDLE_S
             else:
@@ -220,6 +232,15 @@ class Writer(Generic[Item]):
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._ending, timeout_s)
             return bool(self._items)
+
+    def _gather(self) -> None:
+        """Let more items come."""
+
+        def enough() -> bool:
+            return bool(self._ending or self._awaited) or len(self._items) >= self._enough
+
+        with self._changed:
+            self._changed.wait_for(enough, GATHER_S)
 
     def _batch(self) -> list[Item]:
         with self._changed:
