@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
     Double,
     Numeric,
+    Table,
+    bindparam,
     cast,
     delete,
     func,
@@ -108,22 +111,32 @@ def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
     rows = sorted(rows, key=lambda kept: kept.trace["id"])
     if not rows:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    upsert = dialect.insert(traces)
-    others = {column.name: upsert.excluded[column.name] for column in traces.c}
-    connection.execute(
-        upsert.on_conflict_do_update(index_elements=[traces.c.id], set_=others),
-        [kept.trace for kept in rows],
-    )
+    connection.execute(_upsert(connection.dialect.name), [kept.trace for kept in rows])
     ids = [kept.trace["id"] for kept in rows]
     of_all = {
         charges: [row for kept in rows for row in kept.charges],
         tags: [row for kept in rows for row in kept.tags],
     }
     for table, found in of_all.items():
-        connection.execute(delete(table).where(table.c.trace_id.in_(ids)))
+        remove, add = _statements(table)
+        connection.execute(remove, {"ids": ids})
         if found:
-            connection.execute(insert(table), found)
+            connection.execute(add, found)
+
+
+@cache
+def _upsert(dialect: str) -> Any:
+    """Writes traces; made once, because that takes longer than writing one."""
+    upsert = (postgresql if dialect == "postgresql" else sqlite).insert(traces)
+    others = {column.name: upsert.excluded[column.name] for column in traces.c}
+    return upsert.on_conflict_do_update(index_elements=[traces.c.id], set_=others)
+
+
+@cache
+def _statements(table: Table) -> tuple[Any, Any]:
+    """Removes the rows of some traces, and adds rows."""
+    ids = bindparam("ids", expanding=True)
+    return delete(table).where(table.c.trace_id.in_(ids)), insert(table)
 
 
 def find(connection: Connection, trace_id: str) -> str | None:
