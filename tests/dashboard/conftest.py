@@ -12,11 +12,11 @@ from demo_store import fill
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
+from ui_app import app_of
 from ui_browser import Browser
 
 from cascade import TraceStore
 from cascade.accounts import Accounts
-from cascade.dashboard import dashboard_app
 
 HERE = "http://127.0.0.1"
 
@@ -52,26 +52,6 @@ def accounts(tmp_path):
     made = Accounts(tmp_path / "keys.sqlite3", cache_s=0)
     yield made
     made.close()
-
-
-class NoPictures:
-    """In the place of the process that draws, where pictures are not what is tested."""
-
-    def draw(self, pictures):
-        return {picture.name: None for picture in pictures}
-
-    def warm_up(self):
-        pass
-
-    def close(self):
-        pass
-
-
-def app_of(store, *, pictures=False, **options):
-    app = dashboard_app(store, **options)
-    if not pictures:
-        object.__setattr__(app.state.site, "draughtsman", NoPictures())
-    return app
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 
 import altair as alt
 import pytest
-from conftest import app_of
 from reading import page
 from starlette.testclient import TestClient
+from ui_app import app_of
 
 from cascade.dashboard.charts import CHARTS
 from cascade.dashboard.draw import _answer

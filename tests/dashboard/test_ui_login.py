@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import app_of
 from reading import page
 from starlette.testclient import TestClient
+from ui_app import app_of
 
 from cascade import Price, StoreError, Tier
 from cascade.core.chain import Chain

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +19,15 @@ OPTIONS = (
     "disable-background-networking disable-component-update disable-extensions disable-quic "
     "hide-scrollbars force-color-profile=srgb font-render-hinting=none remote-debugging-pipe"
 )
+
+LAUNCH = """
+import os, sys
+ends = [os.dup2(int(end), 200 + place) for place, end in enumerate(sys.argv[1:3])]
+for end, fixed in zip(ends, (3, 4)):
+    os.dup2(end, fixed)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Chromium reads commands from descriptor 3 and answers on 4."""
 
 PATIENCE_S = 30.0
 
@@ -30,10 +40,10 @@ class Browser:
     def __init__(self, chromium, folder):
         here_in, there_out = os.pipe()
         there_in, here_out = os.pipe()
-        options = " ".join(f"--{option}" for option in OPTIONS.split())
-        words = f'exec "$0" {options} --user-data-dir="$1" about:blank 3<&{there_in} 4>&{there_out}'
+        options = [f"--{option}" for option in OPTIONS.split()]
+        words = [chromium, *options, f"--user-data-dir={Path(folder) / 'profile'}", "about:blank"]
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", words, chromium, str(Path(folder) / "profile")],
+            [sys.executable, "-c", LAUNCH, str(there_in), str(there_out), *words],
             pass_fds=(there_in, there_out),
             env={"PATH": os.environ["PATH"], "HOME": str(folder)},
             stdout=subprocess.DEVNULL,
@@ -44,6 +54,13 @@ class Browser:
         self._in, self._out = here_in, here_out
         self._rest, self._number, self._session = b"", 0, None
         self.events = []
+        try:
+            self._attach()
+        except (OSError, EOFError, TimeoutError):
+            self.close()
+            raise
+
+    def _attach(self):
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         found = self.send("Target.attachToTarget", targetId=target, flatten=True)
         self._session = found["sessionId"]

@@ -73,15 +73,13 @@ def test_a_number_or_word_that_is_none(wanted, message):
         checked(wanted)
 
 
-def test_numbers_narrow_a_list(store):
+def test_numbers_narrow_a_list(store, make_trace, failed_trace):
     """Costs, times, escalation, basis and several tags narrow a list, on any database."""
     from dataclasses import replace
 
-    from conftest import build_failed, build_trace
-
-    trace = build_trace(tags=["a", "b"])
+    trace = make_trace(tags=["a", "b"])
     cost = trace.cost_usd
-    for made in (trace, replace(build_failed(), id="failed", duration_s=9.0)):
+    for made in (trace, replace(failed_trace, id="failed", duration_s=9.0)):
         store.save(made)
     store.flush()
 

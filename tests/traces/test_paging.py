@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from conftest import build_trace
 
 from cascade import ConfigError
 from cascade.traces.paging import trace_page
@@ -14,9 +13,9 @@ from cascade.traces.search import holds
 SORTS = ["time", "cost", "duration"]
 
 
-def several(store, count=23):
+def several(store, make_trace, count=23):
     """Traces of which many begin at the same moment, cost and take the same, or cost nobody knows."""
-    trace = build_trace()
+    trace = make_trace()
     for place in range(count):
         charges = trace.attempts[1].charges
         if place % 5 == 0:
@@ -47,27 +46,27 @@ def all_pages(store, **asked):
 class TestPages:
     @pytest.mark.parametrize("sort", SORTS)
     @pytest.mark.parametrize("size", [1, 4, 23, 50])
-    def test_together_they_are_the_list(self, store, sort, size):
+    def test_together_they_are_the_list(self, store, make_trace, sort, size):
         """Page by page, every trace comes once, in the order of the whole list, on any database."""
-        several(store)
+        several(store, make_trace)
         whole = [row.id for row in store.list(None, sort=sort)]
         assert all_pages(store, sort=sort, size=size) == whole
 
     @pytest.mark.parametrize("sort", SORTS)
-    def test_what_comes_in_moves_nothing(self, store, sort):
+    def test_what_comes_in_moves_nothing(self, store, make_trace, sort):
         """A trace that is kept between two pages shifts no other onto the next page or off it."""
-        several(store, 10)
+        several(store, make_trace, 10)
         first = trace_page(store, sort=sort, size=5)
         rest = [row.id for row in store.list(None, sort=sort)][5:]
-        dear = build_trace("much more to say " * 200)
+        dear = make_trace("much more to say " * 200)
         store.save(replace(dear, id="new", started_at="2026-12-01T00:00:00+00:00", duration_s=9.0))
         store.flush()
         after = trace_page(store, sort=sort, size=50, after=first.after)
         assert [row.id for row in after.rows] == rest
 
-    def test_filters_hold_on_every_page(self, store):
+    def test_filters_hold_on_every_page(self, store, make_trace):
         """Filters narrow all pages, and the last page has no next one."""
-        several(store)
+        several(store, make_trace)
         found = all_pages(store, size=3, since="2026-11-22", max_duration_s=0.4)
         assert found
         assert set(found) == {
@@ -95,12 +94,12 @@ class TestPages:
         with TraceStore(sqlite.where) as store, pytest.raises(ConfigError, match="first page"):
             trace_page(store, after=after)
 
-    def test_a_damaged_row_is_named(self, sqlite):
+    def test_a_damaged_row_is_named(self, sqlite, make_trace):
         """A row that cannot be read does not take its page with it."""
         from cascade import TraceStore
 
         with TraceStore(sqlite.where) as store:
-            several(store, 4)
+            several(store, make_trace, 4)
             sqlite.sql("UPDATE traces SET cost_usd = 'much' WHERE id = 'id-002'")
             page = trace_page(store, sort="time")
             assert page.damaged == ("id-002",)
@@ -109,7 +108,7 @@ class TestPages:
 
 class TestWords:
     @pytest.fixture
-    def spoken(self, store):
+    def spoken(self, store, make_trace):
         for place, (question, answer) in enumerate(
             [
                 ("Where is my parcel?", "In Köln, at the depot."),
@@ -119,7 +118,7 @@ class TestWords:
                 ("half a pair", "Straße \ud83d"),
             ]
         ):
-            trace = build_trace(question, answer, answer)
+            trace = make_trace(question, answer, answer)
             store.save(
                 replace(trace, id=f"w{place}", started_at=f"2026-11-2{place}T00:00:00+00:00")
             )
@@ -148,21 +147,21 @@ class TestWords:
         """Words are found in questions and answers alone, whatever their letters and marks."""
         assert [row.id for row in trace_page(spoken, text=words).rows] == ids
 
-    def test_words_not_kept_are_not_found(self, database):
+    def test_words_not_kept_are_not_found(self, database, make_trace):
         """Traces whose words were not kept hold none."""
         from cascade import TraceStore
 
         with TraceStore(database.where, content="hashed") as store:
-            store.save(build_trace("Where is my parcel?"))
+            store.save(make_trace("Where is my parcel?"))
             store.flush()
             assert trace_page(store, text="parcel").rows == ()
 
-    def test_a_long_search_goes_on_later(self, sqlite, monkeypatch):
+    def test_a_long_search_goes_on_later(self, sqlite, monkeypatch, make_trace):
         """After some thousand candidates a page says how far it looked, and the next one goes on."""
         from cascade import TraceStore
 
         monkeypatch.setattr("cascade.traces.paging.LOOKED_THROUGH", 200)
-        trace = build_trace()
+        trace = make_trace()
         with TraceStore(sqlite.where) as store:
             for place in range(450):
                 store.save(
@@ -172,9 +171,7 @@ class TestWords:
                         started_at=f"2026-11-22T00:{place // 60:02d}:{place % 60:02d}+00:00",
                     )
                 )
-            store.save(
-                replace(build_trace("%%%"), id="old", started_at="2026-11-01T00:00:00+00:00")
-            )
+            store.save(replace(make_trace("%%%"), id="old", started_at="2026-11-01T00:00:00+00:00"))
             store.flush()
             page = trace_page(store, text="%%%")
             assert page.rows == ()

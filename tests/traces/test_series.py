@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from conftest import build_failed, build_trace
 
 from cascade import ConfigError
 from cascade.traces.series import series
@@ -21,13 +20,13 @@ MOMENTS = [
 
 
 @pytest.fixture
-def kept(store):
-    trace = build_trace()
+def kept(store, make_trace, failed_trace):
+    trace = make_trace()
     unknown = replace(trace.attempts[1].charges[0], cost_usd=None, basis="unknown")
     half = replace(
         trace, attempts=(trace.attempts[0], replace(trace.attempts[1], charges=(unknown,)))
     )
-    made = [trace, half, build_failed(), replace(trace, chain="other"), trace]
+    made = [trace, half, failed_trace, replace(trace, chain="other"), trace]
     made = [
         replace(one, id=f"s{place}", started_at=moment)
         for place, (one, moment) in enumerate(zip(made, MOMENTS, strict=True))
@@ -100,9 +99,9 @@ class TestSeries:
         assert found.whole.escalation is None
         assert found.whole.time.p50_s is None
 
-    def test_tiers_stand_in_the_order_in_which_they_are_asked(self, store):
+    def test_tiers_stand_in_the_order_in_which_they_are_asked(self, store, make_trace):
         """The tier that answers first stands first, whatever its name."""
-        trace = build_trace()
+        trace = make_trace()
         one = replace(trace, id="one", tier="nano", attempts=trace.attempts[:1])
         for made in (trace, one):
             store.save(made)
@@ -114,13 +113,13 @@ class TestSeries:
         with pytest.raises(ConfigError, match="hour, day, month"):
             series(store, step="week")
 
-    def test_what_others_put_there(self, sqlite):
+    def test_what_others_put_there(self, sqlite, make_trace):
         """Rows that hold what no trace would are passed over."""
         from cascade import TraceStore
 
         with TraceStore(sqlite.where) as store:
             for place in range(3):
-                store.save(replace(build_trace(), id=f"d{place}", started_at=MOMENTS[0]))
+                store.save(replace(make_trace(), id=f"d{place}", started_at=MOMENTS[0]))
             store.flush()
             sqlite.sql("UPDATE traces SET cost_usd = 'much' WHERE id = 'd0'")
             sqlite.sql("UPDATE traces SET started_at = 'long ago' WHERE id = 'd1'")
