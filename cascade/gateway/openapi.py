@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cascade.core.labels import MAX_TAG
+
 __all__ = ["description"]
 
 JSON = "application/json"
@@ -43,20 +45,27 @@ CASCADE: dict[str, Any] = {
     },
 }
 
+NAME = {"type": "string", "maxLength": MAX_TAG, "pattern": r"\S"}
+
+NAME_OR_NOTHING = {**NAME, "type": ["string", "null"]}
+
 ASKED: dict[str, Any] = {
     "type": "object",
     "description": "What this gateway reads for itself; it is never sent on.",
+    "additionalProperties": False,
     "properties": {
-        "budget": {"type": "string", "description": 'US dollars, e.g. "0.05".'},
-        "deadline_s": {"type": "number", "exclusiveMinimum": 0},
-        "start_at": {"type": "string"},
-        "stop_at": {"type": "string"},
-        "conversation": {"type": "string", "minLength": 1},
-        "tags": {"type": "array", "items": {"type": "string"}},
-        "parent": {"type": "string"},
-        "metadata": {"type": "object"},
+        "budget": {"type": ["string", "null"], "description": 'US dollars, e.g. "0.05".'},
+        "deadline_s": {"type": ["number", "null"], "exclusiveMinimum": 0},
+        "start_at": NAME_OR_NOTHING,
+        "stop_at": NAME_OR_NOTHING,
+        "conversation": NAME_OR_NOTHING,
+        "tags": {"type": ["array", "null"], "items": NAME},
+        "parent": NAME_OR_NOTHING,
+        "metadata": {"type": ["object", "null"]},
     },
 }
+
+ASKED_OR_NOTHING = {"anyOf": [{"$ref": "#/components/schemas/Asked"}, {"type": "null"}]}
 
 MODEL: dict[str, Any] = {
     "type": "object",
@@ -83,7 +92,7 @@ MESSAGE: dict[str, Any] = {
     "required": ["role", "content"],
     "properties": {
         "role": {"enum": ["system", "user", "assistant"]},
-        "content": {"type": "string"},
+        "content": {"type": "string", "minLength": 1},
     },
 }
 
@@ -93,8 +102,8 @@ CHAT: dict[str, Any] = {
     "properties": {
         "model": {"type": "string", "description": "Name of a chain, or of a plain model."},
         "messages": {"type": "array", "minItems": 1, "items": MESSAGE},
-        "stream": {"type": "boolean"},
-        "cascade": {"$ref": "#/components/schemas/Asked"},
+        "stream": {"type": ["boolean", "null"]},
+        "cascade": ASKED_OR_NOTHING,
     },
 }
 
@@ -104,8 +113,8 @@ RESPONSES: dict[str, Any] = {
     "properties": {
         "model": {"type": "string", "description": "Name of a chain, or of a plain model."},
         "input": {"type": "string", "minLength": 1},
-        "stream": {"type": "boolean"},
-        "cascade": {"$ref": "#/components/schemas/Asked"},
+        "stream": {"type": ["boolean", "null"]},
+        "cascade": ASKED_OR_NOTHING,
     },
 }
 
@@ -210,7 +219,7 @@ SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
 
 
 def _endpoint(name: str, schema: str) -> dict[str, Any]:
-    streamed = {"text/event-stream": {"schema": {"type": "string"}}}
+    streamed = {"text/event-stream": {}}
     return {
         "operationId": name,
         "security": SECURITY,

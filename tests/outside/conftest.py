@@ -32,12 +32,13 @@ endpoint = { base_url = "%(url)s" }
 
 @dataclass(frozen=True)
 class Gateway:
-    """A gateway that runs: its API, where it keeps things, and two keys."""
+    """A gateway that runs: its API, where it keeps things, and its keys."""
 
     url: str
     database: str
     key: str
     poor_key: str
+    admin_key: str
 
     @property
     def env(self):
@@ -59,6 +60,7 @@ def gateway(tmp_path_factory):
     with Accounts(database) as keys:
         _, key = keys.create("rich", budget_day_usd="100")
         _, poor = keys.create("poor", budget_day_usd="0.0000001")
+        _, admin = keys.create("admin", is_admin=True)
     with upstream() as url:
         (home / "support.toml").write_text(CHAIN % {"url": url})
         command = [sys.executable, "-m", "cascade.cli", "serve", "--chain", "support.toml"]
@@ -71,7 +73,7 @@ def gateway(tmp_path_factory):
             text=True,
         )
         try:
-            yield Gateway(_address(process), database, key, poor)
+            yield Gateway(_address(process), database, key, poor, admin)
         finally:
             process.terminate()
             said, _ = process.communicate(timeout=60)
