@@ -89,11 +89,8 @@ MODELS: dict[str, Any] = {
 
 MESSAGE: dict[str, Any] = {
     "type": "object",
-    "required": ["role", "content"],
-    "properties": {
-        "role": {"enum": ["system", "user", "assistant"]},
-        "content": {"type": "string", "minLength": 1},
-    },
+    "required": ["role"],
+    "properties": {"role": {"type": "string"}, "content": {"not": {"const": ""}}},
 }
 
 CHAT: dict[str, Any] = {
