@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from cascade.core.tier import Capabilities, Endpoint, Retry, Tier
     from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
     from cascade.core.usage import Usage
+    from cascade.dropin import async_openai_client, openai_client, trace_of
     from cascade.engine import (
         AsyncCascade,
         AsyncMany,
@@ -124,6 +125,7 @@ _HOMES = {
     "cascade.core.tier": ("Capabilities", "Endpoint", "Retry", "Tier"),
     "cascade.core.trace": ("Attempt", "Charge", "ScoreRecord", "Trace"),
     "cascade.core.usage": ("Usage",),
+    "cascade.dropin": ("async_openai_client", "openai_client", "trace_of"),
     "cascade.engine": (
         "AsyncCascade",
         "AsyncMany",
@@ -232,16 +234,19 @@ __all__ = [
     "Usage",
     "ask",
     "ask_all",
+    "async_openai_client",
     "cost_tree",
     "decide",
     "diff_traces",
     "evaluate",
     "load_chain",
     "openai_chain",
+    "openai_client",
     "replay",
     "sample",
     "scorer_name",
     "trace_html",
+    "trace_of",
     "trace_stats",
 ]
 

@@ -3,8 +3,7 @@
 import openai
 from pydantic import BaseModel
 
-from cascade import Tier
-from cascade.dropin import openai_client, trace_of
+from cascade import Tier, openai_client, trace_of
 from cascade.testing import ScriptedModels
 from scorers import LengthBetween
 

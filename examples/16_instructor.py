@@ -3,8 +3,7 @@
 import instructor
 from pydantic import BaseModel, Field
 
-from cascade import Tier
-from cascade.dropin import openai_client, trace_of
+from cascade import Tier, openai_client, trace_of
 from cascade.testing import ScriptedModels
 from scorers import JsonSchema
 

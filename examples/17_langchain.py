@@ -3,8 +3,7 @@
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
-from cascade import Tier
-from cascade.dropin import async_openai_client, openai_client, trace_of
+from cascade import Tier, async_openai_client, openai_client, trace_of
 from cascade.testing import ScriptedModels
 from scorers import LengthBetween
 

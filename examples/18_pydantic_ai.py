@@ -6,8 +6,7 @@ from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from cascade import Draft, Tier, Trace, cost_tree
-from cascade.dropin import async_openai_client
+from cascade import Draft, Tier, Trace, async_openai_client, cost_tree
 from cascade.testing import ScriptedModels, reply
 
 call = {"id": "call_1", "type": "function", "function": {"name": "stock", "arguments": "{}"}}

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from agents import Agent, ModelSettings, OpenAIResponsesModel, RunConfig, Runner
 
-from cascade import Tier, TraceStore, cost_tree
-from cascade.dropin import async_openai_client
+from cascade import Tier, TraceStore, async_openai_client, cost_tree
 from cascade.testing import ScriptedModels, reply
 from scorers import LengthBetween
 

@@ -6,8 +6,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # it would fetch its prices
 
 import litellm
 
-from cascade import Tier
-from cascade.dropin import openai_client, trace_of
+from cascade import Tier, openai_client, trace_of
 from cascade.testing import ScriptedModels
 from scorers import LengthBetween
 

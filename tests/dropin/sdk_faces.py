@@ -10,9 +10,8 @@ from itertools import count
 import httpx2
 from fake_openai import KEY
 
-from cascade import Tier
+from cascade import Tier, async_openai_client, openai_client
 from cascade.core.tier import Retry
-from cascade.dropin import async_openai_client, openai_client
 from cascade.testing import ScriptedModels, reply
 
 ASKED = [{"role": "user", "content": "Capital of France?"}]

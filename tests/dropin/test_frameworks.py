@@ -10,9 +10,8 @@ from pydantic import BaseModel
 from sdk_faces import ASKED, numbered, scripted, two_tiers
 from typer.testing import CliRunner
 
-from cascade import TraceStore, cost_tree
+from cascade import TraceStore, async_openai_client, cost_tree, openai_client, trace_of
 from cascade.cli import app
-from cascade.dropin import async_openai_client, openai_client, trace_of
 from cascade.testing import ScriptedModels, failure
 
 pytestmark = [  # their own affairs

@@ -9,9 +9,8 @@ import openai
 import pytest
 from sdk_faces import ASKED, FakeApi, scripted, two_tiers
 
-from cascade import Endpoint, Sticky, Tier, TraceStore, cost_tree
+from cascade import Endpoint, Sticky, Tier, TraceStore, cost_tree, openai_client, trace_of
 from cascade.core.pricing import Price
-from cascade.dropin import openai_client, trace_of
 
 SECRET = "Bearer sk-of-somebody-else-0123"
 

@@ -10,10 +10,9 @@ import openai
 import pytest
 from sdk_faces import ASKED, FakeApi, scripted, two_tiers
 
-from cascade import Budget, ChainExhausted, Tier
+from cascade import Budget, ChainExhausted, Tier, trace_of
 from cascade.core.failures import RETRYABLE
 from cascade.core.tier import Retry
-from cascade.dropin import trace_of
 from cascade.testing import NetworkBlocked, ScriptedModels, failure
 
 REFUSALS = [

@@ -10,8 +10,7 @@ from contextlib import AsyncExitStack
 import pytest
 from sdk_faces import ASKED, numbered, two_tiers
 
-from cascade import Tier
-from cascade.dropin import async_openai_client, openai_client, trace_of
+from cascade import Tier, async_openai_client, openai_client, trace_of
 from cascade.testing import ScriptedModels
 
 LONG = "one two three four five six"

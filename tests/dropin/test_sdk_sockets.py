@@ -11,10 +11,9 @@ import pytest
 from sdk_faces import FakeApi, scripted, two_tiers
 from server import Server, _chunked, answers, hangs, head, streams
 
-from cascade import Cascade, Endpoint, Tier
+from cascade import Cascade, Endpoint, Tier, trace_of
 from cascade.core.pricing import Price
 from cascade.core.tier import Retry
-from cascade.dropin import trace_of
 from cascade.dropin.transports import CascadeTransport
 from cascade.endpoint.chains import Chains
 

@@ -36,9 +36,11 @@ def _last_text(payload: dict) -> str:
     asked = payload.get("messages") or payload["input"]
     if isinstance(asked, str):
         return asked
-    said = [item["content"] for item in asked if item.get("role") == "user"]
-    parts = said[-1] if said else ""
-    return parts if isinstance(parts, str) else " ".join(part.get("text", "") for part in parts)
+    said = [item.get("content") for item in asked if item.get("role") == "user"]
+    last = said[-1] if said else ""
+    if isinstance(last, list):
+        return " ".join(part.get("text", "") for part in last if isinstance(part, dict))
+    return last if isinstance(last, str) else ""
 
 
 def _has_tool_result(payload: dict) -> bool:
