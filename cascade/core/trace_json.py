@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal, DecimalException
+from functools import cache
 from typing import Any, get_args
 
 from cascade.core.price import EXACT
@@ -106,11 +107,21 @@ def trace_from_dict(data: object) -> Trace:
         ) from error
 
 
+ATOMS = frozenset({str, int, float, bool, type(None)})
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(spec.name for spec in fields(kind))
+
+
 def _plain(value: Any) -> dict[str, Any]:
-    return {spec.name: _value(getattr(value, spec.name)) for spec in fields(value)}
+    return {name: _value(getattr(value, name)) for name in _names(type(value))}
 
 
 def _value(value: Any) -> Any:
+    if type(value) in ATOMS:
+        return value
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, Usage | Attempt | Charge | ScoreRecord):
@@ -167,7 +178,7 @@ def _score(data: Mapping[str, Any]) -> ScoreRecord:
 
 def _known(kind: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a value that are in the data; keys of later minor additions are passed over."""
-    return {spec.name: data[spec.name] for spec in fields(kind) if spec.name in data}
+    return {name: data[name] for name in _names(kind) if name in data}
 
 
 def _check_types(values: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from cascade.core.trace import Attempt, Charge, Content, ScoreRecord, Trace
 from cascade.errors import ConfigError
@@ -32,6 +32,9 @@ QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 """From a quote mark to its last like: what is quoted may hold marks of its own."""
 
 Hide = Callable[[Any], Any]
+
+Value = TypeVar("Value", Trace, Attempt, Charge, ScoreRecord)
+Many = TypeVar("Many", bound="tuple[Any, ...] | list[Any]")
 
 
 def check_content(content: str) -> Content:
@@ -75,7 +78,7 @@ def redact(trace: Trace, content: Content, key: bytes | str | None = None) -> Tr
 
 
 def _scrubbed(trace: Trace) -> Trace:
-    return replace(
+    return _with(
         trace,
         reason=scrub(trace.reason),
         request=scrub(trace.request),
@@ -83,32 +86,32 @@ def _scrubbed(trace: Trace) -> Trace:
         metadata=scrub(trace.metadata),
         tags=scrub(trace.tags),
         parent_id=scrub(trace.parent_id),
-        attempts=tuple(_scrubbed_attempt(attempt) for attempt in trace.attempts),
+        attempts=_each(trace.attempts, _scrubbed_attempt),
     )
 
 
 def _scrubbed_attempt(attempt: Attempt) -> Attempt:
-    return replace(
+    return _with(
         attempt,
         reason=scrub(attempt.reason),
         score=_scrubbed_score(attempt.score) if attempt.score else None,
         text=scrub(attempt.text),
         tool_calls=scrub(attempt.tool_calls),
-        charges=tuple(
-            replace(
-                charge,
-                message=scrub(charge.message),
-                notes=scrub(charge.notes),
-                reply=_scrubbed_reply(charge.reply),
-            )
-            for charge in attempt.charges
-        ),
+        charges=_each(attempt.charges, _scrubbed_charge),
+    )
+
+
+def _scrubbed_charge(charge: Charge) -> Charge:
+    return _with(
+        charge,
+        message=scrub(charge.message),
+        notes=scrub(charge.notes),
+        reply=_scrubbed_reply(charge.reply),
     )
 
 
 def _scrubbed_score(score: ScoreRecord) -> ScoreRecord:
-    parts = tuple(_scrubbed_score(part) for part in score.parts)
-    return replace(score, reason=scrub(score.reason), parts=parts)
+    return _with(score, reason=scrub(score.reason), parts=_each(score.parts, _scrubbed_score))
 
 
 def _scrubbed_reply(reply: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -122,8 +125,11 @@ def _scrubbed_reply(reply: Mapping[str, Any] | None) -> Mapping[str, Any] | None
 def _scrubbed_list(data: Mapping[str, Any], name: str, clean: Hide) -> Mapping[str, Any]:
     """Data whose list of that name is cleaned in a way of its own."""
     rest = {key: item for key, item in data.items() if key != name}
+    cleaned, items = scrub(rest), _each(data[name], clean)
+    if cleaned is rest and items is data[name]:
+        return data
     # The order of a reply's keys is part of what came; replay gives it back as it was.
-    made = {**scrub(rest), name: [clean(item) for item in data[name]]}
+    made = {**cleaned, name: items}
     return {key: made.get(key, made.get(scrub(key))) for key in data}
 
 
@@ -139,8 +145,22 @@ def _scrubbed_choice(choice: Any) -> Any:
         return scrub(choice)
     words = {name: item for name, item in choice.items() if name != "logprobs"}
     clean = scrub(words)
-    kept = choice["logprobs"] if clean is words else None
-    return {**clean, "logprobs": kept}
+    return choice if clean is words else {**clean, "logprobs": None}
+
+
+def _with(value: Value, **fields: Any) -> Value:
+    """The value with other fields; the very same where they are the fields that it has."""
+    if all(field is getattr(value, name) for name, field in fields.items()):
+        return value
+    return replace(value, **fields)
+
+
+def _each(items: Many, clean: Hide) -> Many:
+    """Every item cleaned; the very same items where nothing had to be."""
+    cleaned = [clean(item) for item in items]
+    if all(new is old for new, old in zip(cleaned, items, strict=True)):
+        return items
+    return type(items)(cleaned)
 
 
 # Hashed and none -------------------------------------------------------------------------------

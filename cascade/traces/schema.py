@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from pydantic_core import to_json
 from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table
 
 # Imported here and not on first use: a thread in the middle of an import when the process forks
@@ -94,9 +95,17 @@ def trace_row(trace: Trace) -> dict[str, Any]:
         "basis": trace.basis,
         "duration_s": trace.duration_s,
         "content": trace.content,
-        "json": trace_json.trace_to_json(trace),
+        "json": _json_of(trace),
         "parent_id": column_text(trace.parent_id),
     }
+
+
+def _json_of(trace: Trace) -> str:
+    """The whole trace; `json` takes five times as long."""
+    try:
+        return to_json(trace_json.trace_to_dict(trace), inf_nan_mode="null").decode()
+    except ValueError:  # half of a surrogate pair, or what JSON cannot hold at all
+        return trace_json.trace_to_json(trace)
 
 
 def charge_rows(trace: Trace) -> list[dict[str, Any]]:
