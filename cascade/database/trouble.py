@@ -67,14 +67,14 @@ def is_about_a_row(error: Exception) -> bool:
 
 def may_pass(error: BaseException | None) -> bool:
     """Whether a database that cannot be used now may be usable later, nobody having changed it."""
-    if not isinstance(error, OperationalError):
+    if not isinstance(error, DBAPIError):
         return False
     words, state = words_of(error).lower(), _state(error)
     if type(error.orig).__module__.startswith("sqlite3"):
         return any(part in words for part in BUSY)
     if state is not None:
         return state.startswith(PASSING)
-    return not any(part in words for part in TO_MEND)
+    return isinstance(error, OperationalError) and not any(part in words for part in TO_MEND)
 
 
 def explained(kind: str, where: str, error: BaseException) -> StoreError:

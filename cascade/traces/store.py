@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,8 +44,11 @@ QUEUE_SIZE = 10_000
 READ_WAIT_S = 10.0
 """How long reading waits for this process's own traces to be written first."""
 
-SILENT_S = 15.0
-"""How long a server may take over a batch before it is given up."""
+SILENT_S = 8.0
+"""How long a server may take over a batch before it is given up: more than it waits for a lock."""
+
+BROKEN_S = 1.0
+"""A connection that fails sooner was merely broken: with a new one the place may well be there."""
 
 PAGE = 200
 """Traces that `iter_traces` reads at once; a long conversation takes a megabyte."""
@@ -369,7 +373,7 @@ class TraceStore:
 
     def _insert(self, rows: Rows) -> Errors:
         """Write rows; raises `StoreError` where the place is in trouble, not a row."""
-        was_connected = self._connection is not None
+        was_connected, begun = self._connection is not None, time.monotonic()
         try:
             connection = self._connected()
             with patience(connection, SILENT_S), connection.begin():
@@ -377,7 +381,7 @@ class TraceStore:
         except (SQLAlchemyError, ValueError, OverflowError) as error:
             self._close_connection()
             if not is_about_a_row(error):  # locked, full, gone: the batch is tried again
-                if was_connected and self._relay is not None:  # a new connection may do
+                if was_connected and time.monotonic() - begun < BROKEN_S:
                     return self._insert(rows)
                 raise StoreError(words_of(error)) from error
             if len(rows) <= 1:
