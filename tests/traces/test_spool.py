@@ -1,5 +1,6 @@
 """Traces that wait on the disk while their place cannot be written: none is lost, none stays."""
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -264,7 +265,7 @@ class TestLockedFile:
             store.save(trace)
             store.close()
         (file,) = files(folder)
-        file.write_text(file.read_text().replace('"version": 1', '"version": 99'))
+        file.write_text(json.dumps({**json.loads(file.read_text()), "version": 99}) + "\n")
         with TraceStore(path, spool=folder) as store:
             until(lambda: "newer version" in caplog.text)
             assert store.count() == 0
