@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from databases import database, postgres, server, sqlite, wire  # noqa: F401
 
 sys.path.append(str(Path(__file__).parents[1] / "wire"))  # what OpenAI's replies look like
 
+from processes import Serving, chain_file
 from upstream import Upstream
 
 from cascade import Endpoint, Price, Tier, TraceStore
@@ -108,6 +110,22 @@ def serve(upstream, store):
     yield start
     for item in made:
         item.stop()
+
+
+@pytest.fixture
+def start(tmp_path, upstream):
+    """Starts real processes over the chain `support`: `start(place, "--insecure-local", ...)`."""
+    file = chain_file(tmp_path, upstream.url)
+    made = []
+
+    def serving(place, *args):
+        made.append(Serving("--chain", file, "--database", place, *args, folder=tmp_path))
+        assert made[-1].port, made[-1].said
+        return made[-1]
+
+    yield serving
+    for item in made:
+        item.__exit__()
 
 
 @pytest.fixture

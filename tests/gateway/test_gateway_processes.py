@@ -12,7 +12,6 @@ import openai
 import pytest
 from conftest import until
 from openai import AsyncOpenAI, OpenAI
-from processes import Serving, chain_file
 
 from cascade import TraceStore
 from cascade.accounts import Accounts
@@ -26,22 +25,6 @@ MANY = 100
 @pytest.fixture
 def place(tmp_path):
     return tmp_path / "kept.sqlite3"
-
-
-@pytest.fixture
-def start(tmp_path, upstream, place):
-    """Starts a process over the chain `support`: `start("--insecure-local", ...)`."""
-    file = chain_file(tmp_path, upstream.url)
-    made = []
-
-    def serving(*args):
-        made.append(Serving("--chain", file, "--database", place, *args, folder=tmp_path))
-        assert made[-1].port, made[-1].said
-        return made[-1]
-
-    yield serving
-    for item in made:
-        item.__exit__()
 
 
 async def ask(client, words, *, stream):
@@ -83,7 +66,7 @@ def kept(place):
 
 async def test_sigterm_in_the_middle_of_a_hundred_requests(start, upstream, place):
     """All hundred are answered whole, all hundred traces are kept, and the process ends well."""
-    process = start("--insecure-local")
+    process = start(place, "--insecure-local")
 
     def stop():
         until(lambda: upstream.under_way == MANY)
@@ -99,7 +82,7 @@ async def test_sigterm_in_the_middle_of_a_hundred_requests(start, upstream, plac
 
 async def test_two_signals(start, upstream, place):
     """After a second signal each client is told, each trace is kept, and the exit code says so."""
-    process = start("--insecure-local")
+    process = start(place, "--insecure-local")
 
     def stop():
         until(lambda: upstream.under_way == MANY)
@@ -116,7 +99,7 @@ async def test_two_signals(start, upstream, place):
 
 async def test_drain_s(start, upstream, place):
     """What does not finish in its time is broken off the same way."""
-    process = start("--insecure-local", "--drain-s", "2")
+    process = start(place, "--insecure-local", "--drain-s", "2")
 
     def stop():
         until(lambda: upstream.under_way == MANY)
@@ -136,7 +119,7 @@ async def test_sigkill_in_the_middle_of_a_hundred_requests(start, upstream, plac
     with Accounts(place) as accounts:
         key, secret = accounts.create("team", budget_day_usd="30")
     options = ("--lease-s", "4")
-    process = start(*options)
+    process = start(place, *options)
 
     def kill():
         until(lambda: len(upstream.asked) == MANY and upstream.under_way == MANY // 2)
@@ -155,7 +138,7 @@ async def test_sigkill_in_the_middle_of_a_hundred_requests(start, upstream, plac
     with Accounts(place) as accounts:
         assert accounts.spent()[key.id].leased_usd > 8
 
-    again = start(*options)
+    again = start(place, *options)
     with OpenAI(api_key=secret, base_url=again.url, max_retries=0) as client:
         # Needs nearly all of the budget, of which the dead process held a good part.
         dear = {"max_completion_tokens": 1_400_000, "model": "support"}
