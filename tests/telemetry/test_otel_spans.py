@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cascade import AsyncCascade, Cascade, Price, RunError, Score, Tier, telemetry
+from cascade import Ask, AsyncCascade, Cascade, Price, RunError, Score, Tier, ask_all, telemetry
 from cascade import ask as question
 from cascade.core.chain import Chain
 from cascade.testing import ManualClock, ScriptedModels, failure, reply
@@ -469,3 +469,72 @@ def test_manual_clock_is_used(kept):
         [Tier("big", price=PRICE)], models=models, clock=clock, observers=[kept.observer]
     ).complete("x")
     assert seconds(kept.named("cascade chain")) == pytest.approx(3.0)
+
+
+async def test_a_cancelled_request_ends_its_spans(kept, caplog):
+    """A caller that leaves while a scorer waits leaves complete spans, and no noise."""
+    begun = asyncio.Event()
+
+    async def grade(_draft):
+        begun.set()
+        await asyncio.sleep(60)
+
+    llm = AsyncCascade(chain_with(grade), models=scripted(), observers=[kept.observer])
+    task = asyncio.create_task(llm.complete("hello"))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert kept.named("cascade chain").attributes["error.type"] == "cancelled"
+    assert {span.name for span in kept.spans} >= {"tier nano", "chat nano", "score grade"}
+    assert not caplog.records
+    assert not trace.get_current_span().get_span_context().is_valid
+
+
+def test_a_question_that_ends_the_request_ends_its_spans(kept):
+    """Where a scorer's question finds the account empty, its span says so."""
+
+    def grade(_draft):
+        answer = yield from question("judge", "good?")
+        return answer.text == "Yes"
+
+    models = ScriptedModels({"nano": "Hm.", "judge": failure("billing", "empty", status=429)})
+    llm = Cascade(chain_with(grade), models=models, observers=[kept.observer])
+    with pytest.raises(RunError):
+        llm.complete("hello")
+    assert kept.named("score grade").attributes.get("gen_ai.evaluation.score.value") is None
+    assert kept.named("score grade").status.description == "billing"
+    assert kept.named("cascade chain").attributes["error.type"] == "billing_stopped"
+
+
+def test_questions_asked_at_once_are_all_under_the_score(kept):
+    """Several calls of one scorer are siblings with times of their own."""
+
+    def grade(_draft):
+        asked = ({"role": "user", "content": "good?"},)
+        answers = yield from ask_all(Ask("judge", asked), Ask("judge", asked))
+        return len(answers) / 2
+
+    llm = Cascade(chain_with(grade), models=scripted(), observers=[kept.observer])
+    llm.complete("hello")
+    assert kept.tree().count(("score grade", "chat judge")) == 2
+
+
+def test_a_request_left_under_way_ends_its_spans(kept):
+    """Leaving a request that waits in another thread closes its spans."""
+    import threading
+
+    gate = threading.Event()
+
+    def grade(_draft):
+        gate.wait(10)
+        return 1.0
+
+    llm = Cascade(chain_with(grade), models=scripted(), observers=[kept.observer])
+    many = llm.complete_many(["a"])
+    threading.Timer(0.2, many.stop, [0.0]).start()
+    assert list(many) == []
+    gate.set()
+    assert kept.named("cascade chain").attributes["error.type"] == "cancelled"
+    assert kept.named("tier nano").attributes["cascade.verdict"] == "failed"
+    assert not kept.observer._open
