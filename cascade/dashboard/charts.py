@@ -47,25 +47,7 @@ def stack(rows: Rows, *, names: Sequence[str], colours: Sequence[str], step: str
         for row in rows
         for key, low, high in _piled(keys, row["values"])
     ]
-    shown = {key: shorten(name, LONGEST) for key, name in zip(keys, names, strict=True)}
-    colour = alt.Color(
-        "part:N",
-        title=None,
-        scale=alt.Scale(domain=keys, range=[LIGHT[name] for name in colours]),
-        legend=alt.Legend(
-            orient="top",
-            labelExpr=_lookup(shown),
-            labelLimit=190,
-            labelColor=LIGHT["ink"],
-            labelFontSize=12,
-            symbolType="square",
-            symbolSize=90,
-            columns=3,
-            columnPadding=14,
-            rowPadding=3,
-            offset=8,
-        ),
-    )
+    colour = _parts_colour(dict(zip(keys, names, strict=True)), colours, "square")
     made = alt.Chart(alt.Data(values=data)).mark_bar()
     made = made.encode(
         x=_time(step), x2="to:T", y=_number(None, "low", COUNTS), y2="high:Q", color=colour
@@ -73,11 +55,11 @@ def stack(rows: Rows, *, names: Sequence[str], colours: Sequence[str], step: str
     return made.properties(width=WIDTH, height=HEIGHT)
 
 
-def bars(rows: Rows, *, step: str, title: str, format: str) -> Any:  # noqa: A002  as d3 has it
+def bars(rows: Rows, *, step: str, format: str) -> Any:  # noqa: A002  as d3 has it
     """One bar for each step: rows of `from`, `to` and `value`."""
     data = [{**row, "zero": 0} for row in rows]
     made = alt.Chart(alt.Data(values=data)).mark_bar(color=LIGHT["blue"])
-    made = made.encode(x=_time(step), x2="to:T", y=_number(title, "zero", format), y2="value:Q")
+    made = made.encode(x=_time(step), x2="to:T", y=_number(None, "zero", format), y2="value:Q")
     return made.properties(width=WIDTH, height=HEIGHT)
 
 
@@ -86,34 +68,23 @@ def lines(
     *,
     names: Sequence[str],
     step: str,
-    title: str,
     format: str,  # noqa: A002
     top: float | None = None,
 ) -> Any:
-    """Lines over time, named at their right ends: rows of `at`, `name` and `value`."""
-    domain = [f"{place}" for place in range(len(names))]
-    data = [{**row, "part": str(list(names).index(row["name"]))} for row in rows]
-    colour = alt.Color(
-        "part:N",
-        scale=alt.Scale(domain=domain, range=[LIGHT[name] for name in LINES[: len(domain)]]),
-        legend=None,
-    )
+    """Lines over time: rows of `at`, `name` and `value`."""
+    keys = {name: str(place) for place, name in enumerate(names)}
+    data = [{**row, "part": keys[row["name"]]} for row in rows]
+    shown = {key: name for name, key in keys.items()}
     base = alt.Chart(alt.Data(values=data)).encode(
-        x=_time(step, "at"), y=_number(title, "value", format, top), color=colour
+        x=_time(step, "at"),
+        y=_number(None, "value", format, top),
+        color=_parts_colour(shown, LINES[: len(names)], "circle" if len(names) > 1 else None),
     )
-    layers = [
+    marks = (
         base.mark_line(strokeWidth=2, strokeJoin="round"),
         base.mark_point(filled=True, size=26, opacity=1),
-    ]
-    if len(names) > 1:
-        last = {row["part"]: row for row in data if row["value"] is not None}
-        ends = [{**row, "text": names[int(part)]} for part, row in last.items()]
-        words = alt.Chart(alt.Data(values=ends)).mark_text(align="left", dx=8, fontSize=12)
-        layers.append(
-            words.encode(x=_time(step, "at"), y=_number(title, "value", format, top),
-                         text="text:N", color=colour)
-        )  # fmt: skip
-    return alt.layer(*layers).properties(width=WIDTH - 24, height=HEIGHT)
+    )
+    return alt.layer(*marks).properties(width=WIDTH, height=HEIGHT)
 
 
 def parts(rows: Rows, *, colour: str) -> Any:
@@ -211,6 +182,31 @@ CHARTS: Mapping[str, Callable[..., Any]] = {
     "histogram": histogram,
 }
 """Every picture by name."""
+
+
+def _parts_colour(shown: Mapping[str, str], colours: Sequence[str], symbol: str | None) -> Any:
+    """Colours of parts by their keys, with a legend of their names unless there is no symbol."""
+    labels = {key: shorten(name, LONGEST) for key, name in shown.items()}
+    legend = alt.Legend(
+        orient="top",
+        labelExpr=_lookup(labels),
+        labelLimit=190,
+        labelColor=LIGHT["ink"],
+        labelFontSize=12,
+        symbolType=symbol or "square",
+        symbolSize=90,
+        symbolOpacity=1,
+        columns=3,
+        columnPadding=14,
+        rowPadding=3,
+        offset=8,
+    )
+    return alt.Color(
+        "part:N",
+        title=None,
+        scale=alt.Scale(domain=list(shown), range=[LIGHT[name] for name in colours]),
+        legend=legend if symbol else None,
+    )
 
 
 def _piled(keys: Sequence[str], values: Sequence[int]) -> Iterator[tuple[str, int, int]]:

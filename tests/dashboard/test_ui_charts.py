@@ -38,12 +38,11 @@ DATA = {
         "colours": ["blue", "green", "axis"],
         "step": "day",
     },
-    "bars": {"rows": ROWS, "step": "hour", "title": "USD", "format": "$,.2f"},
+    "bars": {"rows": ROWS, "step": "hour", "format": "$,.2f"},
     "lines": {
         "rows": LINES,
         "names": ["p50", "p95"],
         "step": "month",
-        "title": "seconds",
         "format": "~g",
     },
     "parts": {
