@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from cascade.core.budget import Budget
+from cascade.core.price import tidy
 from cascade.errors import ConfigError
 
 __all__ = ["EVERY", "Key", "Secret", "digest_of", "looks_like_a_secret", "new_secret"]
@@ -137,7 +138,7 @@ def _amount(field: str, value: Decimal | None) -> Decimal | None:
     if value is None:
         return None
     try:
-        return Budget(value).limit_usd
+        return tidy(Budget(value).limit_usd)
     except ConfigError as error:
         raise ConfigError(f"{field}: {error}") from None
 

@@ -23,6 +23,8 @@ __all__ = ["NOTHING", "Lease", "Pocket", "Ticket"]
 
 NOTHING = Decimal(0)
 
+NEVER: tuple[float, Decimal] = (0.0, NOTHING)
+
 add, subtract = EXACT.add, EXACT.subtract
 
 
@@ -113,7 +115,7 @@ class Lease:
         self.ends_at = 0.0
         self.used_at = 0.0
         self.kept_at = 0.0
-        self.refused: tuple[float, Decimal] = (0.0, NOTHING)
+        self.refused = NEVER
         self.lock = Lock()
         self.waiting: list[Ticket] = []
         self.pockets: list[Pocket] = []
@@ -151,6 +153,7 @@ class Lease:
             pocket.spent = add(pocket.spent, paid)
             if self.limited:
                 pocket.free = add(pocket.free, subtract(reserved, paid))
+                self.refused = NEVER  # there is more now
         if is_first:
             self.wake()
 

@@ -109,6 +109,7 @@ class Capped(Budget):
         super().__init__(own.limit_usd, on_exceeded=own.on_exceeded)
         self._purse = purse
         self._own = own
+        self._short: Budget = own  # the one that had no room last
 
     @property
     def committed_usd(self) -> Decimal:
@@ -122,8 +123,10 @@ class Capped(Budget):
 
     def reserve(self, amount_usd: Decimal | None) -> bool:
         """Set an amount aside in both, or in none."""
+        self._short = self._own
         if amount_usd is None or not self._own.reserve(amount_usd):
             return False
+        self._short = self._purse
         if self._purse.reserve(amount_usd):
             return True
         self._own.settle(amount_usd, NOTHING)
@@ -151,10 +154,8 @@ class Capped(Budget):
         return fetched
 
     def room(self) -> str:
-        """What is left of the one that has less."""
-        if self._purse.has_limit and self._purse.left_usd < self._own.left_usd:
-            return self._purse.room()
-        return self._own.room()
+        """What is left of the one that had no room."""
+        return self._short.room()
 
 
 def fetch(lease: Lease, worker: Worker, amount: Decimal, patience_s: float) -> Future[bool] | None:

@@ -173,7 +173,7 @@ class Worker:
             return True
         if any(pocket.spent or pocket.unsure for pocket in lease.pockets):
             return since >= FLUSH_S
-        if not all(pocket.held for pocket in lease.pockets):
+        if any(pocket.free or not pocket.held for pocket in lease.pockets):
             return since >= IDLE_S / 2
         return since >= min(self._owner.lease_s / 4, 10 * IDLE_S)
 

@@ -39,5 +39,5 @@ def patience(connection: Connection, seconds: float) -> Iterator[None]:
 
 
 def _cut(line: int) -> None:
-    with suppress(OSError):  # closed meanwhile
-        socket.socket(fileno=os.dup(line)).shutdown(socket.SHUT_RDWR)
+    with suppress(OSError), socket.socket(fileno=os.dup(line)) as same:  # it may be closed by now
+        same.shutdown(socket.SHUT_RDWR)

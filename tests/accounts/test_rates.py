@@ -1,0 +1,117 @@
+"""Requests and tokens per minute: never more than the limit, over all processes."""
+
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+
+def admitted(accounts, key, tokens=0):
+    return asyncio.run(accounts.admit(key, tokens))
+
+
+@pytest.fixture(autouse=True)
+def _same_minute(set_clock):
+    """No minute ends while a test runs."""
+    set_clock(datetime(2026, 11, 27, 12, 0, 5, tzinfo=UTC))
+
+
+def test_so_many_requests_and_no_more(accounts):
+    """The limit is reached exactly; then a request is refused, and told when to come again."""
+    key, _ = accounts.create("app", requests_per_minute=10)
+    told = [admitted(accounts, key) for _ in range(12)]
+    assert [one.refused for one in told] == [None] * 10 + ["requests"] * 2
+    assert [one.left["requests"].remaining for one in told] == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0]
+    last = told[-1].left["requests"]
+    assert last.limit == 10
+    assert 50 < last.reset_s < 55
+    assert told[-1].retry_after_s in (54, 55)
+    assert told[-1].unavailable is None
+
+
+def test_two_processes_share_a_rate(accounts, open_accounts, database):
+    """However requests are spread over processes, no more than the limit begin."""
+    key, _ = accounts.create("app", requests_per_minute=50)
+    others = [open_accounts(database) for _ in range(2)]
+
+    async def main():
+        asked = [others[number % 2].admit(key) for number in range(120)]
+        return [one.refused for one in await asyncio.gather(*asked)]
+
+    told = asyncio.run(main())
+    assert 45 <= told.count(None) <= 50
+
+
+def test_tokens_are_expected_and_then_counted(accounts):
+    """A request counts what it may use until it tells what it did use."""
+    key, _ = accounts.create("app", tokens_per_minute=1000)
+    first = admitted(accounts, key, 800)
+    assert admitted(accounts, key, 300).refused == "tokens"
+    first.settle(100)
+    first.settle(0)  # only the first time counts
+    second = admitted(accounts, key, 900)
+    assert second.refused is None
+    second.settle(None)
+    assert admitted(accounts, key, 1).refused == "tokens"
+
+
+def test_a_refused_request_takes_nothing(accounts):
+    """Where the tokens do not suffice the request is not counted either."""
+    key, _ = accounts.create("app", requests_per_minute=2, tokens_per_minute=1000)
+    assert admitted(accounts, key, 2000).refused == "tokens"
+    assert [admitted(accounts, key, 10).refused for _ in range(3)] == [None, None, "requests"]
+
+
+def test_a_new_minute_begins_anew(accounts, set_clock):
+    """When the minute of the database's clock is over, all of it is there again; what a request of the minute before then tells counts for that one."""
+    key, _ = accounts.create("app", requests_per_minute=3, tokens_per_minute=100)
+    set_clock(datetime(2026, 11, 27, 12, 0, 59, 500_000, tzinfo=UTC))
+    told = [admitted(accounts, key, 30) for _ in range(4)]
+    assert [one.refused for one in told] == [None, None, None, "requests"]
+
+    async def later():
+        await asyncio.sleep(0.8)
+        first = await accounts.admit(key, 100)
+        told[0].settle(5000)
+        second = await accounts.admit(key, 0)
+        return first.refused, second.refused
+
+    assert asyncio.run(later()) == (None, None)
+
+
+def test_a_key_without_rates_asks_nobody(accounts, monkeypatch):
+    """No limit, no question, no header."""
+    key, _ = accounts.create("app")
+    monkeypatch.setattr(accounts._worker, "ask", None)
+    assert admitted(accounts, key, 10**9).left == {}
+
+
+def test_a_request_that_leaves_while_it_waits_counts_nothing(accounts, monkeypatch):
+    """Cancelled while its rate is asked for, a request leaves the rate as it was."""
+    key, _ = accounts.create("app", tokens_per_minute=100)
+    lease = accounts._lease(key, "tokens")
+
+    async def main():
+        task = asyncio.create_task(accounts.admit(key, 100))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    for _ in range(50):
+        if lease.reserve(Decimal(100)) or admitted(accounts, key, 100).refused is None:
+            return
+    pytest.fail("the tokens of the request that left are lost")
+
+
+def test_minutes_long_gone_are_forgotten(accounts, open_accounts, database, set_clock):
+    """What was used in a minute is kept for an hour, so that the table does not grow."""
+    key, _ = accounts.create("app", requests_per_minute=3)
+    admitted(accounts, key)
+    accounts.close()
+    assert database.sql("SELECT count(*) FROM cascade_used WHERE what = 'requests'") == [(1,)]
+    set_clock(datetime(2026, 11, 27, 13, 10, tzinfo=UTC))
+    open_accounts(database).close()
+    assert database.sql("SELECT count(*) FROM cascade_used WHERE what = 'requests'") == [(0,)]

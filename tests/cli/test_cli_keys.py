@@ -1,0 +1,152 @@
+"""`cascade keys`: keys are made, shown, changed and revoked from the command line."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from cascade.accounts import Accounts
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "keys.sqlite3"
+
+
+@pytest.fixture
+def keys(cli, place):
+    """Runs a sub-command over one place."""
+    return lambda *args: cli("keys", *args, "--database", place)
+
+
+def test_a_secret_is_shown_once_and_alone(keys, place):
+    """The secret is all there is on standard output, so that it can be piped; then it is gone."""
+    done = keys("create", "app")
+    secret = done.stdout.strip()
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 1)
+    assert "cannot be shown again" in done.stderr
+    assert secret not in done.stderr
+    for command in (["list"], ["show", "app"], ["list", "--json"], ["show", "app", "--json"]):
+        assert secret not in keys(*command).stdout
+    with Accounts(place) as accounts:
+        assert accounts.find(secret).name == "app"
+
+
+def test_all_settings(keys, place):
+    """Every option reaches the key, amounts to the last digit."""
+    options = [
+        *("--chain", "support", "--chain", "sales", "--model", "gpt-5.4", "--budget-day", "0.10"),
+        *("--budget-month", "3.000000001", "--requests-per-minute", "60"),
+        *("--tokens-per-minute", "100000", "--expires", "2999-01-31", "--admin"),
+    ]
+    data = json.loads(keys("create", "app", *options, "--json").stdout)
+    with Accounts(place) as accounts:
+        assert accounts.find(data["secret"]).id == data["key"]["id"]
+    made = data["key"]
+    assert (made["chains"], made["models"]) == (["support", "sales"], ["gpt-5.4"])
+    assert (made["budget_day_usd"], made["budget_month_usd"]) == ("0.1", "3.000000001")
+    assert (made["requests_per_minute"], made["tokens_per_minute"]) == (60, 100_000)
+    assert (made["expires_at"], made["is_admin"]) == ("2999-01-31T00:00:00+00:00", True)
+    shown = keys("show", "app").stdout
+    for words in ("support, sales, gpt-5.4; admin", "$0 of $0.1", "60 requests, 100,000 tokens"):
+        assert words in shown
+
+
+def test_the_list_shows_what_was_spent(keys, place):
+    """A key's line says what it spent today and this month, and of how much."""
+    keys("create", "app", "--budget-day", "5")
+    with Accounts(place) as accounts:
+        accounts.purse(accounts.get("app")).settle(Decimal(0), Decimal("0.00123"))
+    shown = keys("list").stdout
+    assert "$0.00123 of $5" in shown
+    data = json.loads(keys("list", "--json").stdout)["keys"]
+    assert [(key["name"], key["spent"]["month_usd"]) for key in data] == [("app", "0.00123")]
+    detail = json.loads(keys("show", "app", "--json").stdout)
+    assert [entry["usd"] for entry in detail["spent"]["by_day"]] == ["0.00123"]
+
+
+def test_revoked_keys_are_shown_when_asked_for(keys, place):
+    """A revoked key ends, and leaves the list but for --all."""
+    secret = keys("create", "app").stdout.strip()
+    done = keys("revoke", "app")
+    assert (done.exit_code, "is revoked" in done.stderr) == (0, True)
+    with Accounts(place) as accounts:
+        assert accounts.find(secret) is None
+    assert "app" not in keys("list").stdout
+    assert "no keys; make one" in keys("list").stderr
+    assert "revoked 2" in keys("list", "--all").stdout
+
+
+def test_changes(keys, place):
+    """What is given is changed and nothing else; "none" takes a limit away."""
+    keys("create", "app", "--budget-day", "5", "--chain", "support", "--expires", "30d")
+    done = keys(
+        "change", "app", "--budget-day", "none", "--all-chains", "--model", "*", "--name", "b"
+    )
+    assert done.exit_code == 0
+    with Accounts(place) as accounts:
+        key = accounts.get("b")
+    assert (key.budget_day_usd, key.chains, key.models, key.is_admin) == (None, (), ("*",), False)
+    left = key.expires_at - datetime.now(UTC)
+    assert timedelta(days=29) < left < timedelta(days=31)
+    keys("change", "b", "--expires", "none", "--no-models", "--admin", "--requests-per-minute", "7")
+    with Accounts(place) as accounts:
+        key = accounts.get("b")
+    assert (key.expires_at, key.models, key.is_admin, key.requests_per_minute) == (
+        None,
+        (),
+        True,
+        7,
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["create", "app"], "there is a key 'app' already; revoke it, or take another name"),
+        (["create", "x", "--budget-day", "five"], "budget_day_usd: budget 'five' is no amount"),
+        (["create", "x", "--budget-day", "0"], "not above 0"),
+        (
+            ["create", "x", "--requests-per-minute", "1.5"],
+            "--requests-per-minute '1.5' is no whole",
+        ),
+        (["create", "x", "--requests-per-minute", "0"], "requests_per_minute is 0"),
+        (["create", "x", "--expires", "soon"], "--expires 'soon' is no moment; expected e.g. 30d"),
+        (["create", "x", "--expires", "2020-01-01"], "has passed; `cascade keys revoke`"),
+        (["create", "x", "--expires", "999999w"], "is no moment"),
+        (["create", " "], "is no name for a key"),
+        (["change", "app"], "nothing to change in key 'app'"),
+    ],
+)
+def test_calls_that_cannot_work(keys, args, words):
+    """A bad call ends with 2, says what was expected, and makes nothing."""
+    keys("create", "app")
+    done = keys(*args)
+    assert done.exit_code == 2
+    assert words in " ".join(done.stderr.split())
+    assert [key["name"] for key in json.loads(keys("list", "--all", "--json").stdout)["keys"]] == [
+        "app"
+    ]
+
+
+def test_places_and_keys_that_there_are_not(keys, place, cli):
+    """Looking makes no file; a key that there is not is named with the way to those there are."""
+    done = keys("list")
+    assert (done.exit_code, place.exists()) == (2, False)
+    assert "make one with `cascade keys create`" in " ".join(done.stderr.split())
+    keys("create", "app")
+    for command in ("show", "revoke"):
+        done = keys(command, "zed")
+        assert done.exit_code == 1
+        assert "no key 'zed'" in done.stderr
+    data = json.loads(keys("show", "zed", "--json").stdout)
+    assert "no key 'zed'" in data["error"]
+
+
+def test_the_environment_names_the_place(cli, place, monkeypatch):
+    """CASCADE_DATABASE_URL is where keys are kept unless a place is given."""
+    monkeypatch.setenv("CASCADE_DATABASE_URL", f"sqlite:///{place}")
+    cli("keys", "create", "app")
+    assert place.exists()
+    assert "app" in cli("keys", "list").stdout
