@@ -80,10 +80,7 @@ class Worker:
         with self._changed:
             self._urgent = True
             if self._thread is None and not self._ending:
-                self._thread = threading.Thread(
-                    target=self._run, name="cascade-accounts", daemon=True
-                )
-                self._thread.start()
+                self._start()
             self._changed.notify_all()
 
     def look_up(self, digest: str) -> Future[Any]:
@@ -141,6 +138,14 @@ class Worker:
         self._start_empty(owner)
 
     # The thread ----------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="cascade-accounts", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is ending: what is left is written by close()
+            return
+        self._thread = thread
 
     def _run(self) -> None:
         while not self._ending:
