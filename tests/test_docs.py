@@ -13,7 +13,18 @@ from typer.testing import CliRunner
 
 import cascade
 import scorers
-from cascade import Cascade, Policy, Tier, calibration, errors, testing
+from cascade import (
+    Cascade,
+    Policy,
+    Tier,
+    accounts,
+    calibration,
+    dashboard,
+    errors,
+    gateway,
+    telemetry,
+    testing,
+)
 from cascade.cli import app
 from cascade.config import chain_from_dict
 from cascade.engine.lazy import LazyModels
@@ -22,6 +33,7 @@ from cascade.testing import ScriptedModels, no_network, reply
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+PACKAGES = (cascade, accounts, calibration, dashboard, gateway, scorers, telemetry)
 REFERENCE = sorted((DOCS / "reference").glob("*.md"))
 GUIDES = [page for page in PAGES if page.parent.name in ("tutorial", "how-to", "concepts")]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
@@ -158,7 +170,7 @@ def test_the_reference_holds_every_public_name_and_nothing_else():
     """Every public name is on a page of the reference, once."""
     public = {
         f"{package.__name__}.{name}"
-        for package in (cascade, calibration, scorers)
+        for package in PACKAGES
         for name in package.__all__
         if not hasattr(errors, name)
     }
@@ -173,7 +185,7 @@ def guides():
     "name",
     sorted(
         {
-            *(*cascade.__all__, *calibration.__all__, *scorers.__all__),
+            *(name for package in PACKAGES for name in package.__all__),
             *(*errors.__all__, *testing.__all__),
         }
     ),

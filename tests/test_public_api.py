@@ -10,9 +10,9 @@ import pytest
 
 import cascade
 import scorers
-from cascade import calibration
+from cascade import accounts, calibration, dashboard, gateway, telemetry
 
-PACKAGES = (cascade, calibration, scorers)
+PACKAGES = (cascade, accounts, calibration, dashboard, gateway, scorers, telemetry)
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

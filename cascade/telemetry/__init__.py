@@ -28,3 +28,7 @@ def __getattr__(name: str) -> Any:
             "pip install frugal-cascade[otel]"
         ) from error
     return OpenTelemetry
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
