@@ -52,6 +52,13 @@ def serve(
     content: Annotated[
         ContentName, typer.Option(help="What is kept of requests and answers.")
     ] = "full",
+    spool: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder where traces wait while the database is away; CASCADE_SPOOL unless given, "
+            "else one of the user's."
+        ),
+    ] = None,
     models: Annotated[
         list[str] | None,
         typer.Option(
@@ -115,6 +122,7 @@ def serve(
     settings = Settings(
         database=database,
         content=content,
+        spool=spool,
         keyless=insecure_local,
         on_database_loss=on_database_loss,
         lease_s=lease_s,

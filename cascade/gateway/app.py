@@ -200,4 +200,5 @@ def _gauges_of(turns: Turns, store: TraceStore | None) -> dict[str, Gauged]:
     }
     if store is not None:
         found["traces_dropped"] = ("Traces that could not be kept.", lambda: store.dropped)
+        found["traces_spooled"] = ("Traces that wait on disk.", lambda: store.spooled)
     return found

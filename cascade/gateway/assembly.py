@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from cascade.accounts import Accounts
@@ -19,6 +20,7 @@ from cascade.gateway.app import Background, Gateway, create_app
 from cascade.gateway.guard import Anyone, Guard
 from cascade.gateway.key_guard import KeyGuard
 from cascade.gateway.limits import Limits
+from cascade.traces.spool import default_spool
 from cascade.traces.store import TraceStore
 
 __all__ = ["Assembled", "Settings", "assembled"]
@@ -43,6 +45,7 @@ class Settings:
     Attributes:
         database: place of keys, budgets and traces.
         content: what of conversations is kept.
+        spool: folder where traces wait while the database is away; `default_spool` unless given.
         keyless: everybody may do everything.
         on_database_loss: what budgets say while the database is away.
         lease_s: after so long without a sign of life, what a process holds of budgets goes back.
@@ -55,6 +58,7 @@ class Settings:
 
     database: str | None = None
     content: Content = "full"
+    spool: Path | None = None
     keyless: bool = False
     on_database_loss: Literal["closed", "open"] = "closed"
     lease_s: float = 60.0
@@ -100,7 +104,8 @@ def assembled(
     place = settings.database or default_place()
     with ExitStack() as stack:
         try:
-            store = stack.enter_context(TraceStore(place, content=settings.content))
+            spool = settings.spool or default_spool()
+            store = stack.enter_context(TraceStore(place, content=settings.content, spool=spool))
             accounts = None if settings.keyless else stack.enter_context(_accounts(place, settings))
             is_locked = accounts is not None and not accounts.list()
         except StoreError as error:

@@ -216,7 +216,7 @@ SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
 
 
 def _endpoint(name: str, schema: str) -> dict[str, Any]:
-    streamed = {"text/event-stream": {}}
+    streamed: dict[str, Any] = {"text/event-stream": {}}
     return {
         "operationId": name,
         "security": SECURITY,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -12,65 +10,13 @@ from databases import database, postgres, server, sqlite, wire  # noqa: F401
 
 sys.path.append(str(Path(__file__).parents[1] / "wire"))  # what OpenAI's replies look like
 
-from processes import Serving, chain_file
-from upstream import Upstream
+from bad_provider import Upstream
+from gateways import Served, tiers
+from serving import Serving, chain_file
 
-from cascade import Endpoint, Price, Tier, TraceStore
+from cascade import TraceStore
 from cascade.core.chain import Chain
 from cascade.gateway import Limits, create_app
-from cascade.gateway.server import GatewayServer, listen
-from scorers import LengthBetween
-
-
-def tiers(url):
-    """Two tiers: the small model's short answers are not good enough."""
-    client = Endpoint(url)
-    return (
-        Tier(
-            "small",
-            scorer=LengthBetween(min_words=3),
-            client=client,
-            price=Price.of("1", "2"),
-        ),
-        Tier("big", client=client, price=Price.of("10", "20")),
-    )
-
-
-class Served:
-    """A gateway that listens.
-
-    Attributes:
-        url: of the API, as an OpenAI client takes it.
-        port: of 127.0.0.1.
-        app: the ASGI app.
-    """
-
-    def __init__(self, app):
-        self.app = app
-        sock = listen("127.0.0.1", 0)
-        self.port = sock.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/v1"
-        self.server = GatewayServer(app, app.turns, app.limits, sock=sock)
-        self._thread = threading.Thread(target=self.server.serve_forever)
-        self._thread.start()
-        until(lambda: self.server.started)
-
-    def stop(self):
-        """Drain and end."""
-        self.server.should_exit = True
-        self.join()
-
-    def join(self):
-        self._thread.join(30)
-        assert not self._thread.is_alive()
-
-
-def until(true, within_s=30):
-    """Wait until something is so."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, "it never came to be so"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

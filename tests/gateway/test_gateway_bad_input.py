@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from raw import Raw, asked, body_of, request
+from raw_http import Raw, asked, body_of, request
 
 pytestmark = pytest.mark.loopback
 

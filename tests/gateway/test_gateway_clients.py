@@ -8,7 +8,7 @@ import json
 import httpx
 import openai
 import pytest
-from conftest import tiers, until
+from gateways import tiers, until
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 

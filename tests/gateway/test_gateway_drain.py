@@ -7,8 +7,8 @@ import threading
 
 import httpx
 import pytest
-from conftest import until
-from raw import Raw, body_of, request
+from gateways import until
+from raw_http import Raw, body_of, request
 
 pytestmark = pytest.mark.loopback
 

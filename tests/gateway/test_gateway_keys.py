@@ -10,9 +10,9 @@ from decimal import Decimal
 import httpx
 import openai
 import pytest
-from conftest import tiers, until
+from gateways import tiers, until
 from openai import AsyncOpenAI, OpenAI
-from raw import Raw, asked, body_of, request
+from raw_http import Raw, asked, body_of, request
 
 from cascade.accounts import Accounts
 from cascade.core.chain import Chain

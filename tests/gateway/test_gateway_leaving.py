@@ -7,9 +7,9 @@ import time
 
 import openai
 import pytest
-from conftest import until
+from gateways import until
 from openai import AsyncOpenAI
-from raw import Raw, body_of, request
+from raw_http import Raw, body_of, request
 
 pytestmark = pytest.mark.loopback
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import openai
 import pytest
-from conftest import until
+from gateways import until
 from openai import AsyncOpenAI, OpenAI
 
 from cascade import TraceStore
@@ -123,6 +123,7 @@ async def test_sigkill_in_the_middle_of_a_hundred_requests(start, upstream, plac
 
     def kill():
         until(lambda: len(upstream.asked) == MANY and upstream.under_way == MANY // 2)
+        until(lambda: kept(place))
         process.signal(signal.SIGKILL)
 
     def words(number):

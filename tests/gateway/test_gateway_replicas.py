@@ -11,8 +11,8 @@ from decimal import Decimal
 import httpx
 import openai
 import pytest
-from conftest import until
 from databases import on_a_server
+from gateways import until
 from openai import AsyncOpenAI, OpenAI
 from sqlalchemy import make_url
 
@@ -124,6 +124,31 @@ def test_a_database_that_goes_away(start, postgres, wire, policy):
     assert kept >= answered.count(200) + 1
 
 
+def test_a_process_that_ends_while_the_database_is_away(start, postgres, wire):
+    """What it could not deliver waits on disk; the next process of this machine delivers it."""
+    place = of_wire(postgres, wire)
+    with Accounts(postgres.where) as accounts:
+        _, secret = accounts.create("team")
+    process = start(place)
+    with OpenAI(api_key=secret, base_url=process.url, max_retries=0) as client:
+
+        def status():
+            messages = [{"role": "user", "content": LONG}]
+            done = client.chat.completions.create(model="support", messages=messages)
+            return done.cascade["trace_id"]
+
+        answered = {status()}
+        wire.is_cut = True
+        answered |= {status() for _ in range(5)}
+    process.signal(signal.SIGTERM)
+    assert process.ended(60) == 0, process.said
+    wire.is_cut = False
+    start(place)
+    with TraceStore(postgres.where) as store:
+        until(lambda: store.count() == 6)
+        assert {row.id for row in store.list(limit=None)} == answered
+
+
 def test_unknown_keys_while_the_database_is_away(start, postgres, wire):
     """A key that was not seen before cannot be looked up: 503, not 401."""
     with Accounts(postgres.where) as accounts:
@@ -139,4 +164,8 @@ def test_unknown_keys_while_the_database_is_away(start, postgres, wire):
     assert done.json()["error"]["code"] == "service_unavailable"
 
 
-test_unknown_keys_while_the_database_is_away.pytestmark = on_a_server
+for needs_a_server in (
+    test_unknown_keys_while_the_database_is_away,
+    test_a_process_that_ends_while_the_database_is_away,
+):
+    needs_a_server.pytestmark = on_a_server
