@@ -17,7 +17,7 @@ from cascade.database.place import default_place
 from cascade.engine.sticky import Sticky
 from cascade.errors import ConfigError, StoreError
 from cascade.gateway.app import Background, Gateway, create_app
-from cascade.gateway.guard import Anyone, Guard
+from cascade.gateway.guard import Guard, ThisMachine
 from cascade.gateway.key_guard import KeyGuard
 from cascade.gateway.limits import Limits
 from cascade.traces.spool import default_spool
@@ -110,7 +110,7 @@ def assembled(
             is_locked = accounts is not None and not accounts.list()
         except StoreError as error:
             raise ConfigError(f"--database: {error}") from error
-        guard: Guard = Anyone()
+        guard: Guard = ThisMachine()
         background: list[Background] = []
         if accounts is not None:
             refuses = settings.on_database_loss == "closed"

@@ -5,6 +5,7 @@ Knows accounts as a protocol: a gateway without any (`--insecure-local`) takes t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -14,12 +15,15 @@ from cascade.core.request import Request
 from cascade.endpoint.faults import BadCall
 from cascade.gateway import refusals
 
-__all__ = ["KEY_TAG", "Anyone", "Caller", "Guard", "secret_of"]
+__all__ = ["KEY_TAG", "Anyone", "Caller", "Guard", "ThisMachine", "caller_of", "marked"]
 
 KEY_TAG = "key:"
 """A trace's tag that begins so names the key that paid. Callers cannot give such tags."""
 
 BEARER = b"bearer "
+
+HERE = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+"""Names of this machine; no other name can be made to point here by somebody else's DNS."""
 
 
 class Caller(Protocol):
@@ -72,11 +76,11 @@ class Guard(Protocol):
     needs_key: bool
     needs_database: bool
 
-    async def find(self, secret: str) -> Caller | None:
+    async def find(self, secret: str, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Who has that secret; `None` where nobody has, or no longer.
 
         Raises:
-            Refusal: nobody can tell at the moment.
+            Refusal: nobody can tell at the moment, or nobody may ask in this way.
         """
         ...
 
@@ -90,9 +94,9 @@ class Anyone:
     is_admin = True
     is_cut_off = False
 
-    async def find(self, secret: str) -> Caller | None:
+    async def find(self, secret: str, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Everybody."""
-        del secret
+        del secret, headers
         return self
 
     def may_use(self, model: str, *, is_chain: bool) -> bool:
@@ -113,6 +117,28 @@ class Anyone:
         """Nobody counts."""
 
 
+class ThisMachine(Anyone):
+    """Whoever asks by a name of this machine, and not from a page of another's.
+
+    A browser lets any page on the web send requests to this machine: without keys that would be
+    enough to spend money here.
+    """
+
+    async def find(self, secret: str, headers: Mapping[bytes, bytes]) -> Caller | None:
+        """Everybody on this machine."""
+        asked = [headers.get(b"host", b"")]
+        if b"origin" in headers:
+            asked.append(headers[b"origin"].partition(b"://")[2])
+        if not all(_is_here(place) for place in asked):
+            raise refusals.from_elsewhere()
+        return await super().find(secret, headers)
+
+
+def _is_here(place: bytes) -> bool:
+    """Whether `host:port` is a name of this machine."""
+    return HERE.fullmatch(place) is not None
+
+
 def secret_of(headers: Mapping[bytes, bytes]) -> str | None:
     """The secret in a request's headers, as OpenAI's clients send it, or Azure's."""
     given = headers.get(b"authorization", b"")
@@ -130,7 +156,7 @@ async def caller_of(guard: Guard, headers: Mapping[bytes, bytes]) -> Caller:
     secret = secret_of(headers)
     if secret is None and guard.needs_key:
         raise refusals.no_key()
-    caller = await guard.find(secret or "")
+    caller = await guard.find(secret or "", headers)
     if caller is None:
         raise refusals.wrong_key()
     return caller

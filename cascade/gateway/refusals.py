@@ -88,6 +88,16 @@ def wrong_key(why: str = "Incorrect API key provided.") -> Refusal:
     )
 
 
+def from_elsewhere() -> Refusal:
+    """A request to a gateway without keys that may come from a page on the web."""
+    return refuse(
+        403,
+        "This gateway has no keys and answers programs on its own machine only: ask by the name "
+        "localhost or 127.0.0.1, and not from a web page.",
+        code="forbidden",
+    )
+
+
 def not_an_admin() -> Refusal:
     """A key that works, for something that only administrators may see."""
     return refuse(

@@ -8,6 +8,8 @@ import time
 import pytest
 from raw_http import Raw, asked, body_of, request
 
+from cascade.gateway.guard import ThisMachine
+
 pytestmark = pytest.mark.loopback
 
 JSON = [("content-type", "application/json")]
@@ -328,3 +330,27 @@ def test_one_connection_too_many(serve):
     with Raw(served.port), Raw(served.port), Raw(served.port) as third:
         status, _ = error_of(third.read())
         assert status == 503
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("host", "localhost:8000")], 200),
+        ([("host", "[::1]:8000")], 200),
+        ([("host", "127.0.0.1"), ("origin", "http://localhost:3000")], 200),
+        ([("host", "127.0.0.1"), ("origin", "https://evil.example")], 403),
+        ([("host", "127.0.0.1"), ("origin", "null")], 403),
+        ([("host", "rebound.example:8000")], 403),
+        ([("host", "localhost.evil.example")], 403),
+        ([("host", "")], 403),
+    ],
+)
+def test_pages_on_the_web(serve, upstream, headers, status):
+    """Without keys no page on the web can spend money: not by another name, nor from another place."""
+    port = serve(guard=ThisMachine()).port
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    body = body_of()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
+    answer = asked(port, head.encode() + body)
+    assert answer[0] == status
+    assert len(upstream.asked) == (status == 200)
