@@ -31,6 +31,7 @@ class Booked:
     reserved: int = 0
     begun: bool = False
     settled: bool = False
+    costs: dict[int, Cost] = field(default_factory=dict)  # of its tries, once they are priced
 
 
 @dataclass(slots=True)
@@ -52,6 +53,13 @@ class OpenAttempt:
 
 def cost_of_try(chain: Chain, booked: Booked, entry: Try) -> Cost:
     """What one exchange cost; a refused one, or one known to have used nothing, costs nothing."""
+    known = booked.costs.get(id(entry))
+    if known is None:
+        known = booked.costs[id(entry)] = _priced(chain, booked, entry)
+    return known
+
+
+def _priced(chain: Chain, booked: Booked, entry: Try) -> Cost:
     failure = entry.failure
     if failure is not None and (_never_billed(failure) or entry.usage == Usage(0, 0)):
         return Cost(Decimal(0), "exact", None, (f"not billed: {failure.kind}",))

@@ -29,6 +29,8 @@ __all__ = ["Budget", "worst_case_usd"]
 TOKENS_PER_MESSAGE = 16
 """Room for role markers and separators around one message (OpenAI's own count is 3 to 4)."""
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 FINEST = Decimal("1e-40")
 """Smallest step of an amount; ten decimals finer than any price makes one."""
 
@@ -194,7 +196,7 @@ def _prompt_bound(payload: Mapping[str, Any], longest: int | None) -> int | None
     if has_media(payload):
         return longest
     listed, beside = prompt_of(payload)
-    size = len(json.dumps([listed, beside], ensure_ascii=False, default=str).encode())
+    size = len(_encode([listed, beside]).encode())
     bound = size + TOKENS_PER_MESSAGE * (len(listed) + 1)
     return min(bound, longest) if longest is not None else bound
 

@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -22,6 +22,9 @@ Logprobs = Literal["yes", "at_effort_none", "never", "unverified"]
 
 _LOGPROBS: tuple[Logprobs, ...] = ("yes", "at_effort_none", "never", "unverified")
 _TIERS = ("standard", "batch", "flex", "priority")
+MOST_FOUND = 1000
+"""Names whose entries are remembered; servers may answer under any."""
+
 _DATED = re.compile(r"(.+)-([0-9]{4}-[0-9]{2}-[0-9]{2})")
 _REGIONAL = re.compile(
     r"https?://(?:[^/?#@]*@)?(?:us|eu|ae|au|in|jp)\.api\.openai\.com(?::[0-9]*)?(?:[/?#].*)?",
@@ -105,6 +108,19 @@ class ModelTable:
         Names are never matched by prefix: `gpt-5.4-nano` is no kind of `gpt-5`. A fine-tuned model
         (`ft:<base>:...`) has its base's abilities and no known price, since it costs more.
         """
+        found = self._found
+        if model not in found:
+            if len(found) >= MOST_FOUND:
+                found.clear()
+            found[model] = self._find(model)
+        return found[model]
+
+    @cached_property
+    def _found(self) -> dict[str, ModelInfo | None]:
+        """What was looked up: every request asks for the same few names several times."""
+        return {}
+
+    def _find(self, model: str) -> ModelInfo | None:
         if model.startswith("ft:"):
             base = self.find(model.split(":")[1])
             if base is None:

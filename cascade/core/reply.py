@@ -131,23 +131,22 @@ class Reply:
 
 def read_tokens(entries: Sequence[Any]) -> tuple[TokenLogprob, ...]:
     """Log-probability entries as they come on the wire, read as `Reply.logprobs` says."""
-    return tuple([token for entry in entries if (token := _token(entry)) is not None])
-
-
-def _token(entry: Any) -> TokenLogprob | None:
-    """A token; the usual entry is read at once, because thousands of them are."""
-    token = value = None
-    if type(entry) is dict:
-        token, value = entry.get("token"), entry.get("logprob")
-    if type(token) is not str or type(value) is not float or not FLOOR_LOGPROB <= value <= 0.0:
-        pair = _pair(entry)
-        if pair is None:
-            return None
-        token, value = pair[0], min(0.0, max(pair[1], FLOOR_LOGPROB))
-    read = _made(TokenLogprob)
-    read.token, read.logprob = token, value
-    read._top, read._raw = entry.get("top_logprobs"), entry.get("bytes")  # noqa: SLF001  to be read
-    return read
+    tokens = []
+    for entry in entries:  # thousands of them: no function is called for the usual one
+        token = value = None
+        if type(entry) is dict:
+            token, value = entry.get("token"), entry.get("logprob")
+        if type(token) is not str or type(value) is not float or not FLOOR_LOGPROB <= value <= 0.0:
+            pair = _pair(entry)
+            if pair is None:
+                continue
+            token, value = pair[0], min(0.0, max(pair[1], FLOOR_LOGPROB))
+        read = _made(TokenLogprob)
+        read.token, read.logprob = token, value
+        read._top = entry.get("top_logprobs")  # noqa: SLF001  to be read
+        read._raw = entry.get("bytes")  # noqa: SLF001
+        tokens.append(read)
+    return tuple(tokens)
 
 
 _made = TokenLogprob.__new__

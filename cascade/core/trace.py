@@ -203,6 +203,8 @@ class Trace:
     @property
     def charges(self) -> tuple[Charge, ...]:
         """Every exchange of the request, in order."""
+        if len(self.attempts) == 1:
+            return self.attempts[0].charges
         return tuple(charge for attempt in self.attempts for charge in attempt.charges)
 
     @property
@@ -238,9 +240,10 @@ class Trace:
     @property
     def saved_usd(self) -> Decimal | None:
         """`top_tier_cost_usd - cost_usd`; negative where the cascade cost more."""
-        if self.top_tier_cost_usd is None or self.cost_usd is None:
+        cost = self.cost_usd
+        if self.top_tier_cost_usd is None or cost is None:
             return None
-        return EXACT.subtract(self.top_tier_cost_usd, self.cost_usd)
+        return EXACT.subtract(self.top_tier_cost_usd, cost)
 
     @property
     def basis(self) -> Basis:

@@ -116,7 +116,8 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    return {name: _value(getattr(value, name)) for name in _names(type(value))}
+    kind: Any = type(value)
+    return {name: _value(getattr(value, name)) for name in _names(kind)}
 
 
 def _value(value: Any) -> Any:

@@ -15,6 +15,8 @@ MAX_COUNT = 2**53 - 1
 # The largest whole number that every JSON reader keeps exactly. A larger count on the wire is an
 # error of the server and read as no count.
 
+WHOLE = {int}
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -41,7 +43,7 @@ class Usage:
             self.cache_write_tokens,
             self.reasoning_tokens,
         )
-        if any(type(count) is not int for count in counts):  # a float would reach the bill
+        if set(map(type, counts)) != WHOLE:  # a float would reach the bill
             raise ValueError(f"token counts are whole numbers: {self!r}")
         if min(counts) < 0:
             raise ValueError(f"token counts cannot be negative: {self!r}")

@@ -28,7 +28,7 @@ PROMPT = ("messages", "input", "instructions", "questions")
 BESIDE = ("tools", "functions", "response_format", "text")
 """Rendered into the prompt as well."""
 
-ELSEWHERE = ("previous_response_id", "conversation", "prompt", "web_search_options")
+ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "web_search_options"})
 """Parts of a prompt that come from the server's side: their length is not known here."""
 
 LOCAL_TOOLS = frozenset({"function", "custom", "namespace", "tool_search"})
@@ -112,15 +112,27 @@ def prompt_of(payload: Payload) -> tuple[list[Any], dict[str, Any]]:
 
 def has_media(payload: Payload) -> bool:
     """Whether a prompt holds what its bytes do not bound: images, audio, files, stored parts."""
-    if any(payload.get(name) for name in ELSEWHERE):
+    if not ELSEWHERE.isdisjoint(payload) and any(payload.get(name) for name in ELSEWHERE):
         return True
     tools = payload.get("tools")
-    if any(_is_hosted(tool) for tool in tools or () if isinstance(tools, list | tuple)):
+    if tools and isinstance(tools, list | tuple) and any(map(_is_hosted, tools)):
         return True
     listed = payload.get("messages") or payload.get("input")
     if not isinstance(listed, list | tuple):
         return False
-    return any(_holds_media(item) for item in listed if isinstance(item, Mapping))
+    return any(
+        isinstance(item, Mapping) and _holds_media(item) for item in listed if not _is_words(item)
+    )
+
+
+def _is_words(item: object) -> bool:
+    """Whether it is a message of text alone, as nearly all are."""
+    return (
+        type(item) is dict
+        and type(item.get("content")) is str
+        and "role" in item
+        and "output" not in item
+    )
 
 
 def _is_hosted(tool: object) -> bool:
