@@ -117,7 +117,7 @@ def postgres(server):
 @pytest.fixture
 def sqlite(tmp_path):
     """An SQLite file that does not exist yet."""
-    path = str(tmp_path / "cascade.sqlite3")
+    path = str(tmp_path / "traces.sqlite3")
     return Database(path, f"sqlite:///{path}")
 
 

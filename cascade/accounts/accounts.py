@@ -171,7 +171,6 @@ class Accounts(Keyring):
     def purse(self, key: Key) -> Purse:
         """The key's money, to be given to a cascade as its budget; asks no database."""
         lease = self._lease(key, "usd")
-        lease.limited = lease.limited or key.has_budget
         purse = self._purses.get(key.id)
         if purse is None:
             purse = self._purses.setdefault(key.id, Purse(lease, self._worker, key.name))
@@ -212,8 +211,10 @@ class Accounts(Keyring):
         lease = self._leases.get(place)
         if lease is None:
             made = Lease(key.id, what, self._worker.wake)
-            made.limited = what != "usd" or key.has_budget
+            made.limited = False
             lease = self._leases.setdefault(place, made)
+        if what != "usd" or key.has_budget:  # rates are asked for where there is a limit
+            lease.limited = True
         return lease
 
     # Forks; see `cascade.database.forks` ---------------------------------------------------------

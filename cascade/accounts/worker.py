@@ -87,7 +87,7 @@ class Worker:
         """What is known of a digest; `StoreError` where nobody can tell."""
         future: Future[Any] = Future()
         if self._ending:
-            future.set_exception(StoreError(f"{self._line.where}: these accounts were closed"))
+            future.set_exception(StoreError(str(self.lost)))
             return future
         with self._changed:
             self._lookups.append((digest, future))
@@ -122,16 +122,15 @@ class Worker:
             thread, self._thread = self._thread, None
         if thread is not None:
             thread.join()
+        alive = [lease for lease in self._leases.values() if lease.is_alive]
         for _ in range(2):  # a lease that was spent from ends after that is written
-            left = [lease for lease in self._leases.values() if lease.is_alive]
-            if left and self.lost is None:
-                self._work(left, [])
-        if any(pocket.spent for lease in self._leases.values() for pocket in lease.pockets):
-            log.error("%s: what was spent last could not be written: %s", *self._last_words())
+            if alive and self.lost is None:
+                self._work(alive, [])
+        if any(pocket.spent for lease in alive for pocket in lease.pockets):
+            log.error("%s; what was spent last is not written there", self.lost)
+        self.lost = f"{self._line.where}: these accounts were closed"
+        self._go_without([], alive, self._lookups)
         self._line.rest()
-
-    def _last_words(self) -> tuple[str, str]:
-        return self._line.where, self.lost or "unknown"
 
     def renew(self, owner: Owner) -> None:
         """In a forked child: begin anew."""
@@ -154,7 +153,10 @@ class Worker:
                 lookups, self._lookups = self._lookups, []
             leases = self._due()
             if leases or lookups or self.lost is not None or not self._tidied_at:
-                self._work(leases, lookups)
+                try:
+                    self._work(leases, lookups)
+                except Exception:  # a mistake here must not end all keeping of books
+                    log.exception("keeping budgets in %s went wrong", self._line.where)
             elif monotonic() - self._worked_at > IDLE_S:
                 self._line.rest()
 

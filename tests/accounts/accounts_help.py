@@ -22,6 +22,15 @@ def models(output_tokens=1):
 COST = Decimal("0.001001")
 
 
+def fetched(purse, amount):
+    """Whether an amount could be reserved, waiting for the database where that must be."""
+    amount = Decimal(amount)
+    if purse.reserve(amount):
+        return True
+    refill = purse.refill(amount)
+    return refill is not None and refill.result(20)
+
+
 def eventually(check, timeout_s=5.0):
     """Wait until something holds; fails where it does not in time."""
     end = time.monotonic() + timeout_s

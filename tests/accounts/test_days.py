@@ -6,19 +6,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from accounts_help import eventually
+from accounts_help import eventually, fetched
 
 from cascade.accounts.periods import finest, limits_of, part_of
 
 HALF_BEFORE = timedelta(seconds=0.7)
-
-
-def fetched(purse, amount):
-    amount = Decimal(amount)
-    if purse.reserve(amount):
-        return True
-    refill = purse.refill(amount)
-    return refill is not None and refill.result(10)
 
 
 def test_at_midnight_a_new_day_begins(accounts, set_clock, database):

@@ -5,17 +5,9 @@ import time
 from decimal import Decimal
 
 import pytest
-from accounts_help import eventually, totals
+from accounts_help import eventually, fetched, totals
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
-
-
-def fetched(purse, amount):
-    amount = Decimal(amount)
-    if purse.reserve(amount):
-        return True
-    refill = purse.refill(amount)
-    return refill is not None and refill.result(10)
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")

@@ -223,3 +223,14 @@ class TestFinding:
             accounts.change("app", budget="5")
         with pytest.raises(ConfigError, match="no setting 'id'"):
             accounts.change("app", id="key_1")
+
+    def test_closed_accounts_answer_nobody(self, accounts):
+        """After closing nothing is granted and nobody waits, and the reason is told."""
+        key, secret = accounts.create("app", budget_day_usd="1")
+        accounts.close()
+        accounts.close()
+        with pytest.raises(StoreError, match="these accounts were closed"):
+            accounts.find(secret)
+        purse = accounts.purse(key)
+        assert purse.refill(Decimal("0.01")).result(1) is False
+        assert "were closed" in purse.unavailable

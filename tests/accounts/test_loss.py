@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
-from accounts_help import COST, eventually, models, tiers
+from accounts_help import COST, eventually, fetched, models, tiers
 from sqlalchemy import event, make_url
 
 from cascade import AsyncCascade, BudgetExceeded, StoreError
@@ -20,13 +20,6 @@ def through(wire, postgres):
     """The place of a database, by way of a line that can be cut."""
     url = make_url(postgres.where).set(host="127.0.0.1", port=wire.port)
     return url.render_as_string(hide_password=False)
-
-
-def fetched(purse, amount=BOUND):
-    if purse.reserve(amount):
-        return True
-    refill = purse.refill(amount)
-    return refill is not None and refill.result(20)
 
 
 @contextmanager
@@ -62,22 +55,22 @@ class TestAServer:
         accounts = open_accounts(through(wire, postgres))
         key, _ = accounts.create("app", budget_day_usd="100")
         purse = accounts.purse(key)
-        assert fetched(purse)
+        assert fetched(purse, BOUND)
         break_off()
         granted = 1
-        while fetched(purse):
+        while fetched(purse, BOUND):
             granted += 1
         assert 5 < granted < 40
         assert purse.unavailable is not None
         assert purse.room() == "the database that knows what is left cannot be asked"
         begun = time.monotonic()
-        assert not any(fetched(purse) for _ in range(50))
+        assert not any(fetched(purse, BOUND) for _ in range(50))
         assert time.monotonic() - begun < 0.5
         for _ in range(granted):
             purse.settle(BOUND, COST)
         break_off(False)
         eventually(lambda: purse.unavailable is None, 15)
-        assert fetched(purse)
+        assert fetched(purse, BOUND)
         purse.settle(BOUND, Decimal(0))
         eventually(lambda: accounts.spent()[key.id].day_usd == granted * COST)
 
@@ -86,15 +79,15 @@ class TestAServer:
         accounts = open_accounts(through(wire, postgres), on_database_loss="open")
         key, _ = accounts.create("app", budget_day_usd="0.2")
         purse = accounts.purse(key)
-        assert fetched(purse)
+        assert fetched(purse, BOUND)
         break_off()
-        assert all(fetched(purse) for _ in range(100))
+        assert all(fetched(purse, BOUND) for _ in range(100))
         for _ in range(101):
             purse.settle(BOUND, BOUND / 2)
         break_off(False)
         eventually(lambda: accounts.lost is None, 15)
         eventually(lambda: accounts.spent()[key.id].day_usd == 101 * BOUND / 2)
-        assert not fetched(purse)
+        assert not fetched(purse, BOUND)
 
     def test_the_loop_goes_on(self, postgres, wire, break_off, open_accounts):
         """A server that is away holds up no request that has nothing to do with it."""
@@ -161,7 +154,7 @@ class TestAServer:
         accounts = open_accounts(through(wire, postgres))
         key, _ = accounts.create("app", budget_day_usd="100")
         purse = accounts.purse(key)
-        assert fetched(purse)
+        assert fetched(purse, BOUND)
         engine = accounts._line._engine
         real, broken = engine.dialect.do_commit, []
 
@@ -201,19 +194,19 @@ class TestAFile:
         key, _ = accounts.create("app", budget_day_usd="1")
         purse = accounts.purse(key)
         with locked(sqlite):
-            assert not fetched(purse)
+            assert not fetched(purse, BOUND)
             assert "locked" in purse.unavailable
             with pytest.raises(StoreError, match="locked; another program is writing"):
                 accounts.create("other")
         eventually(lambda: purse.unavailable is None)
-        assert fetched(purse)
+        assert fetched(purse, BOUND)
 
     def test_a_full_disk(self, sqlite, open_accounts):
         """Where nothing can be written nothing more is granted; what was spent is booked when there is room again."""
         accounts = open_accounts(sqlite)
         keys = [accounts.create(f"app {number}", budget_day_usd="10")[0] for number in range(150)]
         purse = accounts.purse(keys[0])
-        assert fetched(purse)
+        assert fetched(purse, BOUND)
         pages = sqlite.sql("PRAGMA page_count")[0][0]
         most = [pages]
 
@@ -225,7 +218,7 @@ class TestAFile:
         purse.settle(BOUND, COST)
         granted = 1
         for key in keys[1:]:
-            if not fetched(accounts.purse(key)):
+            if not fetched(accounts.purse(key), BOUND):
                 break
             accounts.purse(key).settle(BOUND, COST)
             granted += 1
@@ -234,4 +227,4 @@ class TestAFile:
         most[0] = 10**6
         eventually(lambda: accounts.lost is None)
         eventually(lambda: sum(one.day_usd for one in accounts.spent().values()) == granted * COST)
-        assert fetched(accounts.purse(keys[-1]))
+        assert fetched(accounts.purse(keys[-1]), BOUND)

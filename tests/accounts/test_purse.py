@@ -6,21 +6,12 @@ import time
 from decimal import Decimal
 
 import pytest
-from accounts_help import COST, eventually, models, tiers, totals
+from accounts_help import COST, eventually, fetched, models, tiers, totals
 
 from cascade import AsyncCascade, Budget, BudgetExceeded, Cascade
 from cascade.accounts import Purse
 
 BOUND = Decimal("0.01")
-
-
-def fetched(purse, amount):
-    """Whether an amount could be reserved, waiting for the database where that must be."""
-    amount = Decimal(amount)
-    if purse.reserve(amount):
-        return True
-    refill = purse.refill(amount)
-    return refill is not None and refill.result(10)
 
 
 def purse_of(accounts, **limits):

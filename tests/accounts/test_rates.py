@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from accounts_help import eventually
 
 
 def admitted(accounts, key, tokens=0):
@@ -115,3 +116,19 @@ def test_minutes_long_gone_are_forgotten(accounts, open_accounts, database, set_
     set_clock(datetime(2026, 11, 27, 13, 10, tzinfo=UTC))
     open_accounts(database).close()
     assert database.sql("SELECT count(*) FROM cascade_used WHERE what = 'requests'") == [(0,)]
+
+
+def test_a_rate_that_is_given_back_counts_again(accounts):
+    """A limit that was taken away and set anew holds from the next request on."""
+    key, _ = accounts.create("app", requests_per_minute=1)
+    assert admitted(accounts, key).refused is None
+    free = accounts.change("app", requests_per_minute=None)
+    eventually(
+        lambda: (
+            not accounts._lease(key, "requests").limited
+            or not accounts._lease(key, "requests").pockets
+        )
+    )
+    assert [admitted(accounts, free).refused for _ in range(3)] == [None] * 3
+    again = accounts.change("app", requests_per_minute=1)
+    assert admitted(accounts, again).refused == "requests"

@@ -1,21 +1,13 @@
-"""Traces as a cascade makes them, from scripted models, and databases to keep them in."""
+"""Traces as a cascade makes them, from scripted models, and stores to keep them in."""
 
 import os
-import select
-import socket
 import subprocess
 import sys
 import textwrap
-import threading
-import time
-import uuid
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from databases import database, postgres, server, sqlite, wire  # noqa: F401
 
 import cascade
 from cascade import Cascade, Price, Score, Tier, TraceStore
@@ -91,126 +83,8 @@ def trace():
     return build_trace()
 
 
-class Database:
-    """A place for a store, and a way past the store to what it keeps.
-
-    Args:
-        where: as the store is given it.
-        url: the same for SQLAlchemy.
-    """
-
-    def __init__(self, where, url=None):
-        self.where = where
-        self.engine = create_engine(url or where, poolclass=NullPool)
-
-    def sql(self, statement):
-        """The rows of a statement, in a transaction of its own."""
-        with self.engine.begin() as connection:
-            result = connection.execute(text(statement))
-            return [tuple(row) for row in result] if result.returns_rows else []
-
-
-@pytest.fixture(scope="session")
-def server():
-    """URL of a PostgreSQL; skipped by name where none answers, unless one is required."""
-    url = os.environ.get(
-        "CASCADE_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test"
-    )
-    try:
-        engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
-        engine.connect().close()
-    except (SQLAlchemyError, ImportError) as error:
-        reason = " ".join(str(getattr(error, "orig", error)).split())
-        message = f"no PostgreSQL answers at {make_url(url)!r} (CASCADE_TEST_POSTGRES): {reason}"
-        if os.environ.get("CASCADE_REQUIRE_DATABASE") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
-    return make_url(url)
-
-
 @pytest.fixture
-def postgres(server):
-    """A schema of its own in a PostgreSQL, gone after the test."""
-    schema = f"cascade_test_{uuid.uuid4().hex[:12]}"
-    plain = server.render_as_string(hide_password=False)
-    Database(plain).sql(f"CREATE SCHEMA {schema}")
-    url = server.update_query_dict({"options": f"-csearch_path={schema}"})
-    yield Database(url.render_as_string(hide_password=False))
-    Database(plain).sql(f"SET lock_timeout = '10s'; DROP SCHEMA {schema} CASCADE")
-
-
-class Wire:
-    """A way to a server that can be cut and mended: passes bytes on from a port of its own."""
-
-    def __init__(self, host, port):
-        self.target = (host or "127.0.0.1", port or 5432)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.is_cut = False
-        self.is_silent = False  # it keeps the line, and passes nothing on
-        self.threads = []
-        self._spawn(self._accept)
-
-    def _spawn(self, work, *args):
-        self.threads.append(threading.Thread(target=work, args=args))
-        self.threads[-1].start()
-
-    def _accept(self):
-        with suppress(OSError):  # the listener is closed: the end
-            while True:
-                near, _ = self.listener.accept()
-                self._spawn(self._pass_on, near)
-
-    def _pass_on(self, near):
-        with near:
-            if self.is_cut:
-                return
-            with socket.create_connection(self.target) as far:
-                others = {near: far, far: near}
-                while not self.is_cut:
-                    if self.is_silent:
-                        time.sleep(0.01)
-                        continue
-                    for ready in select.select(list(others), [], [], 0.01)[0]:
-                        with suppress(ConnectionError):
-                            if data := ready.recv(65536):
-                                others[ready].sendall(data)
-                                continue
-                        return
-
-    def close(self):
-        self.is_cut = True
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for thread in self.threads:
-            thread.join(5)
-
-
-@pytest.fixture
-def wire(server):
-    made = Wire(server.host, server.port)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def sqlite(tmp_path):
-    """An SQLite file that does not exist yet."""
-    path = str(tmp_path / "traces.sqlite3")
-    return Database(path, f"sqlite:///{path}")
-
-
-on_postgres = pytest.param("postgres", marks=[pytest.mark.database, pytest.mark.loopback])
-
-
-@pytest.fixture(params=["sqlite", on_postgres])
-def database(request):
-    """Each kind of database in turn."""
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def store(database):
+def store(database):  # noqa: F811
     made = TraceStore(database.where)
     yield made
     made.close()
@@ -220,7 +94,7 @@ def store(database):
 def run_python():
     """Runs code, or a script, in an interpreter that sees the package and `build_trace`."""
     root, here = Path(cascade.__file__).parent.parent, Path(__file__).parent
-    env = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{here}"}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (root, here, here.parent)))}
 
     def run(code, *args):
         way = [str(code)] if isinstance(code, Path) else ["-c", textwrap.dedent(code)]
