@@ -6,7 +6,6 @@ import math
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from cascade.core.trace_text import dollars
 from cascade.traces.page.waterfall import seconds
 
 __all__ = ["NONE", "about", "count", "day", "share", "times"]
@@ -26,7 +25,7 @@ def about(amount: Decimal | float | None) -> str:
         return "$0"
     exponent = min(0, value.adjusted() - DIGITS + 1)
     rounded = value.quantize(Decimal(1).scaleb(max(-12, min(-2, exponent))))
-    return dollars(rounded) if rounded else "$0"
+    return f"{'-' if rounded < 0 else ''}${abs(rounded):,f}" if rounded else "$0"
 
 
 def count(number: int, one: str, many: str = "") -> str:

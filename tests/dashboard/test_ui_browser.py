@@ -32,7 +32,8 @@ def address(serve, store, accounts, keys):
 def log_in(browser, address, secret, to=""):
     browser.go(address + to)
     assert browser.title == "Log in · Cascade"
-    browser.type(secret)  # the field has the focus
+    browser.click("input[name=key]", loads=False)
+    browser.type(secret)
     browser.press("Enter", loads=True)
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from reading import page
+from starlette.requests import Request
 from starlette.testclient import TestClient
 from ui_app import app_of
 
@@ -50,6 +51,16 @@ def logged_in(app, secret):
     response = client.post("/login", data={"token": token, "key": secret})
     assert response.status_code == 303
     return client
+
+
+def page_token(client):
+    """A token for the session that a first page began, where no page has a form to read it from."""
+    client.get("/")
+    sessions = client.app.state.site.sessions
+    request = Request(
+        {"type": "http", "headers": [(b"cookie", f"{COOKIE}={client.cookies[COOKIE]}".encode())]}
+    )
+    return sessions.token(sessions.of(request))
 
 
 @pytest.fixture
@@ -164,6 +175,19 @@ class TestLogin:
         response = client.post("/login", data={"token": token, "key": "ck-no"})
         assert response.status_code == 429
         assert 0 < int(response.headers["retry-after"]) <= WINDOW_S
+
+    def test_whoever_is_in_goes_on(self, boss):
+        """The login form is not shown to somebody who is logged in."""
+        assert boss.get("/login").headers["location"] == "/"
+
+    def test_keys_are_away(self, app, boss, monkeypatch):
+        """Where keys cannot be read nobody is let in, and the page says so."""
+
+        def gone(*_args):
+            raise StoreError("gone")
+
+        monkeypatch.setattr(app.state.site.keys, "by_id", gone)
+        assert boss.get("/traces").status_code == 503
 
     def test_a_link_from_elsewhere(self, app):
         """Whoever comes by a link, which carries no session, is shown the way on."""
@@ -322,6 +346,9 @@ class TestKeys:
         """Where there are no keys, there is no page of them."""
         client = visit(store)
         assert client.get("/keys").status_code == 404
+        token = page_token(client)
+        for path in ("/keys/new", "/keys/revoke"):
+            assert client.post(path, data={"token": token, "name": "x"}).status_code == 404
         assert "Keys" not in page(client.get("/")).words
 
 
@@ -370,8 +397,6 @@ class TestOthersKeys:
 
 class TestSessions:
     def request(self, cookie):
-        from starlette.requests import Request
-
         header = [(b"cookie", f"{COOKIE}={cookie}".encode())]
         return Request({"type": "http", "headers": header, "method": "GET", "path": "/"})
 

@@ -2,14 +2,20 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from demo_store import chains
 from reading import page
 
 from cascade import ConfigError, TraceStore
 from cascade.core.trace_text import dollars
 from cascade.dashboard import dashboard_app
+from cascade.dashboard.overview import _parts, _requests
+from cascade.dashboard.remembering import Remembered
+from cascade.dashboard.words import NONE, about, share
+from cascade.traces.series import series
 from cascade.traces.stats import trace_stats
 from cascade.traces.tree import cost_tree
 
@@ -55,6 +61,17 @@ class TestOverview:
         words = page(visit(store).get("/?range=all&chain=triage")).words
         assert dollars(stats.cost.known_usd) in words
         assert "gpt-5.4-mini" not in words.split("Share per tier")[1].split("Chains")[0]
+
+    def test_many_tiers(self, empty, store):
+        """More tiers than colours are one part of the picture, and each has its row."""
+        trace = store.get(store.list(1, status="accepted")[0].id)
+        for place in range(8):
+            empty.save(replace(trace, id=f"m{place}", tier=f"tier-{place}"))
+        empty.flush()
+        found = series(empty)
+        assert list(_parts(found)) == [f"tier-{place}" for place in range(4)] + ["others"]
+        picture = _requests(found, dict.fromkeys(found.spans, ""))
+        assert picture.data["rows"][0]["values"] == [1, 1, 1, 1, 4]
 
     def test_nothing_yet(self, empty, visit):
         """An empty store says how traces come into it."""
@@ -257,6 +274,16 @@ class TestChain:
         assert response.status_code == 200
         assert "x.parquet" in page(response).words
 
+    def test_the_order_of_tiers_is_the_chains(self, store, visit):
+        """Where the chain is known, its order is that of the tiers."""
+        chain = chains()["support"]
+        turned = replace(chain, tiers=(*chain.tiers[2::-1], chain.tiers[3]))
+        words = page(
+            visit(store, chains={"support": turned}).get("/chain?name=support&range=all")
+        ).words
+        table = words.split("acceptance")[1]
+        assert table.index("gpt-5.4-mini") < table.index("gpt-5.4-nano")
+
     def test_only_so_many_are_read(self, store, visit, monkeypatch):
         """Of very many traces the newest are read, and the page says so."""
         monkeypatch.setattr("cascade.dashboard.chain_page.MOST", 20)
@@ -303,6 +330,57 @@ class TestAddresses:
         assert response.status_code == 500
         assert "ZeroDivisionError" not in response.text
         assert "ZeroDivisionError" in caplog.text
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("amount", "words"),
+        [
+            (None, "unknown"),
+            (Decimal(0), "$0"),
+            (Decimal("0.00347725"), "$0.00348"),
+            (Decimal("-1.2345"), "-$1.23"),
+            (Decimal("1234.5"), "$1,234.50"),
+            (0.000000000000001, "$0"),
+            (1e-9, "$0.000000001"),
+        ],
+    )
+    def test_about(self, amount, words):
+        """A mean or estimate has three digits, and one that is unknown says so."""
+        assert about(amount) == words
+
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            (None, NONE),
+            (float("nan"), NONE),
+            (0.0, "0 %"),
+            (0.0049, "0.5 %"),
+            (0.5, "50 %"),
+            (1, "100 %"),
+        ],
+    )
+    def test_share(self, value, words):
+        """A share has one digit only below ten percent."""
+        assert share(value) == words
+
+    def test_what_took_long_is_kept_for_a_while(self):
+        """A sum that took a second is kept for ten, a quick one is made each time."""
+        now = [0.0]
+        kept = Remembered(now=lambda: now[0])
+
+        def slow():
+            now[0] += 1.0
+            return now[0]
+
+        assert kept.get("a", slow) == kept.get("a", slow) == 1.0
+        now[0] = 11.5
+        assert kept.get("a", slow) == 12.5
+        assert kept.get("b", lambda: 1) == 1
+        assert kept.get("b", lambda: 2) == 2
+        for name in range(200):
+            kept.get(name, slow)
+        assert len(kept._kept) == 50
 
 
 class TestSettings:
