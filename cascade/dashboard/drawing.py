@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -24,8 +25,11 @@ __all__ = ["Draughtsman", "Picture"]
 REMEMBERED = 200
 """Pictures kept, some ten kilobytes each."""
 
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 """A picture takes a twentieth of a second, the first one a second or two."""
+
+PAUSE_S = 30.0
+"""After the process gave no answer pages do without pictures for so long, and need not wait."""
 
 IDLE_S = 600.0
 
@@ -65,6 +69,7 @@ class Draughtsman:
         self._process: subprocess.Popen[str] | None = None
         self._idle: threading.Timer | None = None
         self._kept: OrderedDict[str, Markup] = OrderedDict()
+        self._paused_until = 0.0
 
     def draw(self, pictures: Iterable[Picture]) -> dict[str, Markup | None]:
         """Pictures by name, as elements of a page; `None` for one that cannot be drawn."""
@@ -98,6 +103,8 @@ class Draughtsman:
             return made
 
     def _ask(self, wanted: str) -> dict[str, str]:
+        if time.monotonic() < self._paused_until:
+            return {"error": "the process that draws gave no answer lately"}
         process = self._running()
         if process is None or process.stdin is None or process.stdout is None:
             return {"error": "the process that draws could not be started"}
@@ -108,8 +115,9 @@ class Draughtsman:
             process.stdin.write(wanted + "\n")
             process.stdin.flush()
             return dict(json.loads(process.stdout.readline()))
-        except (OSError, ValueError):  # it was killed, or died: the next picture starts another
+        except (OSError, ValueError):  # it was killed, or died: later another one is started
             self._end()
+            self._paused_until = time.monotonic() + PAUSE_S
             return {"error": "the process that draws gave no answer"}
         finally:
             guard.cancel()

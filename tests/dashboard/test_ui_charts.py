@@ -144,12 +144,18 @@ class TestDraughtsman:
         assert draughtsman.draw([picture("histogram")])["histogram"]
 
     def test_a_process_that_hangs(self, draughtsman, monkeypatch):
-        """A process that says nothing is given up after a while."""
+        """A process that says nothing is given up, and for a while no page waits for another one."""
         monkeypatch.setattr("cascade.dashboard.drawing.PATIENCE_S", 0.2)
         monkeypatch.setattr(
             "cascade.dashboard.drawing.COMMAND", ("-c", "import time; time.sleep(60)")
         )
+        found = draughtsman.draw([picture("bars"), picture("histogram")])
+        assert found == {"bars": None, "histogram": None}
+        assert draughtsman._process is None
+        monkeypatch.undo()
         assert draughtsman.draw([picture("bars")])["bars"] is None
+        draughtsman._paused_until = 0.0
+        assert draughtsman.draw([picture("bars")])["bars"]
 
     def test_no_python_to_draw_with(self, draughtsman, monkeypatch):
         """Where no process can be started, pages do without pictures."""
