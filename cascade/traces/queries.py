@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     Double,
     Numeric,
@@ -135,7 +136,7 @@ def _upsert(dialect: str) -> Any:
 @cache
 def _statements(table: Table) -> tuple[Any, Any]:
     """Removes the rows of some traces, and adds rows."""
-    ids = bindparam("ids", expanding=True)
+    ids: BindParameter[Any] = bindparam("ids", expanding=True)
     return delete(table).where(table.c.trace_id.in_(ids)), insert(table)
 
 

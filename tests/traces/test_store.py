@@ -185,7 +185,7 @@ class TestReading:
 
     def test_iterates_over_pages(self, store, trace, monkeypatch):
         """Reading page by page gives every trace once, oldest first, equal times included."""
-        monkeypatch.setattr("cascade.traces.store.PAGE", 3)
+        monkeypatch.setattr("cascade.traces.reader.PAGE", 3)
         for number in range(8):
             store.save(replace(trace, id=f"t{number}"))
         assert [t.id for t in store.iter_traces()] == [f"t{number}" for number in range(8)]
