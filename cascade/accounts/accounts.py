@@ -56,7 +56,7 @@ class Accounts(Keyring):
         key = await accounts.authenticate(secret)
         admission = await accounts.admit(key, tokens=2000)
         done = await llm.complete(request, budget=accounts.purse(key))
-        admission.settle(done.trace.usage...)
+        admission.settle(tokens=1800)
 
     Safe to share between threads. `authenticate` and `admit` keep the event loop free; methods that
     are no coroutines wait for the database, but for `purse`.
