@@ -150,17 +150,19 @@ def _scrubbed_choice(choice: Any) -> Any:
 
 def _with(value: Value, **fields: Any) -> Value:
     """The value with other fields; the very same where they are the fields that it has."""
-    if all(field is getattr(value, name) for name, field in fields.items()):
-        return value
-    return replace(value, **fields)
+    for name, field in fields.items():
+        if field is not getattr(value, name):
+            return replace(value, **fields)
+    return value
 
 
 def _each(items: Many, clean: Hide) -> Many:
     """Every item cleaned; the very same items where nothing had to be."""
     cleaned = [clean(item) for item in items]
-    if all(new is old for new, old in zip(cleaned, items, strict=True)):
-        return items
-    return type(items)(cleaned)
+    for new, old in zip(cleaned, items, strict=True):
+        if new is not old:
+            return type(items)(cleaned)
+    return items
 
 
 # Hashed and none -------------------------------------------------------------------------------

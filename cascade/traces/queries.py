@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
     Connection,
+    Dialect,
     Double,
     Numeric,
     Table,
@@ -112,7 +113,7 @@ def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
     rows = sorted(rows, key=lambda kept: kept.trace["id"])
     if not rows:
         return
-    connection.execute(_upsert(connection.dialect.name), [kept.trace for kept in rows])
+    _write(connection, _upsert(connection.dialect.name), [kept.trace for kept in rows])
     ids = [kept.trace["id"] for kept in rows]
     of_all = {
         charges: [row for kept in rows for row in kept.charges],
@@ -122,7 +123,26 @@ def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
         remove, add = _statements(table)
         connection.execute(remove, {"ids": ids})
         if found:
-            connection.execute(add, found)
+            _write(connection, add, found)
+
+
+def _write(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Execute a statement for each of several rows whose values any driver takes as they are."""
+    text, places = _compiled(statement, connection.dialect, tuple(rows[0]))
+    given: Any = rows if places is None else [tuple([row[at] for at in places]) for row in rows]
+    connection.exec_driver_sql(text, given)
+
+
+@lru_cache(16)
+def _compiled(
+    statement: Any, dialect: Dialect, names: tuple[str, ...]
+) -> tuple[str, Sequence[str] | None]:
+    """A statement as the database reads it, and the order of its values where they have no names.
+
+    SQLAlchemy would look this up for every batch, and look at every value.
+    """
+    made = statement.compile(dialect=dialect, column_keys=list(names))
+    return str(made), made.positiontup
 
 
 @cache

@@ -71,6 +71,9 @@ NAMES = frozenset(
 """Keys of headers and payloads whose text value is a credential; lower case, letters only."""
 
 
+NO_TEXT = frozenset({int, float, bool, type(None)})
+
+
 def scrub(value: Any) -> Any:
     """The same text or data without anything that looks like a credential.
 
@@ -82,9 +85,12 @@ def scrub(value: Any) -> Any:
         `value` with each credential replaced by "[secret]"; the very same object where nothing had
         to be replaced.
     """
+    kind = type(value)
+    if kind in NO_TEXT:
+        return value
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return _mapping(value)
     if isinstance(value, list | tuple):
         items = [scrub(item) for item in value]
@@ -117,7 +123,8 @@ def _mapping(data: Mapping[Any, Any]) -> Mapping[Any, Any]:
         new_key, announces = _name(key) if type(key) is str else (key, False)
         # Only text: where a JSON schema describes a "password" there is none behind the name.
         new = REPLACEMENT if announces and isinstance(item, str) and item else scrub(item)
-        changed = changed or new is not item or new_key != key
+        if new is not item or new_key != key:
+            changed = True
         result[new_key] = new
     return result if changed else data
 
