@@ -29,14 +29,19 @@ def books_of(trace: Trace) -> dict[str, Any]:
     }
 
 
+NAMES = {
+    name: f"x-cascade-{name.replace('_', '-')}"
+    for name in ("trace_id", "chain", "tier", "cost_usd", "saved_usd", "attempts")
+}
+
+
 def headers_of(trace: Trace) -> dict[str, str]:
     """The same as headers; what is unknown has none."""
     told = books_of(trace)
-    del told["accepted"]
     return {
-        f"x-cascade-{name.replace('_', '-')}": header_value(str(value))
-        for name, value in told.items()
-        if value is not None
+        header: header_value(str(value))
+        for name, header in NAMES.items()
+        if (value := told[name]) is not None
     }
 
 

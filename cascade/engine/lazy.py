@@ -22,6 +22,8 @@ class LazyModels:
     @property
     def made(self) -> Any:
         """The real client."""
+        if self._made is not None:
+            return self._made
         with self._lock:  # two threads' first calls must not open two sets of connections
             if self._made is None:
                 from cascade.provider import client as room  # noqa: PLC0415  see above

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from decimal import Decimal
 
 from cascade.accounts import Accounts, Admission, Key, Purse
 from cascade.core.budget import Budget
@@ -25,6 +24,7 @@ MEDIA_TOKENS = 1_000
 TOKEN_BYTES = 4
 
 MINUTE_S = 60
+MS = 1000
 
 
 class KeyGuard:
@@ -116,9 +116,9 @@ def rate_headers(admission: Admission) -> dict[str, str]:
 
 def duration(seconds: float) -> str:
     """A span as OpenAI writes it, e.g. "20ms", "1.5s", "6m0s"."""
-    if seconds < 1:
-        return f"{round(seconds * 1000)}ms"
-    exact = Decimal(str(round(seconds, 3)))
-    minutes, rest = divmod(exact, MINUTE_S)
-    shown = format(rest.normalize(), "f")
-    return f"{int(minutes)}m{shown}s" if minutes else f"{shown}s"
+    ms = round(seconds * 1000)
+    if ms < MS:
+        return f"{ms}ms"
+    minutes, rest = divmod(ms, MINUTE_S * MS)
+    shown = f"{rest / MS:.3f}".rstrip("0").removesuffix(".")
+    return f"{minutes}m{shown}s" if minutes else f"{shown}s"
