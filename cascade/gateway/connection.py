@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from cascade.gateway import refusals
@@ -16,6 +17,8 @@ from cascade.gateway.refusals import Refusal
 from cascade.gateway.request_ids import new_request_id
 
 __all__ = ["Connection"]
+
+FRAMING = (b"content-length", b"transfer-encoding")
 
 
 class Connection(HttpToolsProtocol):
@@ -41,7 +44,7 @@ class Connection(HttpToolsProtocol):
         self.body_since: float | None = None
         self.stuck_since: float | None = None
         self._size = self._count = self._unended = 0
-        self._refused = False
+        self._refused = self._is_deaf = self._has_body_ahead = False
         super().connection_made(transport)
         if len(self.connections) > self.limits.max_connections:
             self.refuse(refusals.overloaded())
@@ -53,12 +56,43 @@ class Connection(HttpToolsProtocol):
         if self.head_since is None and self._is_between_requests():
             self.head_since = time.monotonic()
         self._unended += len(data)
-        super().data_received(data)
+        self._parse(data)
         if self.head_since is not None and self._unended > self.limits.max_head_bytes:
             self.refuse(refusals.head_too_large())
 
+    def _parse(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = data[offer.args[0] :]
+                if self._has_body_ahead:
+                    self._pass_over_offer()
+            except httptools.HttpParserError:
+                self.refuse(refusals.not_http())
+                return
+            else:
+                return
+
+    def _pass_over_offer(self) -> None:
+        """Read the body of a request that offered to speak something else, as if it had not.
+
+        The parser takes what follows for the other protocol, but Java's HTTP client offers HTTP/2
+        with every request, bodies included. A fresh parser is told how the body is framed.
+        """
+        self._has_body_ahead = False
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        framed = b"".join(b"%s: %s\r\n" % item for item in self.headers if item[0] in FRAMING)
+        self._is_deaf = True
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + framed + b"\r\n")
+        self._is_deaf = False
+
     def on_message_begin(self) -> None:
         """A request begins."""
+        if self._is_deaf:
+            return
         self._size = self._count = 0
         if self.head_since is None:  # pipelined
             self.head_since = time.monotonic()
@@ -66,6 +100,8 @@ class Connection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Part of the request line."""
+        if self._is_deaf:
+            return
         self._size += len(url)
         if self._size <= self.limits.max_head_bytes:
             super().on_url(url)
@@ -81,6 +117,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A whole head: the request is answered, unless the head was too much."""
+        if self._is_deaf:
+            return
         self.head_since, self.body_since, self._unended = None, time.monotonic(), 0
         if self._is_too_much():
             self.refuse(refusals.head_too_large())
@@ -93,7 +131,12 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A whole request."""
+        """A whole request; where it offers to speak something else, its body is yet to come."""
+        if self.parser.should_upgrade() and any(
+            name in FRAMING and value != b"0" for name, value in self.headers
+        ):
+            self._has_body_ahead = True
+            return
         self.body_since, self._unended = None, 0
         if not self._refused:
             super().on_message_complete()
@@ -107,11 +150,6 @@ class Connection(HttpToolsProtocol):
         """It reads again."""
         self.stuck_since = None
         super().resume_writing()
-
-    def send_400_response(self, msg: str) -> None:
-        """Say that this is no HTTP, in the shape of everything else."""
-        del msg
-        self.refuse(refusals.not_http())
 
     def refuse(self, why: Refusal) -> None:
         """Answer without the app, and close."""

@@ -354,3 +354,24 @@ def test_pages_on_the_web(serve, upstream, headers, status):
     answer = asked(port, head.encode() + body)
     assert answer[0] == status
     assert len(upstream.asked) == (status == 200)
+
+
+@pytest.mark.parametrize("kind", ["websocket", "h2c"])
+def test_offers_to_speak_something_else(port, traces, kind):
+    """An offer to upgrade the connection is passed over: the request is answered, body and all."""
+    head = [*JSON, ("connection", "Upgrade"), ("upgrade", kind)]
+    body = body_of()
+    chunked = (
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n"
+        f"upgrade: {kind}\r\ntransfer-encoding: chunked\r\n\r\n"
+    ).encode()
+    get = request(b"", method="GET", path="/healthz", headers=head)
+    with Raw(port) as raw:
+        raw.send(request(body, headers=head) + get)
+        assert [raw.read()[0] for _ in range(2)] == [200, 200]
+        raw.send(chunked + b"%x\r\n" % len(body) + body[:10])
+        raw.send(body[10:] + b"\r\n0\r\n\r\n" + request(body, headers=head)[:-5])
+        assert raw.read()[0] == 200
+        raw.send(body[-5:])
+        assert raw.read()[0] == 200
+    assert len(traces()) == 3

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sqlite3
+import time
 from collections import Counter
 from decimal import Decimal
 
@@ -147,6 +149,35 @@ def test_a_process_that_ends_while_the_database_is_away(start, postgres, wire):
     with TraceStore(postgres.where) as store:
         until(lambda: store.count() == 6)
         assert {row.id for row in store.list(limit=None)} == answered
+
+
+def test_a_database_that_is_locked(start, sqlite):
+    """Another program that holds the file for seconds holds up no request and loses no trace."""
+    with Accounts(sqlite.where) as accounts:
+        _, secret = accounts.create("team")
+    process = start(sqlite.where)
+    with OpenAI(api_key=secret, base_url=process.url, max_retries=0) as client:
+
+        def answer():
+            began = time.monotonic()
+            messages = [{"role": "user", "content": LONG}]
+            done = client.chat.completions.create(model="support", messages=messages)
+            return done.cascade["trace_id"], time.monotonic() - began
+
+        answered = [answer()]
+        with sqlite3.connect(sqlite.where, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            until_s = time.monotonic() + 4
+            while time.monotonic() < until_s:
+                answered.append(answer())
+                time.sleep(0.1)
+            other.execute("ROLLBACK")
+        other.close()
+    process.signal(signal.SIGTERM)
+    assert process.ended() == 0, process.said
+    assert max(took for _, took in answered[1:]) < 3
+    with TraceStore(sqlite.where) as store:
+        assert {row.id for row in store.list(limit=None)} == {trace_id for trace_id, _ in answered}
 
 
 def test_unknown_keys_while_the_database_is_away(start, postgres, wire):
