@@ -30,6 +30,7 @@ def _sealed(request, monkeypatch):
     for name in tuple(os.environ):
         if name.startswith(("OPENAI_", "AZURE_OPENAI_")):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("CASCADE_DATABASE_URL", raising=False)
     marks = ("loopback", "live")
     allowed = LOOPBACK if any(request.node.get_closest_marker(name) for name in marks) else ()
     real = socket.getaddrinfo

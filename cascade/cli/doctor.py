@@ -22,7 +22,8 @@ from rich.table import Table
 from rich.text import Text
 
 import cascade
-from cascade.cli.output import JsonOption, print_json, show
+from cascade.cli.kept import DEFAULT_STORE
+from cascade.cli.output import DATABASE_VARIABLE, JsonOption, print_json, show
 from cascade.config import registered_scorers
 from cascade.core.chain_checks import SHUTDOWN_NOTICE
 from cascade.core.pricing import model_table
@@ -61,8 +62,11 @@ class Check:
 def doctor(
     *,
     store: Annotated[
-        str, typer.Option("--store", help="Trace store whose place is checked.")
-    ] = "traces.sqlite3",
+        str,
+        typer.Option(
+            "--store", envvar=DATABASE_VARIABLE, help="Trace store whose place is checked."
+        ),
+    ] = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Check the installation: packages, key, prices, models near shutdown, scorers, store.

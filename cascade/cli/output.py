@@ -27,6 +27,7 @@ from cascade.core.price import EXACT
 from cascade.errors import CascadeError, ConfigError, RequestError
 
 __all__ = [
+    "DATABASE_VARIABLE",
     "INTERRUPTED",
     "WRONG_CALL",
     "WRONG_RUN",
@@ -71,8 +72,15 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output instead of text.")
 ]
 
+DATABASE_VARIABLE = "CASCADE_DATABASE_URL"
+
 StoreOption = Annotated[
-    str, typer.Option("--store", help="Trace store: an SQLite file or an SQLAlchemy URL.")
+    str,
+    typer.Option(
+        "--store",
+        envvar=DATABASE_VARIABLE,
+        help="Trace store: an SQLite file or an SQLAlchemy URL.",
+    ),
 ]
 
 

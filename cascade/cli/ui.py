@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cascade.cli.kept import DEFAULT_STORE, opened
-from cascade.cli.output import UsageError, say
+from cascade.cli.output import DATABASE_VARIABLE, UsageError, say
 from cascade.config import load_chain
 from cascade.errors import ConfigError
 
@@ -32,7 +32,10 @@ MISSING = "cascade ui needs {}: pip install frugal-cascade[gateway]"
 
 def ui(
     store: Annotated[
-        str, typer.Argument(help="Trace store: an SQLite file or an SQLAlchemy URL.")
+        str,
+        typer.Argument(
+            envvar=DATABASE_VARIABLE, help="Trace store: an SQLite file or an SQLAlchemy URL."
+        ),
     ] = DEFAULT_STORE,
     *,
     port: Annotated[

@@ -28,6 +28,14 @@ def test_tables(cli, place):
         assert words in done.stdout
 
 
+def test_the_place_of_the_environment_is_read(cli, place, monkeypatch):
+    """Where no store is named, the database of the environment is the one."""
+    monkeypatch.setenv("CASCADE_DATABASE_URL", str(place))
+    assert "3 requests" in cli("stats").stdout
+    assert "3 of 3 traces" in cli("trace", "list").stderr
+    assert str(place) in cli("doctor", "--json").stdout
+
+
 def test_json(cli, place):
     """--json gives exact amounts as text and shares as numbers."""
     data = json.loads(cli("stats", "--store", place, "--json").stdout)

@@ -267,7 +267,7 @@ def test_damaged_input(cli, tmp_path):
     done = cli("trace", "show", file)
     assert (done.exit_code, "this is no trace" in done.stderr) == (1, True)
     done = cli("trace", "list", "--store", file)
-    assert (done.exit_code, "is not a trace store" in done.stderr) == (1, True)
+    assert (done.exit_code, "is no database of Cascade's" in done.stderr) == (1, True)
 
 
 def test_reading_makes_no_store(cli, tmp_path):
