@@ -12,8 +12,17 @@ import pytest
 from pydantic import BaseModel
 from sdk_faces import ASKED, FakeApi, numbered, scripted, two_tiers
 
-from cascade import AsyncCascade, Cascade, Chain, ConfigError, Tier, TraceStore
-from cascade.dropin import async_openai_client, openai_client, trace_of
+from cascade import (
+    AsyncCascade,
+    Cascade,
+    Chain,
+    ConfigError,
+    Tier,
+    TraceStore,
+    async_openai_client,
+    openai_client,
+    trace_of,
+)
 from cascade.testing import ScriptedModels
 
 
