@@ -134,7 +134,8 @@ CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "alone": ("alone", 1, {}),
     "together": ("together", 32, {}),
     "stream": ("alone", 1, {"stream": True, "note": PACED}),
-    "streams": ("streams", 32, {"stream": True}),
+    "streams": ("streams", 32, {"stream": True, "note": PACED}),
+    "bursts": ("streams", 32, {"stream": True}),
     "many": ("many", 256, {"stream": True, "note": PACED}),
 }
 """What is asked: which of the plan's counts, how many at once, and how."""
@@ -211,27 +212,35 @@ def show_streams(found: dict[tuple[str, str], list[Figures]], names: Sequence[st
         return median(one[figure] for one in found[name, cell])
 
     direct = of("nothing", "stream", "first_p50_ms")
-    base = of(BASE, "streams", "cpu_ms")
+    base = {cell: of(BASE, cell, "cpu_ms") for cell in ("streams", "bursts")}
     rows = []
     for name in names:
-        cpu, first = of(name, "streams", "cpu_ms"), of(name, "stream", "first_p50_ms")
+        first = of(name, "stream", "first_p50_ms")
+        cpu = [
+            f"{of(name, cell, 'cpu_ms'):.3f} ({of(name, cell, 'cpu_ms') / base[cell]:.2f})"
+            for cell in base
+        ]
         many = [of(name, "many", figure) for figure in ("first_p50_ms", "first_p99_ms", "p99_ms")]
         rows.append(
             [
                 name,
-                "-" if name == "nothing" else f"{cpu:.3f} ({cpu / base:.2f})",
+                *(["-", "-"] if name == "nothing" else cpu),
                 f"{first:.2f}",
                 f"{first - direct:.2f}",
                 " / ".join(f"{one:.0f}" for one in many),
                 f"{of(name, 'many', 'rate'):.0f}",
             ]
         )
-    print(f"\nStreamed answers of 32 tokens: CPU per answer at 32, ms (ratio to {BASE}); to the")
-    print("first text, one at a time, a token a millisecond; the same with 256 at once\n")
+    print(f"\nStreamed answers of 32 tokens: CPU per answer, 32 at once, ms (ratio to {BASE}), a")
+    print(
+        "token a millisecond or all of them in one piece; time to the first text, one at a time and"
+    )
+    print("256 at once, a token a millisecond\n")
     table(
         [
             "gateway",
-            "CPU",
+            "CPU, token by token",
+            "in one piece",
             "first ms",
             "added",
             "at 256: first p50 / p99 / whole p99 ms",

@@ -11,11 +11,12 @@ Needs aiohttp; without it, or behind a proxy, the SDK's own backend serves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
 from time import monotonic
+from types import TracebackType
 from typing import Any
 
 import aiohttp
@@ -94,7 +95,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             self._owner = _session()
             self._session = await anext(self._owner)
         await self._look_around()
-        with renamed():
+        with renamed:
             return await self._session.request(
                 method,
                 _yarl_url(url),
@@ -144,7 +145,7 @@ class AiohttpStream(httpx2.AsyncByteStream):
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with renamed():
+        with renamed:
             async for data in self._response.content.iter_any():
                 yield data
 
@@ -261,13 +262,23 @@ def limits_of(connect_s: float | None, read_s: float | None) -> aiohttp.ClientTi
     return aiohttp.ClientTimeout(sock_connect=connect_s, sock_read=read_s)
 
 
-@contextmanager
-def renamed() -> Iterator[None]:
-    """Raise aiohttp's exceptions under httpx2's names."""
-    try:
-        yield
-    except Exception as error:
-        for kind, name in ERRORS:
-            if isinstance(error, kind):
+class Renaming:
+    """Raises aiohttp's exceptions under httpx2's names; around every read, so no generator."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(error, Exception):
+            return
+        for known, name in ERRORS:
+            if isinstance(error, known):
                 raise name(str(error) or type(error).__name__) from error
-        raise
+
+
+renamed = Renaming()

@@ -95,7 +95,7 @@ class Straight:
 
     async def aiter_bytes(self) -> AsyncIterator[bytes]:
         """The pieces of the body as they come."""
-        with renamed():
+        with renamed:
             async for data in self._response.content.iter_any():
                 yield data
 
