@@ -55,14 +55,14 @@ class TokenLogprob:
         May be shorter than what was asked, even empty: GPT-5.x returns only tokens with real mass.
         """
         if type(self._top) is not tuple:
-            self._top = _top(self._top)
+            self._top = _top(self._top.get("top_logprobs"))
         return self._top
 
     @property
     def raw(self) -> bytes | None:
         """The token's bytes where the server gives them."""
         if self._raw is not None and type(self._raw) is not bytes:
-            self._raw = _bytes(self._raw)
+            self._raw = _bytes(self._raw.get("bytes"))
         return self._raw
 
     def __eq__(self, other: object) -> bool:
@@ -143,8 +143,7 @@ def read_tokens(entries: Sequence[Any]) -> tuple[TokenLogprob, ...]:
             token, value = pair[0], min(0.0, max(pair[1], FLOOR_LOGPROB))
         read = _made(TokenLogprob)
         read.token, read.logprob = token, value
-        read._top = entry.get("top_logprobs")  # noqa: SLF001  to be read
-        read._raw = entry.get("bytes")  # noqa: SLF001
+        read._top = read._raw = entry  # noqa: SLF001  to be read
         tokens.append(read)
     return tuple(tokens)
 
