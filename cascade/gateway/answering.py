@@ -9,10 +9,10 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cascade.core.budget import Budget
 from cascade.core.trace import Trace
@@ -33,6 +33,9 @@ from cascade.gateway.metrics import NO_CHAIN, Metrics
 from cascade.gateway.refusals import Refusal
 from cascade.gateway.turns import Turns
 
+if TYPE_CHECKING:
+    from cascade.telemetry import OpenTelemetry
+
 __all__ = ["Answering"]
 
 GONE = 499
@@ -44,6 +47,8 @@ STREAMED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 EVENTS = b"text/event-stream; charset=utf-8"
 
 OWN_HEADERS = b"x-cascade-"
+
+NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 @dataclass(slots=True)
@@ -74,6 +79,7 @@ class Answering:
         metrics: counts every answer.
         shows_books: whether bodies hold the `cascade` field.
         plain: names among them that stand for plain models.
+        telemetry: makes spans, which go on with the caller's trace.
     """
 
     def __init__(
@@ -86,6 +92,7 @@ class Answering:
         *,
         shows_books: bool = True,
         plain: frozenset[str] = frozenset(),
+        telemetry: OpenTelemetry | None = None,
     ) -> None:
         self._cascades = cascades
         self._guard = guard
@@ -94,6 +101,7 @@ class Answering:
         self._metrics = metrics
         self._shows_books = shows_books
         self._plain = plain
+        self._telemetry = telemetry
 
     async def __call__(self, api: Endpoint, exchange: Exchange) -> None:
         """Answer one call, whatever becomes of it."""
@@ -154,13 +162,21 @@ class Answering:
         books.rates = await caller.admit(call.request)
         keywords = self._keywords(call, caller)
         if call.stream:
-            await self._stream(exchange, call, cascade.stream(call.request, **keywords), books)
+            with self._serving(exchange):
+                stream = cascade.stream(call.request, **keywords)
+            await self._stream(exchange, call, stream, books)
         else:
-            with Presence(exchange):
+            with Presence(exchange), self._serving(exchange):
                 completion = await cascade.complete(call.request, **keywords)
             books.trace = completion.trace
             headers = {**headers_of(completion.trace), **books.rates}
             await exchange.answer(200, encode(body_of(completion, call)), headers.items())
+
+    def _serving(self, exchange: Exchange) -> AbstractContextManager[None]:
+        """What is begun in here goes on with the caller's own trace, where it has one."""
+        if self._telemetry is None:
+            return NOTHING
+        return self._telemetry.serving(as_text(exchange.headers))
 
     def _keywords(self, call: Call, caller: Caller) -> dict[str, Any]:
         """What the call says beside its request, within what this gateway allows."""
@@ -219,11 +235,13 @@ def _tokens_of(trace: Trace | None) -> int | None:
 
 def _own_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """The headers that speak to the cascade itself."""
-    return {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in headers.items()
-        if name.startswith(OWN_HEADERS)
-    }
+    own = {name: value for name, value in headers.items() if name.startswith(OWN_HEADERS)}
+    return as_text(own) if own else {}
+
+
+def as_text(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Headers as texts."""
+    return {name.decode("latin-1"): text.decode("latin-1") for name, text in headers.items()}
 
 
 def _known_of(stream: AsyncCompletionStream, chain: str) -> dict[str, str]:

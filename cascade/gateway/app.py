@@ -20,6 +20,7 @@ from cascade.gateway.routes import HOT, Routes, routes_app
 from cascade.gateway.turns import Turns
 
 if TYPE_CHECKING:
+    from cascade.telemetry import OpenTelemetry
     from cascade.traces.store import TraceStore
 
 __all__ = ["Gateway", "create_app"]
@@ -128,6 +129,7 @@ def create_app(
     metrics_open: bool = False,
     pages: Any = None,
     background: Sequence[Background] = (),
+    telemetry: OpenTelemetry | None = None,
     **settings: Any,
 ) -> Gateway:
     """The gateway: an ASGI app that answers OpenAI's endpoints by chains.
@@ -143,6 +145,7 @@ def create_app(
         metrics_open: whether `/metrics` needs no key.
         pages: an ASGI app for `/ui`.
         background: begun and ended with the gateway.
+        telemetry: makes spans and metrics of every request; spans go on with the caller's trace.
         **settings: for the cascades that are made here, as `AsyncCascade` takes them.
 
     Raises:
@@ -150,6 +153,8 @@ def create_app(
     """
     limits = limits or Limits()
     guard = guard or Anyone()
+    if telemetry is not None:
+        settings["observers"] = [*settings.get("observers", ()), telemetry]
     own = Chains(AsyncCascade, chains, store=store, **settings)
     plain = Chains(AsyncCascade, models, store=store, **settings) if models else None
     cascades = _by_name(own, plain)
@@ -157,7 +162,14 @@ def create_app(
     metrics = Metrics(_gauges_of(turns, store))
     single = frozenset(plain.names if plain else ())
     answering = Answering(
-        cascades, guard, turns, limits, metrics, shows_books=cascade_field, plain=single
+        cascades,
+        guard,
+        turns,
+        limits,
+        metrics,
+        shows_books=cascade_field,
+        plain=single,
+        telemetry=telemetry,
     )
     routes = Routes(
         own.names,

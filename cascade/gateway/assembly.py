@@ -20,6 +20,7 @@ from cascade.gateway.app import Background, Gateway, create_app
 from cascade.gateway.guard import Guard, ThisMachine
 from cascade.gateway.key_guard import KeyGuard
 from cascade.gateway.limits import Limits
+from cascade.telemetry import if_configured
 from cascade.traces.spool import default_spool
 from cascade.traces.store import TraceStore
 
@@ -117,6 +118,9 @@ def assembled(
             found = KeyGuard(accounts, refuses_without_database=refuses)
             guard = found
             background.append(found)
+        telemetry = if_configured()
+        if telemetry is not None:
+            stack.callback(telemetry.flush)
         pages = _pages(store, accounts, chains) if settings.pages else None
         if pages is not None:
             background.append(Pages(pages))
@@ -132,6 +136,7 @@ def assembled(
             pages=pages,
             background=background,
             sticky=Sticky(settings.sticky_s) if settings.sticky_s else None,
+            telemetry=telemetry,
         )
         warnings = [KEYLESS] if accounts is None else [NO_KEYS] if is_locked else []
         yield Assembled(app, (*chains, *models), store.where, tuple(warnings), settings.pages)
