@@ -302,6 +302,8 @@ class Ledger:
         if booked.settled:
             return
         booked.settled = True
+        # What the call could ask holds the call itself: left so, only a search would free both.
+        booked.call.may_begin = booked.call.may_retry = _no_more
         if not booked.call.tries:
             entry = _lost(self._now()) if booked.begun else _not_made(NEVER_BEGUN, self._now())
             booked.call.tries.append(entry)
@@ -342,6 +344,11 @@ class Ledger:
             f"{where}: the call could cost up to ${plain(booked.bound_usd)} and "
             f"{budget.room()}; {advice}"
         )
+
+
+def _no_more() -> bool:
+    """Whether a call that is settled may be made, or made again."""
+    return False
 
 
 def _not_made(why: CallFailure, started: float) -> Try:

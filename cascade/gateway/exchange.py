@@ -110,12 +110,10 @@ class Presence:
     the client's leaving.
     """
 
-    __slots__ = ("_exchange", "_task", "_watcher")
+    __slots__ = ("_watcher",)
 
     def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._task = exchange.task
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        self._watcher = asyncio.get_running_loop().create_task(_watch(exchange))
 
     def __enter__(self) -> Self:
         return self
@@ -123,11 +121,13 @@ class Presence:
     def __exit__(self, *exc: object) -> None:
         self._watcher.cancel()
 
-    async def _watch(self) -> None:
-        while (await self._exchange.receive())["type"] != "http.disconnect":
-            pass  # more of a body that is complete: nothing does that
-        self._exchange.gone = True
-        self._task.cancel()
+
+async def _watch(exchange: Exchange) -> None:
+    # Knows nothing of who watches: an exception that knows its own task is freed by a search alone.
+    while (await exchange.receive())["type"] != "http.disconnect":
+        pass  # more of a body that is complete: nothing does that
+    exchange.gone = True
+    exchange.task.cancel()
 
 
 def named(scope: Mapping[str, Any], send: Send) -> Send:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+import sys
 import time
 from types import FrameType
 from typing import Any
@@ -26,9 +27,13 @@ CLOSE_S = 5.0
 BACKLOG = 2048
 """Connections that may wait to be taken, as uvicorn has it."""
 
-GARBAGE = 20_000
-"""Objects until Python looks for cycles among them; at its own 700 that is a twentieth of all work,
-and requests leave hardly any."""
+GARBAGE = 100_000
+"""Objects until Python looks for cycles among them; at its own 700 that is a tenth of all work, and
+requests leave hardly any; those of a thousand requests under way are as many."""
+
+SWITCH_S = 0.0005
+"""How long a thread that writes traces may keep the event loop waiting; Python's own 5 ms are as
+long as ten requests."""
 
 TICKS_PER_CHECK = 10
 """uvicorn ticks ten times a second."""
