@@ -144,6 +144,7 @@ class Answering:
                 await exchange.refuse(refusals.no_database())
             else:
                 await self._fail(exchange, failure)
+            error.__traceback__ = None  # its frames hold it: a circle, with the request's body in it
 
     async def _answer(
         self, api: Endpoint, exchange: Exchange, caller: Caller, books: Books
