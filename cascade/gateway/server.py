@@ -86,6 +86,7 @@ class GatewayServer(uvicorn.Server):
         gc.collect()
         gc.freeze()  # what is there stays: nothing of it is looked at again
         gc.set_threshold(GARBAGE, 20, 50)
+        sys.setswitchinterval(SWITCH_S)
         self.run(sockets=[self._socket] if self._socket is not None else None)
 
     async def on_tick(self, counter: int) -> bool:

@@ -134,10 +134,17 @@ class Process:
         found = httpx.get(self.root + path, headers=head, follow_redirects=True)
         return found.status_code, found.text
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self._running.kill()
+        self._running.wait(30)
+        self._running.stderr.close()
+
     def end(self):
         self._running.send_signal(signal.SIGTERM)
-        with self._running.stderr as rest:
-            self.said += rest.read()
+        self.said += self._running.stderr.read()
         return self._running.wait(30)
 
 
@@ -145,29 +152,28 @@ class Process:
 def test_a_first_start(cli, free, tmp_path):
     """Without a key it says how to make one; a key made meanwhile works at once, and ends well."""
     place = tmp_path / "kept.sqlite3"
-    process = Process(tmp_path, "--chain", free("a"), "--chain", free("b"), "--database", place)
-    assert process.get("/v1/models")[0] == 401
-    made = cli("keys", "create", "team", "--database", place, "--json")
-    secret = re.search(r"ck-[\w-]{43}", made.stdout)[0]
-    status, body = process.get("/v1/models", secret)
-    assert status == 200
-    assert [model["id"] for model in json.loads(body)["data"]] == ["a", "b"]
-    assert process.get("/ui/")[0] == 200  # the login
-    assert process.end() == 0
-    assert "there is no key yet" in process.said
-    assert "cascade keys create" in process.said
+    chains = ("--chain", free("a"), "--chain", free("b"))
+    with Process(tmp_path, *chains, "--database", place) as process:
+        assert process.get("/v1/models")[0] == 401
+        made = cli("keys", "create", "team", "--database", place, "--json")
+        secret = re.search(r"ck-[\w-]{43}", made.stdout)[0]
+        status, body = process.get("/v1/models", secret)
+        assert status == 200
+        assert [model["id"] for model in json.loads(body)["data"]] == ["a", "b"]
+        assert process.get("/ui/")[0] == 200  # the login
+        assert process.end() == 0
+        assert "there is no key yet" in process.said
+        assert "cascade keys create" in process.said
 
 
 @pytest.mark.loopback
 def test_without_keys(free, tmp_path):
     """Without keys it warns, and answers everybody on this machine; pages can be left out."""
     place = tmp_path / "kept.sqlite3"
-    process = Process(
-        tmp_path, "--chain", free("a"), "--database", place, "--insecure-local", "--no-ui",
-        "--metrics-open",
-    )  # fmt: skip
-    assert process.get("/v1/models")[0] == 200
-    assert process.get("/metrics")[0] == 200
-    assert process.get("/ui/")[0] == 404
-    assert process.end() == 0
-    assert "every program on this machine can spend your money" in process.said
+    options = ("--insecure-local", "--no-ui", "--metrics-open")
+    with Process(tmp_path, "--chain", free("a"), "--database", place, *options) as process:
+        assert process.get("/v1/models")[0] == 200
+        assert process.get("/metrics")[0] == 200
+        assert process.get("/ui/")[0] == 404
+        assert process.end() == 0
+        assert "every program on this machine can spend your money" in process.said
