@@ -25,7 +25,7 @@ from cascade.endpoint.frames import async_frames
 from cascade.engine.async_streams import AsyncCompletionStream
 from cascade.engine.asynchronous import AsyncCascade
 from cascade.gateway import refusals
-from cascade.gateway.body import ClientGone, read_whole
+from cascade.gateway.body import ClientGone, Room, Share, read_whole
 from cascade.gateway.exchange import Exchange, Presence
 from cascade.gateway.guard import Caller, Guard, caller_of, marked
 from cascade.gateway.limits import Limits
@@ -56,12 +56,14 @@ class Books:
     """What is known of a request so far.
 
     Attributes:
+        share: of the room for bodies.
         chain: that was asked.
         call: what it was asked.
         rates: headers that say what is left of the caller's rates.
         trace: once it is closed.
     """
 
+    share: Share
     chain: str = NO_CHAIN
     call: Call | None = None
     rates: Mapping[str, str] = field(default_factory=dict)
@@ -98,6 +100,7 @@ class Answering:
         self._guard = guard
         self._turns = turns
         self._limits = limits
+        self._room = Room(limits)
         self._metrics = metrics
         self._shows_books = shows_books
         self._plain = plain
@@ -106,7 +109,7 @@ class Answering:
     async def __call__(self, api: Endpoint, exchange: Exchange) -> None:
         """Answer one call, whatever becomes of it."""
         began = time.perf_counter()
-        books = Books()
+        books = Books(Share(self._room))
         try:
             caller = await caller_of(self._guard, exchange.headers)
             await self._turns.enter()
@@ -117,6 +120,7 @@ class Answering:
                 await self._in_turn(api, exchange, caller, books)
             finally:
                 caller.settle(_tokens_of(books.trace))
+                books.share.give_back()
                 self._turns.leave()
         seconds = time.perf_counter() - began
         self._metrics.answered(exchange.status, seconds, books.chain, books.trace)
@@ -139,17 +143,17 @@ class Answering:
                 await self._break_off(exchange, books)
         except Exception as error:  # noqa: BLE001  whatever it is, the client gets an answer
             failure = failure_of(error)
+            error.__traceback__ = None  # its frames hold it: a circle, with the body in it
             books.trace = failure.trace or books.trace
             if failure.kind == "budget" and caller.is_cut_off:
                 await exchange.refuse(refusals.no_database())
             else:
                 await self._fail(exchange, failure)
-            error.__traceback__ = None  # its frames hold it: a circle, with the request's body in it
 
     async def _answer(
         self, api: Endpoint, exchange: Exchange, caller: Caller, books: Books
     ) -> None:
-        data = await read_whole(exchange.receive, exchange.headers, self._limits)
+        data = await read_whole(exchange.receive, exchange.headers, self._limits, books.share)
         call = read_call(
             api, read_body(data), _own_headers(exchange.headers), shows_books=self._shows_books
         )

@@ -20,10 +20,12 @@ class Limits:
 
     Attributes:
         max_body_bytes: of a request; a conversation with a few pictures fits.
+        max_held_bytes: of the bodies of all requests under way; what is made of a body takes some
+            four times its size. Never less than one body.
         max_head_bytes: of request line and headers together; browsers and proxies stay below 16 kB.
         max_headers: how many headers a request may have.
         max_connections: open at once; each costs a few kilobytes and a file descriptor.
-        max_concurrent: requests answered at once; each may hold one body in memory.
+        max_concurrent: requests answered at once.
         max_waiting: further requests that may wait for their turn; the rest is told to come back.
         wait_s: how long one waits for its turn.
         head_timeout_s: within which a request's head must arrive.
@@ -40,6 +42,7 @@ class Limits:
     """
 
     max_body_bytes: int = 20_000_000
+    max_held_bytes: int = 256_000_000
     max_head_bytes: int = 32_768
     max_headers: int = 100
     max_connections: int = 4_096
