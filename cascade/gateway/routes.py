@@ -13,7 +13,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 import cascade
@@ -140,7 +140,9 @@ def routes_app(routes: Routes, pages: Any = None) -> Starlette:
         routes: the answers.
         pages: an ASGI app for `/ui`.
     """
-    mounted: list[BaseRoute] = [Mount("/ui", app=pages)] if pages is not None else []
+    mounted: list[BaseRoute] = (
+        [Route("/ui", _to_pages), Mount("/ui", app=pages)] if pages is not None else []
+    )
     app = Starlette(
         routes=[*routes.routes(), *mounted],
         exception_handlers={
@@ -151,13 +153,17 @@ def routes_app(routes: Routes, pages: Any = None) -> Starlette:
             Exception: _refused,
         },
     )
-    app.router.redirect_slashes = pages is not None  # /ui is /ui/
+    app.router.redirect_slashes = False  # it would name a scheme and a host, which may be a proxy's
     return app
 
 
 def _answer(why: Refusal) -> Response:
     closing = {"connection": "close"} if why.closes else {}
     return Response(why.body, why.status, {**why.headers, **closing}, media_type="application/json")
+
+
+async def _to_pages(request: Request) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/ui/")
 
 
 async def _elsewhere(_request: Request) -> Response:

@@ -7,6 +7,9 @@ import time
 
 import pytest
 from raw_http import Raw, asked, body_of, request
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from cascade.gateway.guard import ThisMachine
 
@@ -161,6 +164,16 @@ def test_other_paths_and_methods(port, method, path, status, allow):
     assert error["type"] == "invalid_request_error"
     assert answer[1].get("allow") == allow
     assert "set-cookie" not in answer[1]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions/", "/v1/models/"])
+def test_a_request_is_sent_nowhere_else(serve, path):
+    """No request with a key in it is redirected: behind a proxy it would leave the encryption."""
+    pages = Starlette(routes=[Route("/", PlainTextResponse("pages"))])
+    port = serve(pages=pages).port
+    assert asked(port, request(body_of(), path=path))[0] in (404, 405)
+    status, headers, _ = asked(port, request(method="GET", path="/ui", headers=[("host", "evil")]))
+    assert (status, headers["location"]) == (307, "/ui/")
 
 
 @pytest.mark.parametrize(
