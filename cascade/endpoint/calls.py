@@ -28,6 +28,18 @@ NOT_JSON = (
 
 ASKED: Mapping[Endpoint, str] = {"chat": "messages", "responses": "input"}
 
+LIMITS = ("max_tokens", "max_completion_tokens")
+"""Chat's names, old and new, of one limit."""
+
+FOREIGN: Mapping[Endpoint, tuple[str, ...]] = {
+    "chat": (ASKED["responses"], "max_output_tokens"),
+    "responses": (ASKED["chat"], *LIMITS),
+}
+"""Parameters of the other endpoint. A limit that a server may pass over must not bound a cost."""
+
+LONGEST_WORDS = 1_000
+"""Characters of a message, which may repeat what it is about."""
+
 OWN_FIELDS = frozenset(NAMES - {"conversation", "metadata"})
 """Options of ours that are no parameters of an API as well: beside it they are misplaced."""
 
@@ -143,19 +155,24 @@ def _request(
     except RequestError as error:
         found = CULPRIT.match(str(error))
         param = found.group(1) if found and found.group(1) in payload else None
-        raise BadCall(str(error), param=param) from error
+        words = str(error)
+        if len(words) > LONGEST_WORDS:
+            words = f"{words[:LONGEST_WORDS]}..."
+        raise BadCall(words, param=param) from error
     return built.marked(labels["tags"], labels["parent"])
 
 
 def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:
     """Refuse what belongs to another endpoint, or is no parameter of one at all."""
-    other = ASKED["chat" if api == "responses" else "responses"]
-    for name in (other, "extra_body", *CALL_OPTIONS, *OWN_FIELDS):
-        if name in payload:
+    for name in (*FOREIGN[api], "extra_body", *CALL_OPTIONS, *OWN_FIELDS):
+        if payload.get(name) is not None:
             hint = f" It belongs into the '{FIELD}' object." if name in OWN_FIELDS else ""
             raise BadCall(
                 f"Unknown parameter: '{name}'.{hint}", param=name, code="unknown_parameter"
             )
+    if all(payload.get(name) is not None for name in LIMITS):
+        words = f"Setting '{LIMITS[0]}' and '{LIMITS[1]}' at the same time is not supported."
+        raise BadCall(words, param=LIMITS[0])
     asked = ASKED[api]
     if payload.get(asked) is None:
         if api == "chat" or not payload.get("prompt"):

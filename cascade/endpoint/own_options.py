@@ -24,6 +24,9 @@ FIELD = "cascade"
 
 PREFIX = "x-cascade-"
 
+MOST_TAGS = 64
+"""Each is a row of its own wherever traces are kept."""
+
 LONGEST_AMOUNT = 60
 """Characters of an amount; a budget of more digits is not meant."""
 
@@ -70,17 +73,18 @@ def _read(name: str, value: Any, place: str) -> Any:
 
 
 def _budget(value: Any) -> Budget:
-    if isinstance(value, str) and len(value) > LONGEST_AMOUNT:
-        raise ConfigError(f"{shown(value)} is no amount in US dollars; expected e.g. '0.05'")
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float) or len(str(value)) > LONGEST_AMOUNT:
         raise ConfigError(f"{shown(value)} is no amount in US dollars; expected e.g. '0.05'")
     return Budget(cast("str", value))  # a float is refused there, with the reason
 
 
 def _seconds(value: Any) -> float:
-    if not is_positive(value):
-        raise ConfigError(f"{shown(value)} is not a number of seconds above 0")
-    return float(value)
+    try:
+        if is_positive(value):
+            return float(value)
+    except OverflowError:  # a whole number that is larger than any other
+        pass
+    raise ConfigError(f"{shown(value)} is not a number of seconds above 0")
 
 
 def _name(value: Any) -> str:
@@ -96,6 +100,8 @@ def _parent(value: Any) -> str:
 def _tags(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ConfigError(f"{shown(value)} is no list of short texts")
+    if len(value) > MOST_TAGS:
+        raise ConfigError(f"{len(value)} tags are too many; expected at most {MOST_TAGS}")
     return tags_of([_name(tag) for tag in value])
 
 

@@ -58,6 +58,11 @@ def test_a_body_that_is_no_object(data):
         ),
         ("chat", {"n": 3}, "n", None),
         ("chat", {"max_tokens": "many"}, "max_tokens", None),
+        ("chat", {"max_output_tokens": 1}, "max_output_tokens", "unknown_parameter"),
+        ("chat", {"max_tokens": 9_000, "max_completion_tokens": 1}, "max_tokens", None),
+        ("responses", {"max_tokens": 1}, "max_tokens", "unknown_parameter"),
+        ("responses", {"max_completion_tokens": 1}, "max_completion_tokens", "unknown_parameter"),
+        ("chat", {"timeout": "x" * 5_000}, "timeout", None),
         ("chat", {"budget": "1"}, "budget", "unknown_parameter"),
         ("chat", {"tags": ["x"]}, "tags", "unknown_parameter"),
         ("chat", {"extra_headers": {"authorization": "x"}}, "extra_headers", "unknown_parameter"),
@@ -81,6 +86,13 @@ def test_a_call_that_cannot_be_meant(api, change, param, code):
     with pytest.raises(BadCall) as caught:
         read_call(api, body)
     assert (caught.value.param, caught.value.code) == (param, code)
+    assert len(str(caught.value)) < 1_100  # whatever it repeats
+
+
+def test_a_limit_of_the_other_endpoint_that_is_null():
+    """Null is no parameter."""
+    body = {**CHAT, "max_output_tokens": None, "max_tokens": None, "max_completion_tokens": 5}
+    assert read_call("chat", body).request.payload["max_completion_tokens"] == 5
 
 
 HOSTILE = [
@@ -98,6 +110,9 @@ HOSTILE = [
     ("deadline_s", "5"),
     ("deadline_s", True),
     ("deadline_s", [1]),
+    ("deadline_s", 10**4000),
+    ("budget", 10**4000),
+    ("tags", [f"tag {number}" for number in range(65)]),
     ("start_at", ""),
     ("start_at", 5),
     ("stop_at", "x" * 201),
