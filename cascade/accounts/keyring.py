@@ -179,7 +179,11 @@ class Keyring:
             return moment_of(now_of(connection))
 
     def _get(self, connection: Connection, which: str) -> Key:
-        named = [key for key in _all(connection) if which in (key.id, key.name)]
+        keys = _all(connection)
+        found = next((key for key in keys if key.id == which), None)
+        if found is not None:  # though another be called so
+            return found
+        named = [key for key in keys if key.name == which]
         live = [key for key in named if key.revoked_at is None]
         if not named:
             raise StoreError(f"no key {which!r} in {self.where}; `cascade keys list` shows them")

@@ -224,6 +224,15 @@ class TestFinding:
         with pytest.raises(ConfigError, match="no setting 'id'"):
             accounts.change("app", id="key_1")
 
+    def test_an_id_is_its_keys_though_another_be_called_so(self, accounts):
+        """A key whose name is the id of another neither hides that one nor ends in its place."""
+        key, _ = accounts.create("app")
+        other, _ = accounts.create(key.id)
+        assert accounts.get(key.id) == key
+        assert accounts.revoke(key.id).id == key.id
+        assert accounts.get(key.id).revoked_at is not None
+        assert accounts.get(other.id).revoked_at is None
+
     def test_closed_accounts_answer_nobody(self, accounts):
         """After closing nothing is granted and nobody waits, and the reason is told."""
         key, secret = accounts.create("app", budget_day_usd="1")
