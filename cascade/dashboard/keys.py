@@ -15,6 +15,9 @@ from cascade.errors import ConfigError, StoreError
 
 __all__ = ["KeyLine", "Keys"]
 
+MOST_DIGITS = 20
+"""Of a whole number; Python refuses to read thousands of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyLine:
@@ -108,8 +111,8 @@ def _number(form: Mapping[str, str], name: str) -> int | None:
     text = form.get(name, "").strip().replace(",", "").replace("_", "")
     if not text:
         return None
-    if not text.isascii() or not text.isdigit():
-        raise ConfigError(f"{name.replace('_', ' ')}: {text!r} is no whole number")
+    if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS:
+        raise ConfigError(f"{name.replace('_', ' ')}: {text[:40]!r} is no whole number")
     return int(text)
 
 

@@ -111,8 +111,12 @@ class Visit:
 
     @property
     def is_secure(self) -> bool:
-        """Whether the browser came over TLS."""
-        return self.request.url.scheme == "https"
+        """Whether the browser came over TLS, to this server or to a proxy before it.
+
+        Whoever only claims that keeps their own cookie from being sent without it.
+        """
+        told = self.request.headers.get("x-forwarded-proto", "").partition(",")[0].strip()
+        return "https" in (self.request.url.scheme, told.lower())
 
     @cached_property
     def traces(self) -> Traces:

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from starlette.responses import Response
 
+from cascade.accounts.key import KEY_TAG
 from cascade.core.trace import Trace
 from cascade.dashboard.ranges import RANGES, Range, range_of
 from cascade.dashboard.site import Visit
-from cascade.dashboard.viewer import KEY_TAG
 from cascade.errors import CascadeError, ConfigError
 from cascade.traces.filters import SORTS, STATUSES, Sort
 from cascade.traces.page import content
@@ -31,6 +31,10 @@ TEXTS = ("chain", "tier", "tag", "parent", "since", "until", "min_cost_usd", "ma
 
 FOLDED = ("since", "until", "min_cost_usd", "max_cost_usd", "min_s", "max_s", "basis", "parent")
 """Filters that are out of sight until one of them is used."""
+
+LONGEST_JSON = 200_000
+"""Characters of a trace whose question is read for the list: fifty of twenty megabytes would take
+gigabytes."""
 
 LONGEST = 500
 """Characters of a filter; nothing that was ever kept is found by more."""
@@ -76,6 +80,8 @@ def trace_list(visit: Visit) -> Response:
             total = visit.traces.count(**chosen.wanted)
     except ConfigError as wrong:
         error = str(wrong)
+    except (OverflowError, RecursionError, UnicodeError):  # somebody made up a moment or a place
+        error = "This address cannot be meant; begin with the first page"
     return visit.page(
         "traces.html",
         status=400 if error else 200,
@@ -133,8 +139,9 @@ def _seconds(text: str) -> float:
 
 def _questions(visit: Visit, found: TracePage) -> dict[str, content.Words]:
     """What was asked, by trace: the beginning of a question says more than an id."""
-    made = {}
-    for trace_id, text in visit.traces.jsons([row.id for row in found.rows]).items():
+    ids = [row.id for row in found.rows]
+    made = dict.fromkeys(ids, content.Words(missing="too long for this list"))
+    for trace_id, text in visit.traces.jsons(ids, LONGEST_JSON).items():
         try:
             made[trace_id] = content.question(Trace.from_json(text))
         except (CascadeError, TypeError):  # damaged: its own page says how

@@ -6,17 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from sqlalchemy import func, select
+
+from cascade.accounts.key import KEY_TAG
 from cascade.core.trace import Trace
 from cascade.traces import queries
 from cascade.traces.filters import Sort, Wanted
 from cascade.traces.paging import TracePage, trace_page
+from cascade.traces.schema import column_text, traces
 from cascade.traces.series import Series, Step, series
 from cascade.traces.store import TraceStore
 
-__all__ = ["KEY_TAG", "Traces", "Viewer"]
-
-KEY_TAG = "key:"
-"""A trace's tag that begins so names the key that paid; the gateway sets it and lets no caller."""
+__all__ = ["Traces", "Viewer"]
 
 NEWEST = 20_000
 """Traces looked through for the names of chains and tiers."""
@@ -76,10 +77,14 @@ class Traces:
         """What they came to over time."""
         return series(self.store, step=step, **self._own(wanted))
 
-    def jsons(self, ids: Sequence[str]) -> Mapping[str, Any]:
-        """The JSON of some that were listed for this viewer."""
+    def jsons(self, ids: Sequence[str], longest: int) -> Mapping[str, Any]:
+        """The JSON of some that were listed for this viewer, where it is no longer than that."""
+        names = [column_text(item) for item in ids]
+        short = select(traces.c.id).where(
+            traces.c.id.in_(names), func.length(traces.c.json) <= longest
+        )
         with self.store.reading() as connection:
-            return queries.find_many(connection, ids)
+            return queries.find_many(connection, list(connection.execute(short).scalars()))
 
     def names(self, column: str) -> list[str]:
         """Names of chains or tiers among the newest."""

@@ -13,11 +13,11 @@ from starlette.testclient import TestClient
 from ui_app import app_of
 
 from cascade import Price, StoreError, Tier
+from cascade.accounts.key import KEY_TAG
 from cascade.core.chain import Chain
 from cascade.dashboard import kept_secret
 from cascade.dashboard.sessions import COOKIE, LASTS_S, Session, Sessions
 from cascade.dashboard.tries import MOST, WINDOW_S, Tries
-from cascade.dashboard.viewer import KEY_TAG
 
 HERE = "https://gateway.example"
 
@@ -146,8 +146,11 @@ class TestLogin:
         for part in ("HttpOnly", "SameSite=strict", "Secure", "Path=/", f"Max-Age={LASTS_S}"):
             assert part in cookie
         assert keys["boss"][1] not in cookie
-        plain = TestClient(app, base_url="http://gateway.example").get("/login")
-        assert "Secure" not in plain.headers["set-cookie"]
+        plain = TestClient(app, base_url="http://gateway.example")
+        assert "Secure" not in plain.get("/login").headers["set-cookie"]
+        plain.cookies.clear()
+        behind = plain.get("/login", headers={"x-forwarded-proto": "https"})
+        assert "Secure" in behind.headers["set-cookie"]  # a proxy ends TLS
 
     def test_a_login_begins_a_new_session(self, app, keys):
         """A cookie that somebody planted before the login is worth nothing after it."""
@@ -301,6 +304,7 @@ class TestKeys:
             ("budget_day_usd", "-1", "budget_day_usd"),
             ("budget_month_usd", "a lot", "budget_month_usd"),
             ("requests_per_minute", "many", "requests per minute: 'many' is no whole number"),
+            ("requests_per_minute", "9" * 5_000, "is no whole number"),
             ("tokens_per_minute", "0", "tokens_per_minute"),
             ("expires_at", "soon", "'soon' is no day"),
         ],

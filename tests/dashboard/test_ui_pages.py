@@ -1,5 +1,6 @@
 """What the pages say, and that it is true."""
 
+import base64
 import re
 from dataclasses import replace
 from decimal import Decimal
@@ -18,6 +19,8 @@ from cascade.dashboard.words import NONE, about, share
 from cascade.traces.series import series
 from cascade.traces.stats import trace_stats
 from cascade.traces.tree import cost_tree
+
+SURROGATE = b'["time", "\\ud800", "x"]'
 
 
 def all_stats(store):
@@ -155,6 +158,9 @@ class TestList:
             ("sort=beauty", "sort 'beauty' is no order"),
             ("after=nowhere", "is no cursor of this list"),
             ("basis=sure", "is no basis"),
+            ("since=9999-12-31T23:59:59-14:00", "This address cannot be meant"),
+            (f"after={base64.urlsafe_b64encode(b'[' * 9_000).decode()}", "address cannot be meant"),
+            (f"after={base64.urlsafe_b64encode(SURROGATE).decode()}", "address cannot be meant"),
         ],
     )
     def test_a_filter_that_cannot_be_meant(self, store, visit, query, words):
@@ -167,6 +173,18 @@ class TestList:
         """An empty list says whether the filters or the store are to blame."""
         assert "No trace fits." in page(visit(store).get("/traces?tag=nobody")).words
         assert "No traces yet." in page(visit(empty).get("/traces")).words
+
+    def test_a_question_of_megabytes(self, store, empty, visit):
+        """A question is not read where its trace is too long: fifty of them would fill the memory."""
+        trace = store.get(store.list(1)[0].id)
+        asked = {"messages": [{"role": "user", "content": "asked shortly"}]}
+        longer = {"messages": [{"role": "user", "content": "asked " * 50_000}]}
+        empty.save(replace(trace, id="short", request=asked))
+        empty.save(replace(trace, id="long", request=longer))
+        empty.flush()
+        words = page(visit(empty).get("/traces")).words
+        assert "asked shortly" in words
+        assert "too long for this list" in words
 
     def test_a_damaged_row_is_named(self, store, visit):
         """A row that cannot be read is named below the others."""
