@@ -13,10 +13,13 @@ from cascade.core.budget import Budget
 from cascade.core.price import tidy
 from cascade.errors import ConfigError
 
-__all__ = ["EVERY", "Key", "Secret", "digest_of", "looks_like_a_secret", "new_secret"]
+__all__ = ["EVERY", "KEY_TAG", "Key", "Secret", "digest_of", "looks_like_a_secret", "new_secret"]
 
 EVERY = "*"
 """In `Key.models`: every model."""
+
+KEY_TAG = "key:"
+"""What the id of a key stands behind in the tags of traces; callers cannot set such tags."""
 
 PREFIX = "ck-"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -34,9 +33,6 @@ NO_KEYS = (
     "there is no key yet, and nothing is answered without one; make one with "
     "`cascade keys create NAME`, on the same database"
 )
-
-SIGNED_BY = "CASCADE_UI_SECRET"
-"""Signs the sessions of the pages: the same for all replicas, so that a login holds on each."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ def assembled(
         telemetry = if_configured()
         if telemetry is not None:
             stack.callback(telemetry.flush)
-        pages = _pages(store, accounts, chains) if settings.pages else None
+        pages = _pages(place, store, accounts, chains) if settings.pages else None
         if pages is not None:
             background.append(Pages(pages))
         app = create_app(
@@ -164,14 +160,11 @@ def _accounts(place: str, settings: Settings) -> Accounts:
     return Accounts(place, on_database_loss=settings.on_database_loss, lease_s=settings.lease_s)
 
 
-def _pages(store: TraceStore, accounts: Accounts | None, chains: Mapping[str, Chain]) -> Any:
-    from cascade.dashboard import dashboard_app  # noqa: PLC0415  loads templates and charts
+def _pages(
+    place: str, store: TraceStore, accounts: Accounts | None, chains: Mapping[str, Chain]
+) -> Any:
+    from cascade.dashboard import dashboard_app, kept_secret  # noqa: PLC0415  loads templates
 
-    secret = os.environ.get(SIGNED_BY)
-    return dashboard_app(
-        store,
-        accounts=accounts,
-        chains=chains,
-        auth="local" if accounts is None else "keys",
-        secret=secret.encode() if secret else None,
-    )
+    if accounts is None:
+        return dashboard_app(store, chains=chains, auth="local")
+    return dashboard_app(store, accounts=accounts, chains=chains, secret=kept_secret(place))

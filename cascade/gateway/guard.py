@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from cascade.accounts.key import KEY_TAG
 from cascade.core.budget import Budget
 from cascade.core.request import Request
 from cascade.endpoint.faults import BadCall
 from cascade.gateway import refusals
 
-__all__ = ["KEY_TAG", "Anyone", "Caller", "Guard", "ThisMachine", "caller_of", "marked"]
-
-KEY_TAG = "key:"
-"""A trace's tag that begins so names the key that paid. Callers cannot give such tags."""
+__all__ = ["Anyone", "Caller", "Guard", "ThisMachine", "caller_of", "marked"]
 
 BEARER = b"bearer "
 
