@@ -24,7 +24,8 @@ class Limits:
             four times its size. Never less than one body.
         max_head_bytes: of request line and headers together; browsers and proxies stay below 16 kB.
         max_headers: how many headers a request may have.
-        max_connections: open at once; each costs a few kilobytes and a file descriptor.
+        max_connections: open at once; each costs a few kilobytes and a file descriptor, so there
+            are fewer where the system allows fewer.
         max_concurrent: requests answered at once.
         max_waiting: further requests that may wait for their turn; the rest is told to come back.
         wait_s: how long one waits for its turn.

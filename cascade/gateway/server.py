@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 import time
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -34,6 +35,9 @@ requests leave hardly any; those of a thousand requests under way are as many.""
 SWITCH_S = 0.0005
 """How long a thread that writes traces may keep the event loop waiting; Python's own 5 ms are as
 long as ten requests."""
+
+FILES = 256
+"""File descriptors for everything but clients and models: databases, the spool, pages."""
 
 TICKS_PER_CHECK = 10
 """uvicorn ticks ten times a second."""
@@ -68,7 +72,9 @@ class GatewayServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Connection.bounded(limits),
+                http=Connection.bounded(
+                    replace(limits, max_connections=connections(limits, files_allowed(limits)))
+                ),
                 ws="none",
                 loop="uvloop",
                 lifespan="on",
@@ -123,6 +129,34 @@ class GatewayServer(uvicorn.Server):
             await self._turns.idle(0.1)
             counter += 1
             await self.on_tick(counter)
+
+
+def connections(limits: Limits, files: int) -> int:
+    """How many clients may be connected where a process may have so many files open.
+
+    Whoever opens connections and says nothing must not take the descriptors that models, databases
+    and the spool need: traces would be lost.
+    """
+    left = files - FILES
+    return max(1, min(limits.max_connections, left - min(limits.max_concurrent, left // 2)))
+
+
+def files_allowed(limits: Limits) -> int:
+    """How many files this process may have open; raised to what the limits need, where it may."""
+    wanted = limits.max_connections + limits.max_concurrent + FILES
+    if sys.platform == "win32":
+        return wanted
+    import resource  # noqa: PLC0415  not on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+    except (OSError, ValueError):  # a system that has a lower bound of its own
+        return soft
+    return more
 
 
 def listen(host: str, port: int) -> socket.socket:

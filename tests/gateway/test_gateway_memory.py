@@ -1,9 +1,11 @@
-"""Large bodies: how many are in memory at once is bounded, and each goes with its request."""
+"""Memory and files: how much of both a gateway takes is bounded, and goes with each request."""
 
 from __future__ import annotations
 
 import gc
 import json
+import subprocess
+import sys
 
 import pytest
 from gateways import until
@@ -78,3 +80,32 @@ def test_nothing_is_left_of_a_request(serve, words, stream):
 
 def _kept():
     return sum(isinstance(item, Request) for item in gc.get_objects())
+
+
+ALLOWED = """
+import resource
+from cascade.gateway import Limits
+from cascade.gateway.server import connections, files_allowed
+files = files_allowed(Limits())
+print(files, connections(Limits(), files), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of open files")
+@pytest.mark.parametrize(
+    ("ulimit", "found"),
+    [("-n 1024", "1024 384 1024"), ("-n 300", "300 22 300"), ("-n 100", "100 1 100")],
+)
+def test_silent_connections_leave_files_to_the_rest(ulimit, found):
+    """Where the system allows few open files there are fewer connections: databases need some."""
+    shell = f"ulimit {ulimit}; exec '{sys.executable}' -c '{ALLOWED}'"
+    assert subprocess.check_output(["/bin/sh", "-c", shell], text=True).strip() == found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of open files")
+def test_more_files_are_asked_for():
+    """What a process may have for the asking it asks for."""
+    shell = f"ulimit -Sn 256; exec '{sys.executable}' -c '{ALLOWED}'"
+    files, clients, soft = subprocess.check_output(["/bin/sh", "-c", shell], text=True).split()
+    assert int(soft) == int(files) > 256
+    assert int(clients) > 1
