@@ -117,7 +117,7 @@ def measured(
     client: Clients, gateway: Served, count: int, concurrency: int, **more: Any
 ) -> Figures:
     """One cell: what a number of requests cost the gateway, and how long they took."""
-    warm = min(2 * concurrency, count)
+    warm = min(2 * concurrency, count, 64)
     client.ask(gateway.gateway, warm, min(concurrency, warm), **more)  # connections, caches
     time.sleep(SETTLE_S)
     before = gateway.cpu_s()
