@@ -8,7 +8,7 @@ Without `content` there is nothing here that people wrote or models answered.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +48,8 @@ NO_ANSWER = frozenset(
         "cancelled",
     }
 )
+
+MOST = 2**63
 
 ERROR_NAME = re.compile(r"[A-Za-z_][\w.]{0,79}(?=:|$)", re.ASCII)
 
@@ -183,7 +185,7 @@ def _of_payload(payload: Mapping[str, Any]) -> Values:
     return {
         "gen_ai.request.temperature": _number(payload.get("temperature")),
         "gen_ai.request.top_p": _number(payload.get("top_p")),
-        "gen_ai.request.max_tokens": output_limit(payload),
+        "gen_ai.request.max_tokens": _whole(output_limit(payload)),
         "gen_ai.request.seed": _whole(payload.get("seed")),
         "gen_ai.request.choice.count": _whole(payload.get("n")),
         "gen_ai.request.reasoning.level": _label(effort_of(payload)),
@@ -225,12 +227,13 @@ def _label(value: object) -> str | None:
     return str(value) if named else None
 
 
-def _checked(*kinds: type) -> Callable[[object], Any]:
-    return lambda value: value if type(value) in kinds else None
+def _whole(value: object) -> int | None:
+    """A number that an exporter can write: of more than 64 bits none."""
+    return value if type(value) is int and -MOST < value < MOST else None
 
 
-_number = _checked(int, float)
-_whole = _checked(int)
+def _number(value: object) -> float | None:
+    return value if type(value) is float else _whole(value)
 
 
 def _known(values: Values) -> Values:

@@ -117,6 +117,14 @@ def test_a_call_is_named_as_the_conventions_name_it(kept, ask):
     assert nano.attributes["gen_ai.request.temperature"] == 0.2  # the tier's own parameter
 
 
+def test_numbers_that_no_exporter_can_write_are_left_out(kept, ask):
+    """A caller's number of more than 64 bits is in no span: an exporter would stumble over it."""
+    ask(kept.observer, max_completion_tokens=10**30, seed=2**63, top_p=10**400)
+    said = kept.named("chat big").attributes
+    names = {"gen_ai.request.max_tokens", "gen_ai.request.seed", "gen_ai.request.top_p"}
+    assert not names & set(said)
+
+
 def test_every_name_is_of_the_conventions_or_ours(kept_with_content, ask):
     """No attribute is under a name that somebody else owns."""
     ask(kept_with_content.observer)
