@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from cascade.calibration.needs import needed
@@ -50,7 +51,7 @@ def stack(rows: Rows, *, names: Sequence[str], colours: Sequence[str], step: str
     colour = _parts_colour(dict(zip(keys, names, strict=True)), colours, "square")
     made = alt.Chart(alt.Data(values=data)).mark_bar()
     made = made.encode(
-        x=_time(step), x2="to:T", y=_number(None, "low", COUNTS), y2="high:Q", color=colour
+        x=_time(step, rows), x2="to:T", y=_number(None, "low", COUNTS), y2="high:Q", color=colour
     )
     return made.properties(width=WIDTH, height=HEIGHT)
 
@@ -59,7 +60,9 @@ def bars(rows: Rows, *, step: str, format: str) -> Any:  # noqa: A002  as d3 has
     """One bar for each step: rows of `from`, `to` and `value`."""
     data = [{**row, "zero": 0} for row in rows]
     made = alt.Chart(alt.Data(values=data)).mark_bar(color=LIGHT["blue"])
-    made = made.encode(x=_time(step), x2="to:T", y=_number(None, "zero", format), y2="value:Q")
+    made = made.encode(
+        x=_time(step, rows), x2="to:T", y=_number(None, "zero", format), y2="value:Q"
+    )
     return made.properties(width=WIDTH, height=HEIGHT)
 
 
@@ -76,7 +79,7 @@ def lines(
     data = [{**row, "part": keys[row["name"]]} for row in rows]
     shown = {key: name for name, key in keys.items()}
     base = alt.Chart(alt.Data(values=data)).encode(
-        x=_time(step, "at"),
+        x=_time(step, rows, "at"),
         y=_number(None, "value", format, top),
         color=_parts_colour(shown, LINES[: len(names)], "circle" if len(names) > 1 else None),
     )
@@ -218,13 +221,20 @@ def _piled(keys: Sequence[str], values: Sequence[int]) -> Iterator[tuple[str, in
         low += value
 
 
-def _time(step: str, name: str = "from") -> Any:
+def _time(step: str, rows: Rows, name: str = "from") -> Any:
+    """Time from left to right.
+
+    Few moments are named one by one: between them, ticks of Vega's own choice would repeat a day.
+    """
+    moments = sorted({row[name] for row in rows})
+    few = [1000 * datetime.fromisoformat(moment).timestamp() for moment in moments]
+    ticks = {"values": few} if len(few) <= TICKS else {"tickCount": TICKS}
     return alt.X(
         f"{name}:T",
         title=None,
         scale=alt.Scale(type="utc"),
         axis=alt.Axis(
-            format=FORMATS[step], tickCount=TICKS, grid=False, labelOverlap=True, labelFlush=False
+            format=FORMATS[step], grid=False, labelOverlap=True, labelFlush=False, **ticks
         ),
     )
 

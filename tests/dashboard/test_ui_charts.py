@@ -71,6 +71,17 @@ class TestCharts:
         spec = CHARTS[name](**DATA[name]).to_dict(validate=False)
         alt.TopLevelSpec.from_dict(spec)  # raises what the schema does not allow
 
+    @pytest.mark.parametrize("name", ["stack", "bars", "lines"])
+    @pytest.mark.parametrize("days", [1, 2, 3, 6])
+    def test_a_day_is_named_once(self, name, days):
+        """Under a picture of few days each stands once, however wide it is drawn."""
+        rows = DATA[name]["rows"]
+        few = rows[: days * len(rows) // len(ROWS)]
+        wanted = {"chart": name, "data": DATA[name] | {"rows": few, "step": "day"}}
+        svg = _answer(wanted | {"title": "A title", "says": "", "name": "x"})["svg"]
+        named = re.findall(r">(Nov \d+)<", svg)
+        assert named == [f"Nov {day}" for day in range(1, days + 1)]
+
     @pytest.mark.parametrize("name", CHARTS)
     def test_they_are_words_and_shapes(self, name):
         """A picture says what it shows, in the page's colours, whatever its parts are called."""
