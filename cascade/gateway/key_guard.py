@@ -85,6 +85,8 @@ class KeyCaller:
         headers = rate_headers(admission)
         if admission.refused is not None:
             left = admission.left[admission.refused]
+            if admission.refused == "tokens" and tokens > left.limit:
+                raise refusals.too_many_tokens(left.limit, tokens, headers)
             raise refusals.too_fast(admission.refused, left.limit, admission.retry_after_s, headers)
         return headers
 

@@ -200,6 +200,19 @@ def too_fast(rate: str, limit: int, retry_after_s: int, headers: Mapping[str, st
     )
 
 
+def too_many_tokens(limit: int, expected: int, headers: Mapping[str, str]) -> Refusal:
+    """A request that no minute has room for: waiting does not help, so nobody is told to."""
+    return refuse(
+        429,
+        f"Request too large on tokens per min (TPM): Limit {limit}, Requested {expected}. The "
+        "input or output tokens must be reduced in order to run successfully; a lower "
+        "max_completion_tokens or max_output_tokens counts as less.",
+        kind="tokens",
+        code="rate_limit_exceeded",
+        headers={**headers, **NO_RETRY},
+    )
+
+
 def stopping() -> Refusal:
     """The process is about to end; another one may answer."""
     return refuse(

@@ -223,6 +223,18 @@ def test_tokens_of_a_minute(client, accounts):
     assert refused.type == "tokens"
 
 
+def test_more_tokens_than_any_minute_has(client, accounts):
+    """A request that can never fit is told so, with both numbers, and not to come again."""
+    _, secret = accounts.create("team", tokens_per_minute=300)
+    with pytest.raises(openai.RateLimitError) as caught:
+        ask(client(secret), words="x" * 2000)
+    assert "Limit 300, Requested 5" in caught.value.message
+    assert "max_completion_tokens" in caught.value.message
+    assert caught.value.type == "tokens"
+    assert "retry-after" not in caught.value.response.headers
+    assert caught.value.response.headers["x-should-retry"] == "false"
+
+
 def test_tags_of_ours(client, accounts):
     """Nobody can mark a trace as another key's."""
     _, secret = accounts.create("team")
