@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -40,6 +41,9 @@ Auth = Literal["keys", "local"]
 
 LARGEST_FORM = 20_000
 """Bytes of a form."""
+
+FORM_S = 10.0
+"""Within which a form must arrive: anybody can begin to send one."""
 
 FIELDS = 50
 
@@ -144,11 +148,13 @@ def _endpoint(site: Site, page: Page, *, is_open: bool) -> Callable[[Request], A
     async def answer(request: Request) -> Response:
         form: Mapping[str, str] = {}
         if request.method == "POST":
-            body = b""
-            async for piece in request.stream():
-                body += piece
-                if len(body) > LARGEST_FORM:
-                    return PlainTextResponse("This form is too large.\n", status_code=413)
+            try:
+                async with asyncio.timeout(FORM_S):
+                    body = await _body(request)
+            except TimeoutError:
+                return PlainTextResponse("This form came too slowly.\n", status_code=408)
+            if len(body) > LARGEST_FORM:
+                return PlainTextResponse("This form is too large.\n", status_code=413)
             try:
                 form = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS))
             except ValueError:
@@ -156,6 +162,16 @@ def _endpoint(site: Site, page: Page, *, is_open: bool) -> Callable[[Request], A
         return await run_in_threadpool(_answered, site, page, request, form, is_open=is_open)
 
     return answer
+
+
+async def _body(request: Request) -> bytes:
+    """The body of a form; no more than shows that it is too large."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_FORM:
+            break
+    return body
 
 
 def _answered(

@@ -1,10 +1,12 @@
 """Who may see and do what, and that nobody gets round it."""
 
 import re
+import socket
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import pytest
 from reading import page
@@ -267,6 +269,17 @@ class TestForms:
         """Large forms, many fields and bytes that are no text are refused."""
         headers = {"content-type": "application/x-www-form-urlencoded"}
         assert boss.post("/keys/new", content=body, headers=headers).status_code == status
+
+    @pytest.mark.loopback
+    def test_a_form_that_never_comes(self, serve, store, monkeypatch):
+        """Who begins to send a form and stops is not waited for: nobody has to log in for that."""
+        monkeypatch.setattr("cascade.dashboard.app.FORM_S", 0.2)
+        there = urlsplit(serve(app_of(store, auth="local")))
+        with socket.create_connection((there.hostname, there.port), timeout=10) as client:
+            client.sendall(
+                b"POST /ui/login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\nkey="
+            )
+            assert client.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
 class TestKeys:
