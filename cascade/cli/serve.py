@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cascade.cli.chain_files import RecordingsOption, chains_of, recordings_of
 from cascade.cli.output import WRONG_RUN, UsageError, say, warn
 from cascade.cli.run import ContentName
-from cascade.config import load_chain
 from cascade.core.chain import Chain
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError
@@ -27,9 +26,6 @@ PORT = 8_000
 STICKY_S = 900.0
 
 LossPolicy = Literal["closed", "open"]
-
-UNNAMED = "chain"
-"""What a file without a name calls its chain."""
 
 
 def serve(
@@ -90,6 +86,7 @@ def serve(
         bool, typer.Option(help="Tell in each body what the answer cost.")
     ] = True,
     ui: Annotated[bool, typer.Option(help="Serve the pages at /ui.")] = True,
+    recording: RecordingsOption = None,
     metrics_open: Annotated[
         bool, typer.Option("--metrics-open", help="Let anybody read /metrics.")
     ] = False,
@@ -113,7 +110,9 @@ def serve(
     written, with 2 where the call or a chain cannot work.
     """
     _check_place(host, insecure_local=insecure_local)
-    chains = _chains_of(chain)
+    chains = chains_of(chain)
+    for note in (note for loaded in chains.values() for note in loaded.notes()):
+        warn(note)  # allowed, and rarely meant
     plain = {name: _single(name, chains) for name in _listed(models or [])}
     _check_installed()
     from cascade.gateway import Limits  # noqa: PLC0415  loads the server
@@ -129,6 +128,7 @@ def serve(
         cascade_field=cascade_field,
         metrics_open=metrics_open,
         pages=ui,
+        recordings=recordings_of(recording or [], chains),
         sticky_s=sticky_s,
         limits=Limits(
             max_body_bytes=int(max_body_mb * 1_000_000),
@@ -153,14 +153,17 @@ def _run(made: Assembled, host: str, port: int) -> None:
         sock = listen(host, port)
     except OSError as error:
         raise UsageError(f"cannot listen at {host}:{port}: {error.strerror}") from error
-    server = GatewayServer(app, app.turns, app.limits, sock=sock)
     shown = f"[{host}]" if ":" in host else host
     root = f"http://{shown}:{sock.getsockname()[1]}"
-    say(f"{', '.join(made.names)} at {root}/v1; kept in {made.place}")
-    if made.has_pages:
-        say(f"pages at {root}/ui/")
-    for words in made.warnings:
-        warn(words)
+
+    def introduce() -> None:
+        say(f"{', '.join(made.names)} at {root}/v1; kept in {made.place}")
+        if made.has_pages:
+            say(f"pages at {root}/ui/")
+        for words in made.warnings:
+            warn(words)
+
+    server = GatewayServer(app, app.turns, app.limits, sock=sock, ready=introduce)
     with sock:
         try:
             server.serve_forever()
@@ -186,24 +189,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _chains_of(files: Sequence[Path]) -> dict[str, Chain]:
-    """Chains by the names that callers use."""
-    found: dict[str, Chain] = {}
-    for file in files:
-        loaded = load_chain(file)
-        if loaded.name == UNNAMED:
-            loaded = replace(loaded, name=file.stem)
-        if loaded.name in found:
-            raise UsageError(
-                f"--chain {file}: there is a chain {loaded.name!r} already; give each file a name "
-                "of its own: name = '...'"
-            )
-        for note in loaded.notes():  # allowed, and rarely meant
-            warn(note)
-        found[loaded.name] = loaded
-    return found
 
 
 def _single(model: str, chains: Iterable[str]) -> Chain:

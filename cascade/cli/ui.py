@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cascade.cli.chain_files import RecordingsOption, chains_of, recordings_of
 from cascade.cli.kept import DEFAULT_STORE, opened
 from cascade.cli.output import DATABASE_VARIABLE, UsageError, say
-from cascade.config import load_chain
-from cascade.errors import ConfigError
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from cascade.core.chain import Chain
     from cascade.traces.store import TraceStore
 
 __all__ = ["ui"]
@@ -45,14 +43,7 @@ def ui(
         list[Path] | None,
         typer.Option(help="Chain as TOML, for the order of its tiers; may be given again."),
     ] = None,
-    recording: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[CHAIN=]FILE",
-            help="Recording of a chain, for quality and the best single model; may be given again. "
-            "Without the chain's name, of the one --chain.",
-        ),
-    ] = None,
+    recording: RecordingsOption = None,
     open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
 ) -> None:
     """Show where the money goes and why each request escalated, as web pages.
@@ -60,8 +51,8 @@ def ui(
     Only this machine can open them, and nobody logs in; `cascade serve` has the same pages for a
     team, behind a login. Ctrl-C ends it.
     """
-    chains = _chains(chain or [])
-    recordings = _recordings(recording or [], chains)
+    chains = chains_of(chain or [])
+    recordings = recordings_of(recording or [], chains)
     app_of, serve = _parts()
     with opened(store) as kept, closing(_listen(port)) as listening:
         app = app_of(
@@ -107,30 +98,6 @@ def _listen(port: int) -> socket.socket:
         raise UsageError(
             f"--port {port} cannot be used: {error.strerror}; give another one, or 0 for any"
         ) from error
-
-
-def _chains(files: list[Path]) -> dict[str, Chain]:
-    found: dict[str, Chain] = {}
-    for file in files:
-        made = load_chain(file)
-        if made.name in found:
-            raise UsageError(f"--chain {str(file)!r}: there is a chain {made.name!r} already")
-        found[made.name] = made
-    return found
-
-
-def _recordings(given: list[str], chains: dict[str, Chain]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for item in given:
-        name, has_name, file = item.partition("=")
-        if not has_name:
-            if len(chains) != 1:
-                raise UsageError(f"--recording {item!r}: say of which chain, e.g. support={item}")
-            name, file = next(iter(chains)), item
-        if not Path(file).is_file():
-            raise ConfigError(f"--recording {file!r}: there is no such file")
-        found[name] = file
-    return found
 
 
 def _keys(kept: TraceStore, store: str) -> Any:

@@ -50,6 +50,7 @@ class Settings:
         cascade_field: whether bodies tell what an answer cost.
         metrics_open: whether `/metrics` needs no key.
         pages: whether there are pages at `/ui`.
+        recordings: files of recordings by the name of their chain, for the pages.
         sticky_s: how long a conversation stays with its tier; 0 for never.
     """
 
@@ -63,6 +64,7 @@ class Settings:
     cascade_field: bool = True
     metrics_open: bool = False
     pages: bool = True
+    recordings: Mapping[str, str] = field(default_factory=dict)
     sticky_s: float = 900.0
 
 
@@ -117,7 +119,7 @@ def assembled(
         telemetry = if_configured()
         if telemetry is not None:
             stack.callback(telemetry.flush)
-        pages = _pages(place, store, accounts, chains) if settings.pages else None
+        pages = _pages(place, store, accounts, chains, settings) if settings.pages else None
         if pages is not None:
             background.append(Pages(pages))
         app = create_app(
@@ -161,10 +163,15 @@ def _accounts(place: str, settings: Settings) -> Accounts:
 
 
 def _pages(
-    place: str, store: TraceStore, accounts: Accounts | None, chains: Mapping[str, Chain]
+    place: str,
+    store: TraceStore,
+    accounts: Accounts | None,
+    chains: Mapping[str, Chain],
+    settings: Settings,
 ) -> Any:
     from cascade.dashboard import dashboard_app, kept_secret  # noqa: PLC0415  loads templates
 
-    if accounts is None:
-        return dashboard_app(store, chains=chains, auth="local")
-    return dashboard_app(store, accounts=accounts, chains=chains, secret=kept_secret(place))
+    login: dict[str, Any] = {"auth": "local"}
+    if accounts is not None:
+        login = {"accounts": accounts, "secret": kept_secret(place)}
+    return dashboard_app(store, chains=chains, recordings=settings.recordings, **login)

@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -56,15 +57,23 @@ class GatewayServer(uvicorn.Server):
         turns: of that app.
         limits: of the gateway.
         sock: a socket that listens already.
+        ready: called once requests are answered.
 
     Attributes:
         cut: requests that were broken off.
     """
 
     def __init__(
-        self, app: Any, turns: Turns, limits: Limits, *, sock: socket.socket | None = None
+        self,
+        app: Any,
+        turns: Turns,
+        limits: Limits,
+        *,
+        sock: socket.socket | None = None,
+        ready: Callable[[], None] | None = None,
     ) -> None:
         self.cut = 0
+        self._ready = ready
         self._turns = turns
         self._limits = limits
         self._socket = sock
@@ -94,6 +103,12 @@ class GatewayServer(uvicorn.Server):
         gc.set_threshold(GARBAGE, 20, 50)
         sys.setswitchinterval(SWITCH_S)
         self.run(sockets=[self._socket] if self._socket is not None else None)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say so where that went well."""
+        await super().startup(sockets)
+        if self.started and self._ready is not None:
+            self._ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Look after slow clients now and then."""

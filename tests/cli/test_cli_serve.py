@@ -102,13 +102,13 @@ def test_a_port_in_use(cli, free, tmp_path):
 
 @pytest.mark.loopback
 def test_a_missing_key_of_the_provider(cli, tmp_path):
-    """A chain whose provider wants a key that is not there is refused at the start."""
+    """A chain whose provider wants a key that is not there is refused before anything is served."""
     path = tmp_path / "openai.toml"
     path.write_text('name = "a"\n[[tier]]\nmodel = "gpt-5.4-nano"\n')
     place = tmp_path / "kept.sqlite3"
     done = cli("serve", "--chain", path, "--database", place, "--port", "0", "--insecure-local")
     assert done.exit_code == 2
-    assert "there is no key" in done.stderr
+    assert done.stderr.startswith("error: there is no key: set OPENAI_API_KEY")
 
 
 class Process:
@@ -177,3 +177,25 @@ def test_without_keys(free, tmp_path):
         assert process.get("/ui/")[0] == 404
         assert process.end() == 0
         assert "every program on this machine can spend your money" in process.said
+
+
+@pytest.mark.loopback
+def test_a_recording_for_the_pages(free, tmp_path):
+    """A recording of the chain brings quality and the best single model to its page."""
+    place = tmp_path / "kept.sqlite3"
+    recording = ROOT / "examples" / "recordings" / "tickets.parquet"
+    options = ("--insecure-local", "--recording", recording)
+    with Process(tmp_path, "--chain", free("a"), "--database", place, *options) as process:
+        with httpx.Client(base_url=process.root) as client:
+            asked = {"model": "a", "messages": [{"role": "user", "content": "hello"}]}
+            assert client.post("/v1/chat/completions", json=asked).status_code == 502
+        status, body = process.get("/ui/chain?name=a")
+        assert status == 200
+        assert "With quality, from the recording" in body
+
+
+def test_a_recording_that_is_not_there(cli, free):
+    """A recording is looked for before anything is served."""
+    done = cli("serve", "--chain", free("a"), "--recording", "none.parquet")
+    assert done.exit_code == 2
+    assert "'none.parquet': there is no such file" in done.stderr
