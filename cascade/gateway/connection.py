@@ -86,7 +86,10 @@ class Connection(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         framed = b"".join(b"%s: %s\r\n" % item for item in self.headers if item[0] in FRAMING)
         self._is_deaf = True
-        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + framed + b"\r\n")
+        try:
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n" + framed + b"\r\n")
+        except httptools.HttpParserError:  # a framing that only another protocol knows
+            self.refuse(refusals.not_http())
         self._is_deaf = False
 
     def on_message_begin(self) -> None:

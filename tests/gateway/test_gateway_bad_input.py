@@ -388,3 +388,17 @@ def test_offers_to_speak_something_else(port, traces, kind):
         raw.send(body[-5:])
         assert raw.read()[0] == 200
     assert len(traces()) == 3
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity", "chunked, identity"])
+def test_an_offer_with_a_body_that_has_no_end(port, coding, caplog):
+    """A body framed as only the other protocol could read it is refused, without a traceback."""
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n"
+        f"upgrade: h2c\r\ntransfer-encoding: {coding}\r\n\r\n"
+    )
+    with Raw(port) as raw:
+        raw.send(head.encode() + request(method="GET", path="/smuggled"))
+        assert error_of(raw.read())[0] == 400
+        assert raw.closed()
+    assert not caplog.records
