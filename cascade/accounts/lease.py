@@ -180,9 +180,14 @@ class Lease:
     def remaining(self) -> Decimal:
         """What is left altogether, as far as this process knows."""
         with self.lock:
+            now = monotonic()
+            if self.limit is None:
+                return NOTHING
+            if now >= self.ends_at:
+                return self.limit
             pocket = self.pockets[-1] if self.pockets else None
-            if pocket is None or pocket.until <= monotonic():
-                return self.limit if self.limit is not None else NOTHING
+            if pocket is None or now >= pocket.until:
+                return self.left
             return add(self.left, subtract(pocket.free, pocket.ahead))
 
     @property

@@ -57,6 +57,15 @@ def test_tokens_are_expected_and_then_counted(accounts):
     assert admitted(accounts, key, 1).refused == "tokens"
 
 
+def test_what_is_left_is_known_where_nothing_is_held(accounts):
+    """What is told to be left is right when this process holds no part of the rate any more, too."""
+    key, _ = accounts.create("app", tokens_per_minute=1000)
+    admitted(accounts, key, 800).settle(700)
+    eventually(lambda: not accounts._lease(key, "tokens").pockets)
+    refused = admitted(accounts, key, 400)
+    assert (refused.refused, refused.left["tokens"].remaining) == ("tokens", 300)
+
+
 def test_a_refused_request_takes_nothing(accounts):
     """Where the tokens do not suffice the request is not counted either."""
     key, _ = accounts.create("app", requests_per_minute=2, tokens_per_minute=1000)
