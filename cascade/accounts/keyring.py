@@ -126,7 +126,7 @@ class Keyring:
         """Change settings of a key; processes that serve it see that within seconds.
 
         Raises:
-            StoreError: there is no such key.
+            StoreError: there is no such key, or it was revoked.
             ConfigError: no such setting, or a value that cannot be.
         """
         unknown = sorted(set(changes) - CHANGEABLE)
@@ -136,7 +136,13 @@ class Keyring:
                 f"expected one of {', '.join(sorted(CHANGEABLE))}"
             )
         with self._line.once() as connection:
-            key = replace(self._get(connection, which), **changes)
+            key = self._get(connection, which)
+            if key.revoked_at is not None:
+                raise StoreError(
+                    f"key {key.name!r} ({key.id}) was revoked, which is for good; make a new one "
+                    "with `cascade keys create`"
+                )
+            key = replace(key, **changes)
             _check_free(connection, key)
             _update(connection, values_of(key))
         return key

@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cascade.cli.output import JsonOption, UsageError, print_json, say, show, write
+from cascade.core.budget import Budget
+from cascade.errors import ConfigError
 
 if TYPE_CHECKING:
     from cascade.accounts import Key
@@ -46,6 +49,17 @@ ModelOption = Annotated[
     typer.Option(
         help='Plain model that it may use; may be given more than once, "*" for every one. None '
         "unless given."
+    ),
+]
+OtherChainOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Chain that it may use, and no others; may be given more than once."),
+]
+OtherModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help='Plain model that it may use, and no others; may be given more than once, "*" for '
+        "every one."
     ),
 ]
 DayOption = Annotated[
@@ -155,9 +169,9 @@ def change_key(
     which: WhichArgument,
     *,
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
-    chain: ChainOption = None,
+    chain: OtherChainOption = None,
     all_chains: Annotated[bool, typer.Option("--all-chains", help="It may use them all.")] = False,
-    model: ModelOption = None,
+    model: OtherModelOption = None,
     no_models: Annotated[
         bool, typer.Option("--no-models", help="It may use no plain model.")
     ] = False,
@@ -227,17 +241,29 @@ def _settings(keyring: Keyring, **given: str | None) -> dict[str, Any]:
         elif field == "expires_at":
             read[field] = _moment(value, keyring)
         elif field.endswith("_usd"):
-            read[field] = value
+            read[field] = _amount(field, value)
         else:
             read[field] = _count(field, value)
     return read
 
 
+def _amount(field: str, value: str) -> Decimal:
+    try:
+        return Budget(value).limit_usd
+    except ConfigError as error:
+        raise UsageError(f"{_option(field)}: {error}; none takes the limit away") from None
+
+
 def _count(field: str, value: str) -> int:
-    if not re.fullmatch(r"\d{1,15}", value):
-        option = f"--{field.replace('_', '-')}"
-        raise UsageError(f"{option} {value!r} is no whole number; expected e.g. 60, or none")
+    if not re.fullmatch(r"\d{1,15}", value) or not int(value):
+        raise UsageError(
+            f"{_option(field)} {value!r} is no whole number above 0; expected e.g. 60, or none"
+        )
     return int(value)
+
+
+def _option(field: str) -> str:
+    return f"--{field.removesuffix('_usd').replace('_', '-')}"
 
 
 def _moment(value: str, keyring: Keyring) -> datetime:

@@ -86,6 +86,8 @@ class TestMaking:
         second, _ = accounts.create("app")
         assert accounts.get("app") == second
         assert accounts.get(first.id).revoked_at is not None
+        with pytest.raises(StoreError, match="was revoked, which is for good; make a new one"):
+            accounts.change(first.id, budget_day_usd="5")
         accounts.create("other")
         with pytest.raises(ConfigError, match="a key 'app' already"):
             accounts.change("other", name="app")

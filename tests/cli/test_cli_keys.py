@@ -105,13 +105,13 @@ def test_changes(keys, place):
     ("args", "words"),
     [
         (["create", "app"], "there is a key 'app' already; revoke it, or take another name"),
-        (["create", "x", "--budget-day", "five"], "budget_day_usd: budget 'five' is no amount"),
-        (["create", "x", "--budget-day", "0"], "not above 0"),
+        (["create", "x", "--budget-day", "five"], "--budget-day: budget 'five' is no amount"),
+        (["create", "x", "--budget-month", "0"], "--budget-month: budget '0' is not above 0"),
         (
             ["create", "x", "--requests-per-minute", "1.5"],
-            "--requests-per-minute '1.5' is no whole",
+            "--requests-per-minute '1.5' is no whole number above 0",
         ),
-        (["create", "x", "--requests-per-minute", "0"], "requests_per_minute is 0"),
+        (["create", "x", "--tokens-per-minute", "0"], "--tokens-per-minute '0' is no whole"),
         (["create", "x", "--expires", "soon"], "--expires 'soon' is no moment; expected e.g. 30d"),
         (["create", "x", "--expires", "2020-01-01"], "has passed; `cascade keys revoke`"),
         (["create", "x", "--expires", "999999w"], "is no moment"),
