@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx2
@@ -23,14 +23,6 @@ Stream = CompletionStream | AsyncCompletionStream
 
 JSON = {"content-type": "application/json"}
 EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-
-KEYLESS = {
-    "message": "You didn't provide an API key. This goes to OpenAI itself, because no chain has "
-    "the name of the model, or it is another endpoint: pass api_key= or set OPENAI_API_KEY.",
-    "type": "invalid_request_error",
-    "param": None,
-    "code": None,
-}
 
 NO_REPLY: Mapping[str, type[httpx2.TransportError]] = {
     "deadline": httpx2.ReadTimeout,
@@ -87,6 +79,12 @@ def refused(
     return httpx2.Response(failure.status, headers=headers, content=encode(failure.body()))
 
 
-def keyless(request: httpx2.Request) -> httpx2.Response:
-    """What the API would answer to a request without a key."""
-    return httpx2.Response(401, headers=JSON, content=encode({"error": KEYLESS}), request=request)
+def keyless(request: httpx2.Request, names: Iterable[str]) -> httpx2.Response:
+    """What the API would answer to a request without a key, and which chains there are."""
+    words = (
+        "You didn't provide an API key. This goes to OpenAI itself, because no chain has the name "
+        "of the model, or it is another endpoint: pass api_key= or set OPENAI_API_KEY. Chains are "
+        f"{', '.join(map(repr, names))}."
+    )
+    error = {"message": words, "type": "invalid_request_error", "param": None, "code": None}
+    return httpx2.Response(401, headers=JSON, content=encode({"error": error}), request=request)

@@ -55,7 +55,7 @@ class CascadeTransport(httpx2.BaseTransport):
             except ANSWERED as error:
                 return refused(error, request)
         if lacks_key(request):
-            return keyless(request)
+            return keyless(request, self._chains.names)
         return self._onward.send(request, stream=True, follow_redirects=True)
 
     def _answer(self, found: Asked[Cascade], request: httpx2.Request) -> httpx2.Response:
@@ -102,7 +102,7 @@ class AsyncCascadeTransport(httpx2.AsyncBaseTransport):
             except ANSWERED as error:
                 return refused(error, request)
         if lacks_key(request):
-            return keyless(request)
+            return keyless(request, self._chains.names)
         return await self._onward.send(request, stream=True, follow_redirects=True)
 
     async def _answer(self, found: Asked[AsyncCascade], request: httpx2.Request) -> httpx2.Response:

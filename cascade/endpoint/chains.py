@@ -81,9 +81,10 @@ class Chains(Generic[Engine]):
         if isinstance(one, self._kind):
             return one
         if isinstance(one, Cascade | AsyncCascade):
+            wanted = "an AsyncCascade" if self._kind is AsyncCascade else "a Cascade"
             raise ConfigError(
-                f"{name or one.chain.name!r} is {type(one).__name__}: expected a "
-                f"{self._kind.__name__}, a Chain or a list of tiers"
+                f"{name or one.chain.name!r} is {type(one).__name__}: expected {wanted}, a Chain "
+                "or a list of tiers"
             )
         made = self._kind(_chain(one, name, self._making), **self._settings)
         self._made.append(made)
@@ -94,8 +95,10 @@ def _chain(one: Any, name: str | None, settings: Mapping[str, Any]) -> Chain:
     if isinstance(one, Chain):
         return one
     if isinstance(one, str | bytes) or not isinstance(one, Iterable):
+        what = f"Tier({one.model!r})" if isinstance(one, Tier) else repr(one)
         raise ConfigError(
-            f"{name or 'the chain'} is {one!r}: expected a Chain, a list of tiers or a cascade"
+            f"{name or 'the chain'} is {what}: expected a Chain, a list of tiers or a cascade, "
+            "e.g. [Tier('gpt-5.4-nano'), Tier('gpt-5.5')] or load_chain('support.toml')"
         )
     tiers = cast("tuple[Tier, ...]", tuple(one))
     named = {"name": name} if name else {}

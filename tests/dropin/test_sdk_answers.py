@@ -249,7 +249,7 @@ def test_cascades_of_ones_own():
     with openai_client(mine) as client:
         client.chat.completions.create(model="cascade", messages=ASKED)
     assert mine.complete("still there?").text == "Paris it is."
-    with pytest.raises(ConfigError, match="expected a AsyncCascade, a Chain or a list"):
+    with pytest.raises(ConfigError, match="expected an AsyncCascade, a Chain or a list"):
         async_openai_client(mine)
     with pytest.raises(ConfigError, match="'b' is AsyncCascade: expected a Cascade"):
         openai_client({"b": AsyncCascade(two_tiers(), models=scripted())})
@@ -262,6 +262,16 @@ def test_chains_that_are_none(chains):
     """What is no chain is refused when the client is made."""
     with pytest.raises(ConfigError):
         openai_client(chains)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [("support.toml", "'support.toml'"), (Tier("gpt-5.5"), r"Tier\('gpt-5.5'\)")],
+)
+def test_nearly_a_chain(given, what):
+    """A file's name or a single tier is met with what to write instead."""
+    with pytest.raises(ConfigError, match=rf"the chain is {what}: .*\[Tier\(.*load_chain\("):
+        openai_client(given)
 
 
 @pytest.mark.parametrize("client", [httpx.Client(), "x", openai.OpenAI(api_key="x")])
