@@ -100,5 +100,8 @@ def _threshold(given: str) -> tuple[str, float]:
     except ValueError:
         number = -1.0
     if not sign or not name or not 0 <= number <= 1:
-        raise UsageError(f"--threshold {given!r}: expected TIER=VALUE, e.g. gpt-5.4-nano=0.8")
+        raise UsageError(
+            f"--threshold {given!r}: expected TIER=VALUE with a value from 0 to 1, e.g. "
+            "gpt-5.4-nano=0.8"
+        )
     return name, number

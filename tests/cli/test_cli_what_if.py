@@ -162,7 +162,7 @@ def test_a_recording_that_cannot_tell_ends_with_1(cli, files, tmp_path):
     ("args", "words"),
     [
         (("--threshold", "nano"), "expected TIER=VALUE"),
-        (("--threshold", "nano=2"), "expected TIER=VALUE"),
+        (("--threshold", "nano=2"), "expected TIER=VALUE with a value from 0 to 1"),
         (("--threshold", "mini=0.5"), "no tier 'mini'"),
         (("--cached", "much"), "is no number"),
         (("--confidence", "100"), "confidence 1.0 is outside"),
