@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import selectors
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -43,6 +45,8 @@ class Line:
         """
         try:
             with self._gate:
+                if self._connection is not None and _was_closed(self._connection):
+                    self.rest()
                 if self._connection is None:
                     self._connection = self._engine.connect()
                 with patience(self._connection, SILENT_S), self._connection.begin():
@@ -95,3 +99,17 @@ class Line:
         """Begin with connections of its own."""
         self._gate.renew()
         self._engine.dispose(close=False)
+
+
+def _was_closed(connection: Connection) -> bool:
+    """Whether the server has let go of a connection on which nothing was asked: a restart, mostly.
+
+    Whoever asked on it would be told that the database is away, which it is not.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    line = getattr(getattr(raw, "pgconn", None), "socket", None)
+    if line is None or line < 0:
+        return False
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(line, selectors.EVENT_READ)
+        return bool(waiting.select(0))  # it has something to say: goodbye

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 from accounts_help import COST, eventually, fetched, models, tiers
-from sqlalchemy import event, make_url
+from sqlalchemy import event, make_url, text
 
 from cascade import AsyncCascade, BudgetExceeded, StoreError
+from cascade.accounts.line import Line
 from cascade.database.place import LIBPQ
 
 BOUND = Decimal("0.01")
@@ -48,6 +49,18 @@ def break_off(request, wire, monkeypatch):
 @pytest.mark.database
 @pytest.mark.loopback
 class TestAServer:
+    def test_a_connection_that_was_closed_meanwhile(self, postgres):
+        """A server that was restarted between two transactions is not taken for one that is away."""
+        line = Line(make_url(postgres.where))
+        with line.kept() as connection:
+            first = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with line.kept() as connection:
+            assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() == first
+        postgres.sql(f"SELECT pg_terminate_backend({first}, 5000)")
+        with line.kept() as connection:
+            assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != first
+        line.rest()
+
     def test_closed_refuses_once_what_was_leased_is_used_up(
         self, postgres, wire, break_off, open_accounts
     ):
