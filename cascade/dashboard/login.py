@@ -34,14 +34,14 @@ def log_in(visit: Visit) -> Response:
     """Check a key, and begin a session of its own."""
     site, client = visit.site, visit.request.client
     address = client.host if client else ""
-    wait = site.tries.wait_s(address)
-    if wait:
-        made = login_form(visit, error="Too many tries; wait a minute.", status=429)
-        made.headers["retry-after"] = str(math.ceil(wait))
-        return made
     secret = visit.form.get("key", "").strip()
     found = site.keys.by_secret(secret) if site.keys and 0 < len(secret) < LONGEST else None
     if found is None or viewer_of(found) is None:
+        wait = site.tries.wait_s(address)
+        if wait:
+            refused = login_form(visit, error="Too many tries; wait a minute.", status=429)
+            refused.headers["retry-after"] = str(math.ceil(wait))
+            return refused
         site.tries.failed(address)
         return login_form(visit, error=WRONG, status=403)
     made = visit.go_to(visit.form.get("to", ""))

@@ -1,6 +1,7 @@
 """How often somebody may try to log in.
 
-Keys are random and long; nobody guesses one. The limit keeps a script from loading the server.
+Keys are random and long; nobody guesses one. The limit tells a script to stop. A right key is never
+kept waiting: behind a proxy all visitors have one address, and one could lock all others out.
 """
 
 from __future__ import annotations

@@ -171,8 +171,8 @@ class TestLogin:
         assert boss.post("/logout", data={"token": token}).headers["location"] == "/login"
         assert boss.get("/").status_code == 303
 
-    def test_tries_are_limited(self, app):
-        """After some failures an address waits; a right key waits as well."""
+    def test_tries_are_limited(self, app, keys):
+        """After some failures an address waits; not whoever comes from it with a right key."""
         client = client_of(app)
         token = page(client.get("/login")).token()
         for _ in range(MOST):
@@ -180,6 +180,8 @@ class TestLogin:
         response = client.post("/login", data={"token": token, "key": "ck-no"})
         assert response.status_code == 429
         assert 0 < int(response.headers["retry-after"]) <= WINDOW_S
+        right = client.post("/login", data={"token": token, "key": keys["shop"][1]})
+        assert right.status_code == 303
 
     def test_whoever_is_in_goes_on(self, boss):
         """The login form is not shown to somebody who is logged in."""
