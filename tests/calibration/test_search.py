@@ -85,7 +85,7 @@ def test_a_tier_below_break_even_is_dropped_with_the_numbers():
     assert dropped.why == "break-even"
     assert dropped.price > 0.7
     assert dropped.keeps < dropped.price
-    assert f"{dropped.price:.1%} of what comes after it" in dropped.reason
+    assert f"{100 * dropped.price:.1f} % of what comes after it" in dropped.reason
 
 
 def test_a_constant_model_that_wins_is_recommended_as_such():

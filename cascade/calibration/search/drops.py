@@ -62,8 +62,8 @@ def _reason(tier: int, chosen: Spot, tried: Tried) -> Dropped:
         return Dropped(
             name,
             "break-even",
-            f"it costs {price:.1%} of what comes after it and keeps {keeps:.1%} of the requests "
-            f"that reach it, too few to pay for asking; {extra}",
+            f"it costs {_percent(price)} of what comes after it and keeps {_percent(keeps)} of the "
+            f"requests that reach it, too few to pay for asking; {extra}",
             price,
             keeps,
         )
@@ -77,8 +77,12 @@ def _more(share: float) -> str:
     if abs(share) < 0.0005:  # noqa: PLR2004  would be written as 0.0 %
         return "as much"
     if share > 0:
-        return f"{share:.1%} more"
-    return f"{-share:.1%} less, which is too little for what it asks more"
+        return f"{_percent(share)} more"
+    return f"{_percent(-share)} less, too little to ask one tier more for it"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _dominating(tier: int, seen: Seen) -> str | None:
