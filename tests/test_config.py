@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
@@ -170,9 +171,11 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 
 def test_prices_are_checked_as_in_python(folder):
-    """A file naming an unknown model is refused like a chain in Python."""
-    with pytest.raises(UnknownPriceError, match=r"did you mean 'gpt-5\.5'"):
+    """A file naming an unknown model is refused like a chain in Python, with what to write there."""
+    with pytest.raises(UnknownPriceError, match=r"did you mean 'gpt-5\.5'") as caught:
         load_chain(write(folder, '[[tier]]\nmodel = "gpt-5.55"'))
+    told = re.search(r"in a file (price = \{.*?\})", str(caught.value))[1]
+    load_chain(write(folder, f'[[tier]]\nmodel = "gpt-5.55"\n{told}'))
 
 
 def test_dates_are_checked_when_a_file_is_read(folder):

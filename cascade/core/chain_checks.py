@@ -96,8 +96,9 @@ def _check_price(chain: Chain, tier: Tier) -> None:
     raise UnknownPriceError(
         f"tier {tier.name!r}: model {model!r} has no price in the table of "
         f"{chain.table.as_of}{hint} Give one with price=Price.of('0.20', '1.25') "
-        "(USD per million tokens), price=Price.free(), or build the chain with "
-        "allow_unknown_prices=True (its cost is then None)"
+        "(USD per million tokens), in a file price = { input = '0.20', output = '1.25' }; with "
+        "price=Price.free(); or build the chain with allow_unknown_prices=True (its cost is then "
+        "None)"
     )
 
 
