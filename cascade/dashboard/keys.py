@@ -93,7 +93,7 @@ class Keys:
             "budget_month_usd": form.get("budget_month_usd", "").strip() or None,
             "requests_per_minute": _number(form, "requests_per_minute"),
             "tokens_per_minute": _number(form, "tokens_per_minute"),
-            "expires_at": _end_of(form.get("expires_at", "").strip()),
+            "expires_at": self._end_of(form.get("expires_at", "").strip()),
             "is_admin": form.get("is_admin") == "yes",
         }
         return self._kept.create(form.get("name", "").strip(), **settings)
@@ -101,6 +101,18 @@ class Keys:
     def revoke(self, key_id: str) -> None:
         """End a key."""
         self._kept.revoke(key_id)
+
+    def _end_of(self, day: str) -> datetime | None:
+        """The moment in which a day ends, which is still to come."""
+        if not day:
+            return None
+        try:
+            end = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
+        except (ValueError, OverflowError):
+            raise ConfigError(f"{day!r} is no day; expected e.g. 2099-01-31") from None
+        if end <= self._kept.now():
+            raise ConfigError(f"{day} has passed: the key would never work; expected a day to come")
+        return end
 
 
 def _names(text: str) -> list[str]:
@@ -114,13 +126,3 @@ def _number(form: Mapping[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS:
         raise ConfigError(f"{name.replace('_', ' ')}: {text[:40]!r} is no whole number")
     return int(text)
-
-
-def _end_of(day: str) -> datetime | None:
-    """The moment in which a day ends."""
-    if not day:
-        return None
-    try:
-        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
-    except (ValueError, OverflowError):
-        raise ConfigError(f"{day!r} is no day; expected e.g. 2027-01-31") from None

@@ -322,6 +322,7 @@ class TestKeys:
             ("requests_per_minute", "9" * 5_000, "is no whole number"),
             ("tokens_per_minute", "0", "tokens_per_minute"),
             ("expires_at", "soon", "'soon' is no day"),
+            ("expires_at", "2020-01-31", "2020-01-31 has passed"),
         ],
     )
     def test_what_cannot_be_meant(self, boss, accounts, field, value, words):
