@@ -169,8 +169,6 @@ def _run(made: Assembled, host: str, port: int) -> None:
             server.serve_forever()
         except SystemExit as error:  # uvicorn's way to say that the app could not begin
             raise app.failed or ConfigError("the gateway could not begin") from error
-    if server.cut:
-        warn(f"{server.cut} requests were broken off; their traces say so")
     if server.cut or app.lost:
         raise typer.Exit(WRONG_RUN)
 

@@ -131,7 +131,8 @@ class GatewayServer(uvicorn.Server):
         await self._drained()
         if self._turns.in_flight:
             self.cut = self._turns.cancel()
-            log.warning("%d requests were broken off; their traces say so", self.cut)
+            what = "1 request was" if self.cut == 1 else f"{self.cut} requests were"
+            log.warning("%s broken off; the traces say so", what)
             await self._turns.idle(CUT_S)
         self.force_exit = False  # the app's own end is not to be skipped
         self.config.timeout_graceful_shutdown = int(CLOSE_S)
