@@ -106,6 +106,8 @@ def test_every_chain_in_toml_builds(page):
             assert len(chain_from_dict(data)) >= 1
 
 
+@pytest.mark.filterwarnings("ignore:Items? .* on TypedDict class:UserWarning")  # of frameworks,
+@pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning")  # not of ours
 @pytest.mark.parametrize("example", EXAMPLES, ids=named)
 def test_an_example_prints_what_its_last_comment_says(example, capsys):
     """An example runs offline and its output is the comment at its end."""
