@@ -151,7 +151,7 @@ class Ledger:
         """A call as it would be made, and the most that it can cost."""
         needs = details.get("needs") or Needs()
         has_limit = self.budget is not None and self.budget.has_limit
-        booked = Booked(
+        return Booked(
             call=ModelCall(
                 number=0,  # counted once it is booked
                 tier=target,
@@ -169,9 +169,6 @@ class Ledger:
             ),
             bound_usd=worst_case_usd(self.chain, target, payload) if has_limit else None,
         )
-        booked.call.may_begin = lambda: self._begins(booked)
-        booked.call.may_retry = lambda: self._reserve(booked)
-        return booked
 
     def _book(self, attempt: OpenAttempt, booked: Booked) -> CallFailure | None:
         """Write a call into the books, or say that the budget has no room for it."""
@@ -181,6 +178,8 @@ class Ledger:
             if not booked.reserved and not self._has_room(booked):
                 return CallFailure("budget", self._no_room(booked))
             booked.call.number = self._calls
+            booked.call.may_begin = lambda: self._begins(booked)
+            booked.call.may_retry = lambda: self._reserve(booked)
             self._calls += 1
             attempt.calls.append(booked)
         return None

@@ -23,6 +23,9 @@ MOST = 5_000
 """Traces that are read: a second's work. The page says so where there are more."""
 
 
+FEW = 50
+"""Drafts from which on it is said whether a scorer pays."""
+
 PANELS = (
     ("Drafts accepted, of those judged", "blue"),
     ("Answers given, of all", "green"),
@@ -63,6 +66,7 @@ def chain_page(visit: Visit) -> Response:
         stats=found.stats,
         tiers=tiers,
         worth=worth,
+        few=FEW,
         last=last,
         known=visit.site.recordings.of(name),
         panels=PANELS,

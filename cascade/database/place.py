@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,11 @@ def url_of(where: str | os.PathLike[str] | None) -> URL:
             )
     elif "@" in f"{url.host}{url.database}":  # the rest of a password
         raise _unreadable(where)
+    elif url.get_backend_name() not in ("postgresql", "postgres"):
+        raise StoreError(
+            f"{url.get_backend_name()!r} is no kind of database that tables are kept in; expected "
+            "a file (SQLite), or postgresql://user:password@host:5432/name"
+        )
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     return url
@@ -115,6 +122,7 @@ def engine_of(url: URL) -> Engine:
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise explained(url.get_backend_name(), shown(url), error) from error
     if sqlite:
+        event.listen(engine, "do_connect", partial(_for_us_alone, file_of(url)))
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     elif postgres:
@@ -129,6 +137,13 @@ def _unreadable(where: str) -> StoreError:
         "postgresql+psycopg://user:password@host:5432/name, "
         "special characters of the password percent-encoded (@ is %40)"
     )
+
+
+def _for_us_alone(file: Path | None, *_connecting: object) -> None:
+    """Make a new file for its owner alone: it will hold what people asked and were answered."""
+    if file is not None:
+        with suppress(OSError):  # it is there; or it cannot be made, which connecting explains
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -189,7 +189,10 @@ class Run:
         kind = ERRORS.get(decision.status, ChainExhausted)
         error = kind(f"{decision.reason} (spent {spent}; see .trace)", trace)
         error.failure = decision.failure
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame: a cycle that would keep the whole request
 
 
 def _new_id(now: datetime) -> str:

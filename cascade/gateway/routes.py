@@ -141,7 +141,9 @@ def routes_app(routes: Routes, pages: Any = None) -> Starlette:
         pages: an ASGI app for `/ui`.
     """
     mounted: list[BaseRoute] = (
-        [Route("/ui", _to_pages), Mount("/ui", app=pages)] if pages is not None else []
+        [Route("/", _to_pages), Route("/ui", _to_pages), Mount("/ui", app=pages)]
+        if pages is not None
+        else []
     )
     app = Starlette(
         routes=[*routes.routes(), *mounted],

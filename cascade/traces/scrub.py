@@ -16,7 +16,7 @@ __all__ = ["REPLACEMENT", "scrub"]
 REPLACEMENT = "[secret]"
 
 HINTS = (
-    *("sk-", "sess-", "rk-", "key", "bearer", "token", "secret", "passw", "authorization"),
+    *("sk-", "ck-", "sess-", "rk-", "key", "bearer", "token", "secret", "passw", "authorization"),
     *("akia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "eyj"),
 )
 """Lower-case fragments, one of which every pattern contains. Looking for them first spares images
@@ -29,6 +29,7 @@ SHAPES = re.compile(
     # Each alternative starts at a boundary and consumes what it scans, so that time stays linear
     # on hostile text.
     r"(?<![A-Za-z0-9])(?:sk|sess|rk)-[A-Za-z0-9_*.-]{6,}"
+    r"|(?<![A-Za-z0-9])ck-[A-Za-z0-9_-]{43}"  # the gateway's own
     r"|(?<![A-Za-z0-9])key-(?=[a-z-]*[0-9A-Z])[A-Za-z0-9_-]{16,}"
     r"|(?<![A-Za-z0-9])AKIA[0-9A-Z]{16}"
     r"|(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{20,}"

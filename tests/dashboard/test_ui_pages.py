@@ -266,6 +266,15 @@ class TestOne:
 
 
 class TestChain:
+    def test_few_drafts_say_nothing(self, store, visit, monkeypatch):
+        """Whether a scorer pays is said from some drafts on; before that, that they are too few."""
+        words = page(visit(store).get("/chain?name=support&range=all")).words
+        assert "too few to say" not in words
+        monkeypatch.setattr("cascade.dashboard.chain_page.FEW", 1_000_000)
+        words = page(visit(store).get("/chain?name=support&range=all")).words
+        assert "too few to say" in words
+        assert "from 1,000,000 drafts on" in words
+
     def test_tiers_and_scorers(self, store, visit):
         """Acceptance and cost of each tier, and what its scorer stops."""
         stats = trace_stats(store.iter_traces(chain="support"))

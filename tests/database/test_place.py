@@ -39,3 +39,15 @@ def test_a_url_in_the_environment_that_is_none_is_told_without_its_password(monk
         Keyring()
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in shown(url_of("postgresql://u:hunter2@h/d"))
+
+
+def test_a_new_file_is_for_its_owner_alone(tmp_path):
+    """What people asked is nobody else's to read; a file that is there keeps its permissions."""
+    new, there = tmp_path / "new.sqlite3", tmp_path / "there.sqlite3"
+    there.touch(mode=0o644)
+    for path in (new, there):
+        with TraceStore(path) as store:
+            assert store.count() == 0
+    assert (new.stat().st_mode & 0o777, there.stat().st_mode & 0o777) == (0o600, 0o644)
+    beside = [path for path in tmp_path.iterdir() if path.name.startswith("new.sqlite3-")]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in beside)

@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from cascade import AsyncCascade, Budget, Cascade, Tier
+from cascade import AsyncCascade, Budget, BudgetExceeded, Cascade, Tier
 from cascade.testing import ScriptedModels, reply
 
 CHEAP, DEAR = "gpt-5.4-nano", "gpt-5.4-mini"
@@ -78,3 +78,17 @@ def test_an_awaited_request_is_freed_at_once(ask):
     llm = setup(AsyncCascade)
     with asyncio.Runner() as runner:
         assert left_by(lambda: runner.run(ask(llm))) < ASKED
+
+
+def fails(llm):
+    try:
+        llm.complete("Why?", budget=Budget("0.0000001"))
+    except BudgetExceeded:
+        return
+    raise AssertionError("it was answered")
+
+
+def test_a_request_that_fails_is_freed_at_once():
+    """An error that nobody holds takes its trace and its request with it."""
+    llm = setup(Cascade)
+    assert left_by(lambda: fails(llm)) < ASKED

@@ -9,6 +9,7 @@ from cascade.traces.scrub import scrub
 SECRETS = [
     "sk-proj-abcDEF123456_-xyz",
     "sk-abcdefgh",
+    "ck-u9pEfXRyZuX2-nwvBuOuXAOWpjsOZke9Md5X2jC0LjE",
     "sess-1234567890abcdef",
     "AKIAIOSFODNN7EXAMPLE",
     "ghp_abcdefghij0123456789",

@@ -377,7 +377,11 @@ class TestOpening:
             TraceStore(where)
 
     @pytest.mark.parametrize(
-        "where", ["nosuch://x/y", "://", "postgresql+nodriver://u:hunter2@h/d"]
+        "where",
+        [
+            *("nosuch://x/y", "://", "postgresql+nodriver://u:hunter2@h/d"),
+            "mysql://u:hunter2@h/d",
+        ],
     )
     def test_bad_urls_are_named(self, where):
         """A URL that names no database is refused, without its password."""
