@@ -59,7 +59,7 @@ def test_one_body_always_has_room(serve):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("words", ["500 hard", "400", "x"])
+@pytest.mark.parametrize("words", ["500 hard", "400", "x", "x" * 1_100_000], ids=str.__len__)
 def test_nothing_is_left_of_a_request(serve, words, stream):
     """A request that failed is freed at once, like one that was answered; no collector is needed.
 
