@@ -91,6 +91,9 @@ def serve(
         bool, typer.Option("--metrics-open", help="Let anybody read /metrics.")
     ] = False,
     max_body_mb: Annotated[float, typer.Option(help="Largest body, in megabytes.")] = 20.0,
+    max_held_mb: Annotated[
+        float, typer.Option(help="Bodies in memory at once, in megabytes.")
+    ] = 256.0,
     max_concurrent: Annotated[int, typer.Option(help="Requests answered at once.")] = 512,
     max_waiting: Annotated[int, typer.Option(help="Requests that may wait beyond those.")] = 1_024,
     body_timeout_s: Annotated[float, typer.Option(help="Time for a body to arrive.")] = 30.0,
@@ -132,6 +135,7 @@ def serve(
         sticky_s=sticky_s,
         limits=Limits(
             max_body_bytes=int(max_body_mb * 1_000_000),
+            max_held_bytes=int(max_held_mb * 1_000_000),
             max_concurrent=max_concurrent,
             max_waiting=max_waiting,
             body_timeout_s=body_timeout_s,
