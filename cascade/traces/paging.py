@@ -9,9 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Unpack
+
+from sqlalchemy import Connection
 
 from cascade.errors import ConfigError
 from cascade.traces import queries
@@ -25,6 +29,13 @@ __all__ = ["TracePage", "trace_page"]
 
 LOOKED_THROUGH = 2_000
 """Traces that may hold the words, and are read for one page: a fraction of a second."""
+
+PORTION_CHARS = 16_000_000
+"""JSON that is in memory at a time, unless one trace alone has more: some have twenty megabytes."""
+
+PORTION_ROWS = 50
+
+Item = tuple[Mark, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +85,17 @@ def trace_page(
     where = queries.conditions(wanted) + (may_hold(text) if text else [])
     mark = _read(after, sort) if after else None
     damaged: list[str] = []
-    chosen: list[tuple[Mark, dict[str, Any]]] = []
+    chosen: list[Item] = []
     looked, is_last = 0, False
     with store.reading() as connection:
         while len(chosen) <= size and not is_last and looked < LOOKED_THROUGH:
             asked = size + 1 - len(chosen) if not text else max(size, 200)
-            found = queries.sliced(connection, where, asked, sort, mark, with_json=bool(text))
+            found = queries.sliced(connection, where, asked, sort, mark, with_size=bool(text))
             is_last = len(found) < asked
             mark = found[-1][0] if found else mark
             looked += len(found) if text else 0
-            chosen += [item for item in found if _has(item[1], text)]
+            fitting = _with_words(connection, found, text) if text else found
+            chosen += islice(fitting, size + 1 - len(chosen))
         shown = chosen[:size]
         rows = queries.rows_from(
             connection, [values for _, values in shown], lambda name, _: damaged.append(name)
@@ -95,9 +107,28 @@ def trace_page(
     return TracePage(tuple(rows), _written(mark, sort), tuple(damaged), str(mark[-2]))
 
 
-def _has(values: dict[str, Any], text: str) -> bool:
-    """Whether a row holds the words; drops the JSON, which is not shown."""
-    return not text or holds(values.pop("json"), text)
+def _with_words(connection: Connection, found: Iterable[Item], text: str) -> Iterator[Item]:
+    """Those that hold the words."""
+    for some in _portions(found):
+        jsons = queries.find_many(connection, [values["id"] for _, values in some])
+        for item in some:
+            if holds(jsons.pop(item[1]["id"], None), text):
+                yield item
+
+
+def _portions(found: Iterable[Item]) -> Iterator[list[Item]]:
+    """Rows whose JSON is read at a time; drops their size, which is not shown."""
+    some: list[Item] = []
+    chars = 0
+    for item in found:
+        size = item[1].pop("size") or 0
+        if some and (len(some) == PORTION_ROWS or chars + size > PORTION_CHARS):
+            yield some
+            some, chars = [], 0
+        some.append(item)
+        chars += size
+    if some:
+        yield some
 
 
 def _written(mark: Mark, sort: Sort) -> str:

@@ -263,12 +263,17 @@ def sliced(
     sort: Sort = "time",
     after: Mark | None = None,
     *,
-    with_json: bool = False,
+    with_size: bool = False,
 ) -> list[tuple[Mark, dict[str, Any]]]:
-    """Rows of `traces` in order, each with the mark after which the next one follows."""
+    """Rows of `traces` in order, each with the mark after which the next one follows.
+
+    With `size`, the characters of their JSON, where that is asked for.
+    """
     keys = [*_order(sort, connection.dialect.name), traces.c.started_at, traces.c.id]
     names = [name for name in TraceRow.__slots__ if name != "tags"]
-    columns = [traces.c[name] for name in [*names, *(["json"] if with_json else [])]]
+    columns: list[Any] = [traces.c[name] for name in names]
+    if with_size:
+        columns.append(func.length(traces.c.json).label("size"))
     marks = [key.label(f"mark_{place}") for place, key in enumerate(keys)]
     query = select(*columns, *marks).where(*wanted).order_by(*(key.desc() for key in keys))
     if after is not None:

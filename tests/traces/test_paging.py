@@ -2,11 +2,13 @@
 
 import base64
 import json
+import sys
 from dataclasses import replace
 
 import pytest
 
 from cascade import ConfigError
+from cascade.traces import paging, queries
 from cascade.traces.paging import trace_page
 from cascade.traces.search import holds
 
@@ -177,6 +179,69 @@ class TestWords:
             assert page.rows == ()
             assert page.looked_to == "2026-11-22T00:04:10.000000+00:00"
             assert all_pages(store, text="%%%") == ["old"]
+
+    @pytest.fixture
+    def reads(self, store, make_trace, monkeypatch):
+        """A store of 120 traces, and how many were read at a time."""
+        several(store, make_trace, 120)
+        counts, find_many = [], queries.find_many
+
+        def find(connection, ids):
+            counts.append(len(ids))
+            return find_many(connection, ids)
+
+        monkeypatch.setattr(queries, "find_many", find)
+        return store, counts
+
+    @pytest.mark.parametrize(
+        ("chars", "rows", "portions"),
+        [(10**9, 50, [50, 50, 20]), (10**9, 1, [1] * 120), (1, 50, [1] * 120)],
+        ids=["many", "few rows", "few characters"],
+    )
+    def test_their_json_is_read_in_portions(self, reads, monkeypatch, chars, rows, portions):
+        """However large traces are, a bounded part is read at a time, and none is passed over."""
+        store, read = reads
+        monkeypatch.setattr(paging, "PORTION_CHARS", chars)
+        monkeypatch.setattr(paging, "PORTION_ROWS", rows)
+        found = trace_page(store, text="parcel", size=200)
+        assert [row.id for row in found.rows] == [row.id for row in store.list(None)]
+        assert read == portions
+
+    def test_a_full_page_reads_no_further(self, reads):
+        """Once a page is full, and it is known that another follows, nothing more is read."""
+        store, read = reads
+        assert len(trace_page(store, text="parcel", size=10).rows) == 10
+        assert read == [50]
+        assert all_pages(store, text="parcel", size=7) == [row.id for row in store.list(None)]
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+    def test_a_search_among_large_traces_takes_little_memory(self, tmp_path, run_python):
+        """Searching 20 traces of 8 MB each takes the memory of a few, not of all."""
+        done = run_python(
+            """
+            import resource, sys
+            from dataclasses import replace
+            from conftest import build_trace
+            from cascade import TraceStore
+            from cascade.traces.paging import trace_page
+
+            def peak():
+                return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+            with TraceStore(sys.argv[1]) as store:
+                long = replace(build_trace("needle " + "word " * 1_600_000), attempts=())
+                for place in range(20):
+                    store.save(replace(long, id=f"{place:02d}"))
+                    store.flush()
+                del long
+                before = peak()
+                assert len(trace_page(store, text="needle").rows) == 20
+                print(peak() - before)
+            """,
+            tmp_path / "large.sqlite3",
+        )
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout) < 100
 
     @pytest.mark.parametrize("text", [None, "", "no json", "[]", '{"request": {"a": ["find me"]}}'])
     def test_whatever_stands_there(self, text):
