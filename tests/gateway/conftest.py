@@ -64,8 +64,9 @@ def start(tmp_path, upstream):
     file = chain_file(tmp_path, upstream.url)
     made = []
 
-    def serving(place, *args):
-        made.append(Serving("--chain", file, "--database", place, *args, folder=tmp_path))
+    def serving(place, *args, **limits):
+        where = ("--chain", file, "--database", place)
+        made.append(Serving(*where, *args, folder=tmp_path, **limits))
         assert made[-1].port, made[-1].said
         return made[-1]
 

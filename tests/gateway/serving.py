@@ -38,10 +38,14 @@ class Serving:
         said: its standard error so far.
     """
 
-    def __init__(self, *args, folder, env=None):
+    def __init__(self, *args, folder, env=None, largest_file_kb=None):
         self.said = ""
+        command = [sys.executable, "-m", "cascade.cli", "serve", "--port", "0", *map(str, args)]
+        if largest_file_kb is not None:  # to files that large, a disk is full
+            shell = f'ulimit -f {largest_file_kb}; exec "$@"'
+            command = ["/bin/bash", "-c", shell, "bash", *command]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cascade.cli", "serve", "--port", "0", *map(str, args)],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

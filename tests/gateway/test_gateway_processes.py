@@ -165,3 +165,39 @@ async def test_sigkill_in_the_middle_of_a_hundred_requests(start, upstream, plac
     spent = spent_of()
     assert spent.day_usd <= Decimal(30)
     assert sum(trace.known_cost_usd for trace in kept(place)) <= spent.day_usd + Decimal("0.05")
+
+
+def test_a_disk_that_is_full(start, upstream, place):
+    """Requests are answered, budgets kept; traces without room wait, and a later process keeps them."""
+    with Accounts(place) as accounts:
+        key, secret = accounts.create("team", budget_day_usd="30")
+    process = start(place, largest_file_kb=2_000)
+    with OpenAI(api_key=secret, base_url=process.url, max_retries=0) as client:
+
+        def answer(number):
+            messages = [{"role": "user", "content": f"{number} {LONG * 100}"}]
+            done = client.chat.completions.create(
+                model="support", messages=messages, max_completion_tokens=100
+            )
+            return done.cascade["trace_id"]
+
+        answered = {answer(number) for number in range(MANY)}
+    process.signal(signal.SIGTERM)
+    assert process.ended() in (0, 1)
+    assert len(answered) == len(upstream.asked) == MANY
+    assert "full" in process.said or "could not be written" in process.said
+    traces = kept(place)
+    assert 0 < len(traces) < MANY
+    assert {trace.id for trace in traces} <= answered
+    with Accounts(place) as accounts:
+        assert accounts.spent()[key.id].day_usd <= 30
+    again = start(place)
+    with OpenAI(api_key=secret, base_url=again.url, max_retries=0) as client:
+        client.chat.completions.create(
+            model="support", messages=[{"role": "user", "content": "x"}], max_completion_tokens=10
+        )
+    again.signal(signal.SIGTERM)
+    assert again.ended() == 0, again.said
+    found = {trace.id for trace in kept(place)}  # what had no room in the database waited beside it
+    assert answered <= found
+    assert len(found) == MANY + 1
