@@ -162,3 +162,23 @@ class TestForAll:
         outside = [part.partition("</label>")[2] for part in text.split("<label")][1:]
         before = text.split("<label")[0]
         assert not [part for part in [before, *outside] if "<input" in part or "<select" in part]
+
+
+class TestLongTexts:
+    def test_a_page_of_a_long_prompt_is_small(self, empty, visit):
+        """A prompt of megabytes is shown in part, with the way to all of it; the store has it whole."""
+        prompt = "needle " + "<" * 3_000_000
+        models = ScriptedModels({"only": reply("yes")})
+        llm = Cascade([Tier("only", price=Price.of("1", "2"))], models=models, store=empty)
+        trace_id = llm.complete(prompt).trace.id
+        empty.flush()
+        client = visit(empty)
+        response = client.get("/trace", params={"id": trace_id})
+        assert response.status_code == 200
+        assert len(response.content) < 2_000_000
+        assert (
+            f"[2,900,007 more characters are left out here. `cascade trace show {trace_id} --json`"
+            in (page(response).words)
+        )
+        assert trace_id in client.get("/traces", params={"text": "needle"}).text
+        assert empty.get(trace_id).request["messages"][0]["content"] == prompt

@@ -309,6 +309,62 @@ class TestWhatIsThere:
         assert "A" * 100 not in html
 
 
+class TestLongTexts:
+    LEFT = "more characters are left out here. `cascade trace show {} --json` and the JSON export"
+
+    def test_each_is_cut_and_says_so(self, trace):
+        """Prompt, answer, tool call, reasons, message, metadata: 100,000 characters, and the way on."""
+        long = "<" * content.LONGEST_TEXT + "y" * 1_234
+        last = trace.attempts[1]
+        charge = replace(last.charges[0], message=long, outcome="server_error")
+        last = replace(
+            last,
+            text=long,
+            reason=long,
+            score=ScoreRecord("s", "score", 0.4, long),
+            tool_calls=({"name": "f", "arguments": long},),
+            charges=(charge, *last.charges[1:]),
+        )
+        request = {"messages": [{"role": "user", "content": long}], "user": "me"}
+        whole = replace(
+            trace,
+            reason=long,
+            request=request,
+            metadata={"note": long, "deep": {"a": long}},
+            attempts=(trace.attempts[0], last),
+        )
+        page = page_of(whole)
+        left = self.LEFT.format(trace.id)
+        assert page.words.count(f"[1,234 {left}") == 9  # tool, data and request are longer
+        assert page.words.count(left) == 12
+        assert "y" * 100 not in page.words
+        assert whole.to_dict()["request"] == request
+        assert content.answer(whole).text == long
+
+    def test_a_text_that_just_fits_is_whole(self, make_trace):
+        """Nothing is said of a text that is not cut, and its end is there."""
+        words = page_of(make_trace(top="x" * (content.LONGEST_TEXT - 3) + "end")).words
+        assert "left out" not in words
+        assert words.count("xxend") == 2
+
+    @pytest.mark.parametrize(
+        ("size", "count", "shown"), [(200_000, 20, 5), (0, 20_000, 5_000), (400, 3_000, 1_000)]
+    )
+    def test_of_many_messages_the_first_are_shown(self, trace, size, count, shown):
+        """Messages together have a bound as well; how many are left out stands below them."""
+        request = {"messages": [{"role": "user", "content": "x" * size}] * count}
+        html = trace_html(replace(trace, request=request))
+        assert html.count("<h3>user</h3>") == shown
+        assert f"{count - shown:,} more messages are left out here. " in html
+        assert f"<code>cascade trace show {trace.id} --json</code>" in html
+        assert f"{count} messages of the request" in html
+
+    def test_a_page_of_megabytes_is_small(self, make_trace):
+        """A request of 10 MB, with an answer as long, makes a page below 4 MB, escapes and all."""
+        trace = make_trace("&" * 10_000_000, top="<" * 10_000_000)
+        assert len(trace_html(trace).encode()) < 4_000_000
+
+
 class TestTheAxis:
     def test_bars_stand_where_calls_were(self, trace):
         """A call's bar begins and ends at its share of the time."""

@@ -47,9 +47,11 @@ def trace_html(trace: Trace) -> str:
 
 def shown(trace: Trace) -> dict[str, Any]:
     """What the template `trace_body.html` shows of a trace."""
+    messages = content.messages(trace.request)
     return {
         "trace": trace,
-        "messages": content.messages(trace.request),
+        "messages": messages,
+        "first_messages": content.first_messages(messages),
         "question": content.question(trace),
         "answer": content.answer(trace),
         "chart": waterfall.chart(trace),
@@ -78,7 +80,8 @@ def _environment() -> Environment:
 
 
 def fitted(made: Environment) -> Environment:
-    """Templates that can show a trace, among other things."""
+    """Templates that can show a trace, among other things; they cut texts of any length."""
+    made.finalize = content.shortened
     made.filters.update(
         usd=dollars,
         seconds=waterfall.seconds,

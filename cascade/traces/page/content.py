@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cascade.core.trace import Attempt, Trace
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 
-__all__ = ["Message", "Words", "answer", "kept", "messages", "pretty", "question", "tool"]
+from cascade.core.trace import Attempt, Trace
+from cascade.traces.page.frame import visible
+
+__all__ = [
+    "Message",
+    "Words",
+    "answer",
+    "first_messages",
+    "kept",
+    "messages",
+    "pretty",
+    "question",
+    "shortened",
+    "tool",
+]
 
 LONGEST_DATA = 200
 """Characters of an image or file within a request that are shown."""
+
+LONGEST_TEXT = 100_000
+"""Characters of a text that a page shows: with a request of megabytes browsers take minutes."""
+
+MOST_TEXT = 5 * LONGEST_TEXT
+"""Characters of a request's messages together, after which no further message is shown."""
+
+HEADING = 100
+"""Characters that a page takes for a message without words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +65,29 @@ def kept(text: str | None, policy: str) -> Words:
     if policy == "none":
         return Words(missing="not kept: the content policy is “none”")
     return Words(missing="no text")
+
+
+@pass_context
+def shortened(context: Context, value: Any) -> Any:
+    """Whatever a page writes, as `frame.visible` has it; a long text is cut, and says so."""
+    if isinstance(value, str) and not isinstance(value, Markup) and len(value) > LONGEST_TEXT:
+        left, trace = len(value) - LONGEST_TEXT, context.get("trace")
+        shown_by = f"`cascade trace show {trace.id} --json`" if trace else "`cascade trace show`"
+        value = (
+            f"{value[:LONGEST_TEXT]}\n\n"
+            f"[{left:,} more characters are left out here. {shown_by} and the JSON export have all]"
+        )
+    return visible(value)
+
+
+def first_messages(found: Sequence[Message]) -> Sequence[Message]:
+    """Those that a page shows of a request's messages."""
+    room = MOST_TEXT
+    for place, message in enumerate(found):
+        if room <= 0:
+            return found[:place]
+        room -= HEADING + min(len(message.text), LONGEST_TEXT)
+    return found
 
 
 def question(trace: Trace) -> Words:
