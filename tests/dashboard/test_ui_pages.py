@@ -268,6 +268,7 @@ class TestOne:
 class TestChain:
     def test_few_drafts_say_nothing(self, store, visit, monkeypatch):
         """Whether a scorer pays is said from some drafts on; before that, that they are too few."""
+        monkeypatch.setattr("cascade.dashboard.chain_page.FEW", 1)
         words = page(visit(store).get("/chain?name=support&range=all")).words
         assert "too few to say" not in words
         monkeypatch.setattr("cascade.dashboard.chain_page.FEW", 1_000_000)
