@@ -26,7 +26,7 @@ def demo(tmp_path_factory):
     """A store of some hundred traces; the id of a request with children."""
     path = tmp_path_factory.mktemp("demo") / "traces.sqlite3"
     with TraceStore(path) as store:
-        root = fill(store, 300, until=datetime.now(UTC))
+        root = fill(store, 300, seed=6, until=datetime.now(UTC))  # one with all that may happen
     return path, root
 
 

@@ -102,6 +102,7 @@ class Demo:
 
     def __init__(self, seed=0, until=None):
         self.random = random.Random(seed)
+        self.clock = random.Random(seed)  # of its own: how often it is asked depends on the day
         self.until = until or datetime(2026, 11, 27, 12, tzinfo=UTC)
         self.number = 0
 
@@ -161,9 +162,9 @@ class Demo:
         """The trace at some moment of the last weeks: by day, and on working days, more often."""
         chance = self.random
         while True:
-            moment = self.until - timedelta(seconds=chance.random() * DAYS * 86_400)
+            moment = self.until - timedelta(seconds=self.clock.random() * DAYS * 86_400)
             busy = 0.35 + 0.65 * math.sin(math.pi * ((moment.hour - 5) % 24) / 24) ** 2
-            if chance.random() < busy * (0.4 if moment.weekday() > 4 else 1.0):
+            if self.clock.random() < busy * (0.4 if moment.weekday() > 4 else 1.0):
                 break
         stamp = f"{int(moment.timestamp() * 1000):012x}"
         return replace(
