@@ -79,11 +79,23 @@ def _sentence(comparison: Comparison, searched: Searched) -> str:
     less = f", {share(1 - cost / other)} less than {beside}" if 0 <= cost < other else ""
     quality = percent(None if found.quality is None else found.quality.value)
     more = "" if searched.scores == "learned" else " Learned scores may find more."
+    more += _lucky_pair(comparison, cost)
     return (
         f"A search finds {found.plan}: {money(PER * cost)} per 1,000{less}, at {quality} quality. "
         f"It was made on these very requests and is not certified; of others "
         f"{percent(searched.point.expected_quality)} may be expected.{more} `cascade certify` "
         "searches again and tests what it finds on requests kept aside."
+    )
+
+
+def _lucky_pair(comparison: Comparison, cost: float) -> str:
+    """Why a pair in the table is cheaper than what the search finds, where one is."""
+    pairs = (one.cost for one in comparison.baselines if one.kind == "pair")
+    if all(pair is None or pair.value >= cost for pair in pairs):
+        return ""
+    return (
+        " A pair in the table may cost less: its threshold was picked with these answers in view; "
+        "a search takes only what may be expected of others, too."
     )
 
 

@@ -62,6 +62,16 @@ def test_a_cheaper_plan_stands_beside_the_chosen_one():
     assert not view.promise.holds
 
 
+def test_a_pair_that_hindsight_picked_is_explained():
+    """Where a pair in the table costs less than what the search finds, the sentence says why."""
+    made = report(real(), chosen=WASTEFUL, search=True)
+    pairs = [row for row in made.view.policies if row.name.startswith("best pair")]
+    cheaper = [row for row in pairs if row.cost is not None and row.cost < made.view.searched.cost]
+    excused = "picked with these answers in view" in made.view.searched.sentence
+    assert excused == bool(cheaper)
+    assert cheaper
+
+
 def test_what_the_plan_found_does_without_has_its_reason():
     """The reasons are those of the search, with the measured price of asking."""
     made = real()
