@@ -15,6 +15,7 @@ from cascade.core.pricing import Basis
 from cascade.core.trace import Trace
 from cascade.core.trace_text import dollars
 from cascade.engine.completion import Completion
+from cascade.percent import percent
 
 __all__ = ["Answer", "Tally", "reached_a_model"]
 
@@ -124,7 +125,7 @@ class Tally:
         told = f"{self.requests}: {self.answered} answered{doubtful}{failed}{left}"
         table.add_row("requests", told)
         for tier, count in self.by_tier.items():
-            share = f"{count / self.answered:.1%}"
+            share = percent(count / self.answered)
             table.add_row("answered by", Text(f"{tier}  {count}  {share}"))
         cost = f"{dollars(self.cost_usd)} ({self.basis})"
         if self.cost_usd is None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cascade.cli.files import refuse_same_file
+from cascade.cli.files import check_place, refuse_same_file
 from cascade.cli.output import JsonOption, UsageError, print_json, say, write
 from cascade.cli.shares import certainty_of, margin_of, share_of
 from cascade.config import load_chain
@@ -100,6 +100,9 @@ def certify(
     taken = {"RECORDING": recording, "--chain": chain, "--ledger": ledger}
     refuse_same_file(output, taken)
     refuse_same_file(chain_output, {**taken, "--output": output}, "--chain-output")
+    check_place(output)
+    check_place(chain_output, "--chain-output")
+    check_place(ledger, "--ledger")
     from cascade.calibration import (  # noqa: PLC0415  loads numpy
         calibrate,
         read_recording,

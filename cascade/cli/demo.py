@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cascade.cli.files import check_folder
 from cascade.cli.output import JsonOption
 from cascade.errors import ConfigError
 
@@ -45,9 +46,10 @@ def demo(
         raise ConfigError(
             "--openai needs OPENAI_API_KEY; without it, `cascade demo` runs models on this machine"
         )
+    folder = output or Path("cascade-demo-openai" if openai else "cascade-demo")
+    check_folder(folder, "--output")
     from cascade.cli.demo_run import DemoRun  # noqa: PLC0415  loads numpy
 
-    folder = output or Path("cascade-demo-openai" if openai else "cascade-demo")
     code = DemoRun(folder, limit, openai=openai, as_json=as_json).run()
     if code:
         raise typer.Exit(code)

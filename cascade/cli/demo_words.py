@@ -13,6 +13,7 @@ from cascade.core.chain import Chain
 from cascade.core.trace_text import dollars
 from cascade.demo.job import STANDS_IN_FOR
 from cascade.errors import NotCertifiable
+from cascade.percent import percent
 
 __all__ = ["bill", "introduction", "promise"]
 
@@ -64,8 +65,8 @@ def _beside_top(found: WhatIf) -> str:
     points = f"{abs(lost):.1f} points {'below' if lost > 0 else 'above'}"
     quality = points if round(abs(lost), 1) else "as right as"
     return (
-        f"{found.cost_ratio.value:.0%} of the cost of {found.top} alone, {quality} it: seen on "
-        f"{found.n} tickets with thresholds that somebody guessed, and no promise."
+        f"{percent(found.cost_ratio.value, 0)} of the cost of {found.top} alone, {quality} it: "
+        f"seen on {found.n} tickets with thresholds that somebody guessed, and no promise."
     )
 
 
@@ -91,7 +92,7 @@ def _alone(recording: Recording, name: str) -> float | None:
 
 def _part(share: float, n: int) -> str:
     """How many a tier answered, and its share."""
-    return f"{round(share * n)} ({share:.0%})"
+    return f"{round(share * n)} ({percent(share, 0)})"
 
 
 def _value(found: Estimate | None) -> float | None:
@@ -99,4 +100,4 @@ def _value(found: Estimate | None) -> float | None:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
+    return "-" if share is None else percent(share)

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from cascade.cli.output import OutputError, UsageError, plain
 
-__all__ = ["Lines", "refuse_same_file", "store_file", "writing"]
+__all__ = ["Lines", "check_folder", "check_place", "refuse_same_file", "store_file", "writing"]
 
 
 class Lines:
@@ -87,6 +87,43 @@ def writing(path: Path | None) -> Iterator[Lines | None]:
         yield lines
     finally:
         lines.close()
+
+
+def check_place(path: Path | None, option: str = "--output") -> None:
+    """Refuse a file that cannot be written, before the work that would be lost with it.
+
+    Raises:
+        UsageError: it is a folder, its own folder is not there, or it may not be written.
+    """
+    if path is None:
+        return
+    folder = path.parent
+    if path.is_dir():
+        why = "it is a folder; name a file in it"
+    elif not folder.exists():
+        why = f"there is no folder {str(folder)!r}; make it, or name another"
+    elif not folder.is_dir():
+        why = f"{str(folder)!r} is no folder"
+    elif not os.access(path if path.exists() else folder, os.W_OK):
+        why = f"{str(path if path.exists() else folder)!r} may not be written; name another place"
+    else:
+        return
+    raise UsageError(f"{option} {str(path)!r} cannot be written: {why}")
+
+
+def check_folder(path: Path | None, option: str) -> None:
+    """The same for a folder, which is made with those above it where it is not there.
+
+    Raises:
+        UsageError: something else has that name, or nothing may be written there.
+    """
+    if path is None:
+        return
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UsageError(f"{option} {str(path)!r} cannot be made: {str(there)!r} is no folder")
+    if not os.access(there, os.W_OK):
+        raise UsageError(f"{option} {str(path)!r}: {str(there)!r} may not be written")
 
 
 def refuse_same_file(

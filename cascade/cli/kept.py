@@ -31,6 +31,7 @@ __all__ = [
     "UntilOption",
     "filters",
     "found_trace",
+    "named_store",
     "opened",
     "say_nothing_found",
 ]
@@ -108,6 +109,20 @@ class Damaged:
         if self.count:
             say(f"{self.count} damaged traces left out", style="yellow")
             raise typer.Exit(WRONG_RUN)
+
+
+def named_store(ctx: typer.Context, argument: str | None, option: str) -> str:
+    """The store that a command was told, by its argument or by --store.
+
+    Raises:
+        UsageError: both, and they differ.
+    """
+    if argument is None:
+        return option
+    source = ctx.get_parameter_source("store")  # else it is the environment's, or the usual one
+    if source is not None and source.name == "COMMANDLINE" and argument != option:
+        raise UsageError(f"STORE is {argument!r} and --store {option!r}: give one of them")
+    return argument
 
 
 def opened(store: str) -> TraceStore:

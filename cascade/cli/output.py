@@ -34,6 +34,7 @@ __all__ = [
     "Commands",
     "JsonOption",
     "OutputError",
+    "StoreArgument",
     "StoreOption",
     "UsageError",
     "add",
@@ -74,13 +75,13 @@ JsonOption = Annotated[
 
 DATABASE_VARIABLE = "CASCADE_DATABASE_URL"
 
-StoreOption = Annotated[
-    str,
-    typer.Option(
-        "--store",
-        envvar=DATABASE_VARIABLE,
-        help="Trace store: an SQLite file or an SQLAlchemy URL.",
-    ),
+STORE = "Trace store: an SQLite file or an SQLAlchemy URL"
+
+StoreOption = Annotated[str, typer.Option("--store", envvar=DATABASE_VARIABLE, help=f"{STORE}.")]
+
+StoreArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="STORE", show_default=False, help=f"{STORE}; the same as --store."),
 ]
 
 

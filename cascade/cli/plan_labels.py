@@ -12,6 +12,7 @@ from rich.table import Table
 from cascade.cli.output import JsonOption, UsageError, print_json, say, show
 from cascade.cli.shares import certainty_of, margin_of, points_of
 from cascade.errors import NotCertifiable
+from cascade.percent import percent
 
 if TYPE_CHECKING:
     from cascade.calibration import LabelPlan
@@ -77,7 +78,7 @@ def plan_labels(
     show(_table(wanted, [_row(margin, wanted, found, given) for margin in margins]))
     say(_advice(found))
     say(
-        f"by default {100 * CERTIFY:g} % of a recording certify: record some "
+        f"by default {percent(CERTIFY, None)} of a recording certify: record some "
         f"{math.ceil(found.requests / CERTIFY - 1e-9):,} requests for that"
     )
 
@@ -133,8 +134,8 @@ def _advice(found: LabelPlan) -> str:
     kept = "" if found.acceptance == 1 else f", of which {found.labels:,} need a label"
     how = "by a formula; enumeration would take long" if found.power_reached is None else "exactly"
     return (
-        f"certify on {found.requests:,} requests{kept}: with {100 * found.harm:g} % harm and "
-        f"{100 * found.gain:g} % gain they carry {100 * found.epsilon:g} points in "
-        f"{100 * (found.power_reached or found.power):.0f} % of cases ({how}, error allowed "
-        f"{100 * found.delta:.2f} %)"
+        f"certify on {found.requests:,} requests{kept}: with {percent(found.harm, None)} harm and "
+        f"{percent(found.gain, None)} gain they carry {100 * found.epsilon:g} points in "
+        f"{percent(found.power_reached or found.power, 0)} of cases ({how}, error allowed "
+        f"{percent(found.delta, 2)})"
     )

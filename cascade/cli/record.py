@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cascade.cli.files import refuse_same_file
+from cascade.cli.files import check_place, refuse_same_file
 from cascade.cli.output import (
     INTERRUPTED,
     WRONG_RUN,
@@ -119,6 +119,7 @@ def record(
     if output is None and not dry_run:
         raise UsageError("give the file of the recording with -o, e.g. -o support.parquet")
     refuse_same_file(output, {"EXAMPLES": examples, "--chain": chain})
+    check_place(output)
     known = read_examples(examples, columns=_columns(column or []), unused=_tell_unused)
     recorder = _made(
         lambda: Recorder(

@@ -16,6 +16,7 @@ from cascade.calibration.money import UNKNOWN, in_usd
 from cascade.calibration.recorder.troubles import Trouble, metric_trouble, tier_troubles
 from cascade.calibration.recording import SCORE_KINDS, Recording
 from cascade.core.clean import on_one_line
+from cascade.percent import percent
 from cascade.traces.lines import cost_text, line, short_dollars
 
 if TYPE_CHECKING:
@@ -111,9 +112,9 @@ def _facts(made: Recording, recorder: Recorder, output: Path | None) -> list[Tex
     if about.self_disagreement is not None:
         facts.append(
             Text(
-                f"d0         {about.self_disagreement:.1%}: so often the last tier's second answer "
-                f"differs from its first ({about.self_disagreement_calls} asked twice); no target "
-                "below it can be promised"
+                f"d0         {percent(about.self_disagreement)}: so often the last tier's second "
+                f"answer differs from its first ({about.self_disagreement_calls} asked twice); no "
+                "target below it can be promised"
             )
         )
     elif about.quality == "top tier":
@@ -177,7 +178,7 @@ def _mean(values: Any) -> float | None:
 
 
 def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
+    return "-" if value is None else percent(value)
 
 
 def _cost(value: float | None) -> str:

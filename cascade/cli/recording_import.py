@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cascade.cli.files import refuse_same_file, store_file
+from cascade.cli.files import check_place, refuse_same_file, store_file
 from cascade.cli.import_options import names_in, pairs_in, prices_in, scale_in
 from cascade.cli.kept import (
     Damaged,
@@ -140,6 +140,7 @@ def import_recording(
     }
     files = {"RESPONSES": responses, "--queries": queries, "--prices": prices, "--chain": chain}
     refuse_same_file(output, {**files, "--examples": examples, "--store": store_file(store)})
+    check_place(output)
     if responses is not None and store is None:
         _refuse(served, "a table of answers; it is for --store")
         _finish(_from_table(responses, table), output, as_json=as_json)

@@ -17,6 +17,7 @@ from cascade.calibration.money import UNKNOWN, Pico, usd_of
 from cascade.calibration.recording import SCORE_KINDS, Recording
 from cascade.calibration.unasked import gaps
 from cascade.core.clean import on_one_line
+from cascade.percent import percent
 from cascade.traces.lines import cost_text, line
 
 __all__ = ["recording_data", "recording_tables"]
@@ -122,7 +123,9 @@ def _facts(data: dict[str, Any]) -> Iterator[Text]:
     yield _fact("quality", about["quality"] or "nobody says what it means")
     if about["self_disagreement"] is not None:
         calls = about["self_disagreement_calls"]
-        words = f"{about['self_disagreement']:.1%} of {calls} double calls of the last tier differ"
+        words = (
+            f"{percent(about['self_disagreement'])} of {calls} double calls of the last tier differ"
+        )
         yield _fact("d0", words)
     if about["chain"]:
         yield _fact("chain", f"{about['chain']} ({about['chain_digest']})")
@@ -169,4 +172,4 @@ def _listed(counts: dict[str, Any]) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
+    return "-" if value is None else percent(value)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cascade.cli.files import refuse_same_file
+from cascade.cli.files import check_folder, check_place, refuse_same_file
 from cascade.cli.output import JsonOption, OutputError, UsageError, print_json, say, show
 from cascade.config import load_chain
 from cascade.errors import RecordingError
@@ -89,6 +89,8 @@ def report(
     if open_it and page is None:
         raise UsageError("--open shows a page: name one with --output, or leave --json out")
     refuse_same_file(page, {"RECORDING": recording, "--chain": chain, "--certificate": certificate})
+    check_place(page)
+    check_folder(charts, "--charts")
     promised = _certificate(certificate)
     part, notes = _part(recording, promised, key)
     with _searching() as tell:

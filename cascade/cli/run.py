@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cascade.cli.files import refuse_same_file, store_file, writing
+from cascade.cli.files import check_place, refuse_same_file, store_file, writing
 from cascade.cli.many import FileRun
 from cascade.cli.one import ask_one
 from cascade.cli.output import JsonOption, UsageError, warn
@@ -54,7 +54,11 @@ def run(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="File for the answers, one JSON object per line, written as they come."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File for the answers, one JSON object per line, written as they come.",
+        ),
     ] = None,
     store: Annotated[
         str | None, typer.Option(help="Keep every trace here: an SQLite file or an SQLAlchemy URL.")
@@ -115,6 +119,7 @@ def run(
     if concurrency is not None and source is None:
         raise UsageError("--concurrency goes with --input, not with a PROMPT")
     refuse_same_file(output, {"--input": source, "--chain": chain, "--store": store_file(store)})
+    check_place(output)
     if source is not None:
         check_readable(source)
     built = load_chain(chain) if chain is not None else openai_chain()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -21,10 +22,11 @@ from cascade.cli.kept import (
     TierOption,
     UntilOption,
     filters,
+    named_store,
     opened,
     say_nothing_found,
 )
-from cascade.cli.output import JsonOption, StoreOption, print_json, show
+from cascade.cli.output import JsonOption, StoreArgument, StoreOption, print_json, show
 from cascade.core.trace import Trace
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ LONG = 2_000
 
 
 def stats(
+    ctx: typer.Context,
+    place: StoreArgument = None,
     *,
     store: StoreOption = DEFAULT_STORE,
     status: StatusOption = None,
@@ -60,7 +64,7 @@ def stats(
         status=status, tier=tier, since=since, until=until, chain=chain, tag=tag, parent=parent
     )
     damaged = Damaged()
-    with opened(store) as kept:
+    with opened(named_store(ctx, place, store)) as kept:
         traces = kept.iter_traces(on_damaged=damaged, **wanted)
         with _progress(traces, kept.count(**wanted)) as watched:
             found = trace_stats(watched)

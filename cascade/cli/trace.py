@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cascade.cli.files import refuse_same_file, store_file, writing
+from cascade.cli.files import check_place, refuse_same_file, store_file, writing
 from cascade.cli.kept import (
     DEFAULT_STORE,
     WHICH,
@@ -24,10 +24,19 @@ from cascade.cli.kept import (
     UntilOption,
     filters,
     found_trace,
+    named_store,
     opened,
     say_nothing_found,
 )
-from cascade.cli.output import JsonOption, StoreOption, print_json, say, show, write
+from cascade.cli.output import (
+    JsonOption,
+    StoreArgument,
+    StoreOption,
+    print_json,
+    say,
+    show,
+    write,
+)
 from cascade.cli.trace_diff import trace_diff
 from cascade.cli.trace_page import trace_page
 from cascade.traces.filters import Sort
@@ -39,6 +48,8 @@ trace = typer.Typer(no_args_is_help=True, help="List, show, compare and export k
 
 @trace.command("list")
 def list_traces(
+    ctx: typer.Context,
+    place: StoreArgument = None,
     *,
     store: StoreOption = DEFAULT_STORE,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 20,
@@ -64,7 +75,7 @@ def list_traces(
     wanted = filters(
         status=status, tier=tier, since=since, until=until, chain=chain, tag=tag, parent=parent
     )
-    damaged = Damaged()
+    damaged, store = Damaged(), named_store(ctx, place, store)
     with opened(store) as kept:
         rows = kept.list(limit, sort=sort, on_damaged=damaged, **wanted)
         found, total = kept.count(**wanted), kept.count()
@@ -128,10 +139,13 @@ def show_tree(
 
 @trace.command("export")
 def export_traces(
+    ctx: typer.Context,
+    place: StoreArgument = None,
     *,
     store: StoreOption = DEFAULT_STORE,
     output: Annotated[
-        Path | None, typer.Option(help="File to write; standard output unless given.")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; standard output unless given."),
     ] = None,
     status: StatusOption = None,
     tier: TierOption = None,
@@ -151,7 +165,9 @@ def export_traces(
     wanted = filters(
         status=status, tier=tier, since=since, until=until, chain=chain, tag=tag, parent=parent
     )
+    store = named_store(ctx, place, store)
     refuse_same_file(output, {"--store": store_file(store)})
+    check_place(output)
     damaged, count = Damaged(), 0
     with opened(store) as kept, writing(output) as file:
         for item in kept.iter_traces(on_damaged=damaged, **wanted):

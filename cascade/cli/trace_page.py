@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cascade.cli.files import refuse_same_file, store_file
+from cascade.cli.files import check_place, refuse_same_file, store_file
 from cascade.cli.kept import DEFAULT_STORE, WHICH, LineOption, found_trace
 from cascade.cli.output import OutputError, StoreOption, say, write
 
@@ -34,6 +34,7 @@ def trace_page(
     it goes to a file of its own in the folder for temporary files.
     """
     refuse_same_file(output, {"--store": store_file(store), "ID|FILE": Path(which)})
+    check_place(output)
     found = found_trace(which, store, line)
     page = found.to_html()
     if output is None and not open_it:

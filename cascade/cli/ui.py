@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cascade.cli.chain_files import RecordingsOption, chains_of, recordings_of
-from cascade.cli.kept import DEFAULT_STORE, opened
-from cascade.cli.output import DATABASE_VARIABLE, UsageError, say
+from cascade.cli.kept import DEFAULT_STORE, named_store, opened
+from cascade.cli.output import StoreArgument, StoreOption, UsageError, say
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -29,13 +29,10 @@ MISSING = "cascade ui needs {}: pip install frugal-cascade[gateway]"
 
 
 def ui(
-    store: Annotated[
-        str,
-        typer.Argument(
-            envvar=DATABASE_VARIABLE, help="Trace store: an SQLite file or an SQLAlchemy URL."
-        ),
-    ] = DEFAULT_STORE,
+    ctx: typer.Context,
+    place: StoreArgument = None,
     *,
+    store: StoreOption = DEFAULT_STORE,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")
     ] = PORT,
@@ -53,6 +50,7 @@ def ui(
     """
     chains = chains_of(chain or [])
     recordings = recordings_of(recording or [], chains)
+    store = named_store(ctx, place, store)
     app_of, serve = _parts()
     with opened(store) as kept, closing(_listen(port)) as listening:
         app = app_of(

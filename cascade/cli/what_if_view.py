@@ -57,7 +57,7 @@ def _head(found: WhatIf) -> Iterator[Text]:
         yield Text(
             on_one_line(
                 f"worse than {found.top} on {_range(found.harm)} of requests, better on "
-                f"{_range(found.gain)}; {found.confidence:.0%} intervals"
+                f"{_range(found.gain)}; {percent(found.confidence, 0)} intervals"
             )
         )
     if found.latency is not None:

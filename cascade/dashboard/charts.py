@@ -14,6 +14,7 @@ from typing import Any
 from cascade.calibration.needs import needed
 from cascade.calibration.reporting.theme import LIGHT
 from cascade.core.trace_text import shorten
+from cascade.percent import percent
 
 alt = needed("altair")
 
@@ -96,7 +97,7 @@ def parts(rows: Rows, *, colour: str) -> Any:
         {
             "row": f"{number:03d}",
             "part": 100 * (row["share"] or 0.0),
-            "text": "unknown" if row["share"] is None else f"{row['share']:.0%}",
+            "text": "unknown" if row["share"] is None else percent(row["share"], 0),
         }
         for number, row in enumerate(rows)
     ]

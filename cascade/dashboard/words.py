@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from cascade.percent import percent
 from cascade.traces.page.waterfall import seconds
 
 __all__ = ["NONE", "about", "count", "day", "share", "times"]
@@ -37,8 +38,7 @@ def share(value: float | None) -> str:
     """A share in [0, 1] as percent: "71 %", "0.4 %"; a dash for none."""
     if value is None or math.isnan(value):
         return NONE
-    percent = 100 * value
-    return f"{percent:.0f} %" if percent >= 9.95 or percent == 0 else f"{percent:.1f} %"  # noqa: PLR2004  two digits do
+    return percent(value, 0 if value >= 0.0995 or value == 0 else 1)  # noqa: PLR2004  two digits do
 
 
 def times(value: float | None) -> str:

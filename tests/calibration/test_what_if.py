@@ -118,7 +118,7 @@ def test_other_prices_batch_and_cache():
     prices = {"nano": Price.of("2", "2"), "top": Price.of("10", "20", cached_input="1")}
     found = what_if(CHAIN, made, prices=prices, cached=0.5, resamples=10)
     assert found.total_usd == Decimal(8) + Decimal("5.5")
-    assert found.prices == "given for nano, top, 50% of the prompt cached"
+    assert found.prices == "given for nano, top, 50 % of the prompt cached"
     half = Rates(Decimal("0.5"), Decimal(1))
     batch = {
         "nano": Price("n", LOW.standard, batch=half),

@@ -68,7 +68,7 @@ def test_a_recording_is_written_and_summed_up(place):
     done = run("-o", "out.parquet", "--column", "reference=right")
     assert done.exit_code == 0, done.output
     assert "2 of 2" in done.stdout
-    assert "50.0%" in done.stdout
+    assert "50.0 %" in done.stdout
     assert "next: cascade certify out.parquet --chain chain.toml" in done.stdout
     found = read_recording("out.parquet")
     assert found.quality.tolist() == [[1, 1], [0, 1]]
@@ -92,7 +92,7 @@ def test_without_references_d0_is_told(place):
     done = run("-o", "out.parquet", "--double-calls", "1")
     assert done.exit_code == 0, done.output
     assert "no example has a reference" in done.stderr
-    assert "d0         0.0%" in done.stdout
+    assert "d0         0.0 %" in done.stdout
     assert "(1 asked twice)" in done.stdout
 
 

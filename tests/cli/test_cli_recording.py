@@ -49,9 +49,9 @@ class TestShow:
         done = cli("recording", "show", out)
         shown = words(done.stdout)
         assert done.exit_code == 0
-        assert "nano 3 3 25.0% $0.000002 66.7%" in shown
+        assert "nano 3 3 25.0 % $0.000002 66.7 %" in shown
         assert "peer (witness) 2 2" in shown
-        assert "requests 3, weighted slices billing 2, none 1 signals conf 100.0%" in shown
+        assert "requests 3, weighted slices billing 2, none 1 signals conf 100.0 %" in shown
         assert (
             "note requests were not asked; plans with it cannot be replayed on them: 'peer' 1"
             in shown
@@ -64,7 +64,7 @@ class TestShow:
         about = About(quality="top tier", self_disagreement=0.08, self_disagreement_calls=100)
         write_recording(recording([[1, 0]], 5, about=about), out)
         shown = words(cli("recording", "show", out).stdout)
-        assert "d0 8.0% of 100 double calls of the last tier differ" in shown
+        assert "d0 8.0 % of 100 double calls of the last tier differ" in shown
 
     def test_as_json(self, cli, out):
         """--json gives exact amounts as text, and numbers for the rest."""
@@ -96,7 +96,7 @@ class TestImportOfTables:
             0,
             True,
         )
-        assert "small 2 2 50.0% $0.001" in words(done.stdout)
+        assert "small 2 2 50.0 % $0.001" in words(done.stdout)
         assert read_recording(out).names == ("small", "big")
 
     def test_options(self, cli, table, out, tmp_path):

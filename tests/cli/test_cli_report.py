@@ -187,8 +187,8 @@ def test_it_opens_a_browser_when_asked(cli, place, monkeypatch):
     [
         (("nowhere.parquet",), (1, "nowhere.parquet")),
         (("support.parquet", "-o", "support.parquet"), (2, "RECORDING")),
-        (("support.parquet", "-o", "no/such/folder.html"), (1, "cannot be written")),
-        (("support.parquet", "--charts", "support.parquet/x"), (1, "cannot be made")),
+        (("support.parquet", "-o", "no/such/folder.html"), (2, "there is no folder 'no/such'")),
+        (("support.parquet", "--charts", "support.parquet/x"), (2, "cannot be made")),
         (("support.parquet", "--certificate", "support.parquet"), (1, "certificate")),
         (("support.parquet", "--json", "--open"), (2, "--open")),
         (("page.html",), (2, "is a page already")),

@@ -188,7 +188,7 @@ def test_a_page_that_cannot_be_written(cli, place, tmp_path):
     for args, code, words in (
         (("last", "-o", place), 2, "same file as --store"),
         ((file, "-o", file), 2, "same file as ID|FILE"),
-        ((file, "-o", tmp_path / "no" / "x.html"), 1, "cannot be written: No such file"),
+        ((file, "-o", tmp_path / "no" / "x.html"), 2, "cannot be written: there is no folder"),
         (("zz",), 1, "no trace begins with 'zz'"),
     ):
         done = cli("trace", "html", *args, "--store", place)

@@ -130,7 +130,7 @@ def test_a_whole_table_and_a_cached_prompt(cli, files, tmp_path):
     done = cli("what-if", recording, "--chain", chain, "--json", "--prices", table)
     assert json.loads(done.stdout)["chosen"]["total_usd"] == "0.14"
     done = cli("what-if", recording, "--chain", chain, "--json", "--cached", "80%")
-    assert json.loads(done.stdout)["chosen"]["prices"] == "as recorded, 80% of the prompt cached"
+    assert json.loads(done.stdout)["chosen"]["prices"] == "as recorded, 80 % of the prompt cached"
 
 
 def test_without_labels_there_is_a_price_and_a_reason(cli, files):

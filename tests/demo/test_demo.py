@@ -179,7 +179,7 @@ def test_openai_needs_a_key(shown, monkeypatch):
 def test_a_bad_folder_is_found_first(shown):
     """A folder that cannot be written ends the demo before anything is asked."""
     result = shown("--output", "/dev/null/demo")
-    assert (result.exit_code, "cannot be written" in result.stderr) == (1, True)
+    assert (result.exit_code, "cannot be made" in result.stderr) == (2, True)
     assert not shown.models.calls
 
 

@@ -19,6 +19,7 @@ from cascade.calibration.comparing.routing_measures import (
 )
 from cascade.calibration.plan import ScoreSource
 from cascade.errors import RecordingError
+from cascade.percent import percent
 
 if TYPE_CHECKING:
     from cascade.calibration.comparing.comparison import Point
@@ -31,7 +32,7 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
     {
         **{
             f"cost_at_{target:.0%}".rstrip("%"): f"cost, as a share of always asking the top tier, "
-            f"at which the hull of the plans reaches {target:.0%} of the top tier's quality"
+            f"at which the hull of the plans reaches {percent(target, 0)} of the top tier's quality"
             for target in TARGETS
         },
         "cost_ratio": "E[cost of the plan] / E[cost of the top tier]; every call is counted",

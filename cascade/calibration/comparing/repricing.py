@@ -18,6 +18,7 @@ from cascade.calibration.comparing.price_list import PriceList, Prices
 from cascade.calibration.money import UNKNOWN, Pico
 from cascade.calibration.recording import Recording
 from cascade.errors import ConfigError
+from cascade.percent import percent
 
 __all__ = ["missing_rates", "reprice"]
 
@@ -94,7 +95,7 @@ def missing_rates(recording: Recording, *, prices: Prices | None, batch: bool) -
 def _words(listed: PriceList, *, batch: bool, cached: float | None) -> str:
     extra = ", batch" if batch else ""
     if cached is not None:
-        extra += f", {cached:.0%} of the prompt cached"
+        extra += f", {percent(cached, 0)} of the prompt cached"
     return f"{listed.words}{extra}"
 
 

@@ -13,6 +13,7 @@ from cascade.calibration.proof.intervals import net_harm_bound
 from cascade.calibration.proof.labels import labels_by_formula, labels_without_harm
 from cascade.calibration.proof.noninferiority import GAMMA
 from cascade.calibration.proof.units import Units
+from cascade.percent import percent
 
 __all__ = ["Advice", "Seen", "advice_for", "points"]
 
@@ -72,7 +73,7 @@ class Seen:
         return (
             f"{words}) would do if they are alike, i.e. some "
             f"{_round_up(needed / self.part):,}{units} recorded{of}, of which "
-            f"{100 * self.part:.0f} % certify"
+            f"{percent(self.part, 0)} certify"
         )
 
 

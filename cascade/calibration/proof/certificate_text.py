@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cascade.calibration.comparing.findings import Estimate
 from cascade.calibration.proof.advice import points
+from cascade.percent import percent
 
 if TYPE_CHECKING:
     from cascade.calibration.proof.certificate import Certificate, Counted
@@ -29,8 +30,8 @@ def sentence_of(made: Certificate) -> str:
         many += f" in {made.units:,} groups"
     once = "" if made.attempt else ", as the only attempt on them"
     promise = (
-        f"On {many} like yours{once}, with {100 * made.confidence:g} % confidence the quality of "
-        f"{_who(made)}{_mean(made)} is {_at_most(made)} {made.top}"
+        f"On {many} like yours{once}, with {percent(made.confidence, None)} confidence the quality "
+        f"of {_who(made)}{_mean(made)} is {_at_most(made)} {made.top}"
     )
     seen = f"({_seen(made)})"
     if made.quality_from == AGREEMENT:
@@ -82,7 +83,7 @@ def _promise(made: Certificate) -> Iterator[tuple[str, str]]:
     for tier in made.tiers:
         yield f"tier {tier.name}", _tier(tier.model, tier.params, tier.scorer)
     yield "promise", f"{_at_most(made)} {made.top} ({made.top_model})"
-    yield "confidence", f"{100 * made.confidence:g} % (delta {made.delta:g})"
+    yield "confidence", f"{percent(made.confidence, None)} (delta {made.delta:g})"
     yield "test", f"{TESTS[made.test]}, p = {made.p:.4f}, allowed {made.spent:.4f}"
     if made.attempt:
         yield "attempt", f"{made.attempt}, as the ledger counts (line {made.ledger})"
@@ -112,7 +113,7 @@ def _evidence(made: Certificate) -> Iterator[tuple[str, str]]:
         yield f"quality of {made.top}", _percent(made.top_quality, 1)
     yield "quality from", made.quality_from
     if made.self_disagreement is not None:
-        yield "top tier against itself", f"{100 * made.self_disagreement:.1f} % differ (d0)"
+        yield "top tier against itself", f"{percent(made.self_disagreement)} differ (d0)"
 
 
 def _over(made: Certificate) -> str:
@@ -166,7 +167,7 @@ def _void(made: Certificate) -> str:
 
 def _counted(found: Counted) -> str:
     low, high = 100 * found.low, 100 * found.high
-    return f"{_many(found.count)}, {100 * found.share:.2f} % [{low:.2f}, {high:.2f}]"
+    return f"{_many(found.count)}, {percent(found.share, 2)} [{low:.2f}, {high:.2f}]"
 
 
 def _many(count: int) -> str:
@@ -174,8 +175,8 @@ def _many(count: int) -> str:
 
 
 def _percent(found: Estimate, digits: int = 0) -> str:
-    value, low, high = (f"{100 * part:.{digits}f}" for part in (found.value, found.low, found.high))
-    return f"{value} % [{low}, {high}]"
+    low, high = (f"{100 * part:.{digits}f}" for part in (found.low, found.high))
+    return f"{percent(found.value, digits)} [{low}, {high}]"
 
 
 def _usd(found: Estimate) -> str:

@@ -24,6 +24,7 @@ from cascade.calibration.proof.strata import Stratum, strata_of
 from cascade.calibration.proof.units import units_of
 from cascade.calibration.recording import Recording
 from cascade.errors import ConfigError, NotCertifiable
+from cascade.percent import percent
 
 __all__ = ["certify_path"]
 
@@ -179,7 +180,7 @@ class _Refused:
         unit = "request" if have == len(loss) else "group"
         seen = Seen(have, unit, harm, blind, self.part, stratum.name)
         return NotCertifiable(
-            f"{what} the top tier cannot be promised{where} with {100 * (1 - self.delta):g} % "
+            f"{what} the top tier cannot be promised{where} with {percent(1 - self.delta, None)} "
             f"confidence: of {seen.many} the most careful cheaper plan answers "
             f"{harm} worse{stratum.not_graded(self.plan)} and "
             f"{int((loss < 0).sum())} better; "
@@ -196,7 +197,7 @@ def _check_self_disagreement(recording: Recording, epsilon: float) -> None:
     if about.quality == "top tier" and share is not None and epsilon < share:
         raise NotCertifiable(
             f"{points(epsilon)} is finer than quality was measured: the top tier disagrees with "
-            f"itself in {100 * share:.1f} % of {about.self_disagreement_calls} double calls; allow "
+            f"itself in {percent(share)} of {about.self_disagreement_calls} double calls; allow "
             f"{points(share)} or more, or grade against references",
             certifiable=share,
         )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from cascade.calibration.reporting.view import Range
+from cascade.percent import percent as written
 
 __all__ = [
     "MINUS",
@@ -42,7 +43,7 @@ def percent(value: float | None, digits: int = 1) -> str:
     """A share in [0, 1] as percent: "71.3 %"."""
     if value is None or math.isnan(value):
         return UNKNOWN_WORD
-    return f"{100 * value:.{digits}f} %".replace("-0.0 %", "0.0 %").replace("-", MINUS)
+    return written(value, digits).replace("-", MINUS)
 
 
 def share(value: float | None) -> str:

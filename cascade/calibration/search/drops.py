@@ -18,6 +18,7 @@ from cascade.calibration.search.layout import Seen
 from cascade.calibration.search.plan_path import Dropped
 from cascade.calibration.search.shapes import Shape
 from cascade.calibration.search.tried import Tried
+from cascade.percent import percent
 
 __all__ = ["drops"]
 
@@ -62,7 +63,7 @@ def _reason(tier: int, chosen: Spot, tried: Tried) -> Dropped:
         return Dropped(
             name,
             "break-even",
-            f"it costs {_percent(price)} of what comes after it and keeps {_percent(keeps)} of the "
+            f"it costs {percent(price)} of what comes after it and keeps {percent(keeps)} of the "
             f"requests that reach it, too few to pay for asking; {extra}",
             price,
             keeps,
@@ -77,12 +78,8 @@ def _more(share: float) -> str:
     if abs(share) < 0.0005:  # noqa: PLR2004  would be written as 0.0 %
         return "as much"
     if share > 0:
-        return f"{_percent(share)} more"
-    return f"{_percent(-share)} less, too little to ask one tier more for it"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+        return f"{percent(share)} more"
+    return f"{percent(-share)} less, too little to ask one tier more for it"
 
 
 def _dominating(tier: int, seen: Seen) -> str | None:
