@@ -57,7 +57,8 @@ def runnable(page):
 
 @pytest.fixture
 def scripted_openai(monkeypatch):
-    """Where a page asks OpenAI itself, a scripted model answers."""
+    """Where a page asks OpenAI itself, with the reader's key, a scripted model answers."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-reader")
     sure = reply("Paris", probabilities=[0.99])
     models = ScriptedModels(
         dict.fromkeys(["gpt-5.4-nano", "gpt-5.4-mini", "gpt-5.4", "gpt-5.5"], sure)

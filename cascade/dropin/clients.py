@@ -13,6 +13,7 @@ import openai
 
 from cascade.core.budget import Budget
 from cascade.core.trace import Trace
+from cascade.dropin.rule import credentials_of
 from cascade.dropin.transports import AsyncCascadeTransport, CascadeTransport
 from cascade.endpoint.chains import OF_CHAINS, Chains, Given
 from cascade.engine.asynchronous import AsyncCascade
@@ -20,6 +21,7 @@ from cascade.engine.sticky import Sticky
 from cascade.engine.synchronous import Cascade
 from cascade.errors import ConfigError
 from cascade.provider.base import PLACEHOLDER_KEY
+from cascade.provider.body import is_openai
 
 if TYPE_CHECKING:
     from cascade.traces.store import TraceStore
@@ -28,6 +30,9 @@ __all__ = ["async_openai_client", "openai_client"]
 
 OUTER_ONLY = ("default_headers", "default_query", "max_retries", "timeout", "webhook_secret")
 """Settings of the SDK that arrive with each call, or do not concern the tiers' calls."""
+
+DEFAULTS = ("default_headers", "default_query")
+"""Those of them that may hold credentials, which do not arrive: they are for one server."""
 
 Observer = Callable[[Trace], object]
 
@@ -55,7 +60,7 @@ def openai_client(
         chains: a `Chain`, a list of tiers or a `Cascade`, which answers to its name and to
             "cascade"; or a mapping of model names to these.
         api_key: for the real API and for tiers without a client of their own; `OPENAI_API_KEY`
-            unless given. Needed only where one of them is asked.
+            unless given. Needed where there are such tiers.
         base_url: the same for the address.
         http_client: the `httpx2.Client` that carries what goes to the real API.
         store: gets every trace: a `TraceStore`, or a path for one.
@@ -68,7 +73,8 @@ def openai_client(
             lists of tiers. `max_retries` is 0 unless given: the tiers retry.
 
     Raises:
-        ConfigError: a chain or a setting that cannot work.
+        ConfigError: a chain or a setting that cannot work, or no key for a tier that is asked at
+            OpenAI.
     """
     http = _carrier(http_client, httpx2.Client) or openai.DefaultHttpxClient()
     inner, outer = _settings(client, api_key, base_url, http_client)
@@ -85,6 +91,8 @@ def openai_client(
         models=models,
         **_of_chains(client),
     )
+    if models is None and http_client is None:
+        _check_key(found, outer, answering)
     transport = CascadeTransport(found, http)
     return openai.OpenAI(**outer, http_client=httpx2.Client(transport=transport, trust_env=False))
 
@@ -119,6 +127,8 @@ def async_openai_client(
         models=models,
         **_of_chains(client),
     )
+    if models is None and http_client is None:
+        _check_key(found, outer, answering)
     transport = AsyncCascadeTransport(found, http)
     wrapped = httpx2.AsyncClient(transport=transport, trust_env=False)
     return openai.AsyncOpenAI(**outer, http_client=wrapped)
@@ -146,8 +156,31 @@ def _settings(
     given = {"api_key": api_key, "base_url": base_url}
     identity = {name: value for name, value in given.items() if value is not None}
     identity |= {name: value for name, value in sdk.items() if name not in OUTER_ONLY}
+    secrets = {name: found for name in DEFAULTS if (found := credentials_of(sdk.get(name)))}
     keyless = not ({"api_key", "provider", "workload_identity"} & identity.keys())
     lacking = keyless and not os.environ.get("OPENAI_API_KEY")
     spare = {"api_key": PLACEHOLDER_KEY} if lacking else {}
-    inner = {**spare, **identity, "max_retries": 0} if identity or http_client is not None else {}
+    is_own = bool(identity or secrets) or http_client is not None
+    inner = {**spare, **identity, **secrets, "max_retries": 0} if is_own else {}
     return inner, {"max_retries": 0, **spare, **sdk, **identity}
+
+
+def _check_key(found: Chains[Any], outer: Mapping[str, Any], answering: Any) -> None:
+    """See that the tiers which are asked at OpenAI have a key, as the SDK sees when it is made.
+
+    Raises:
+        ConfigError: one has none.
+    """
+    elsewhere = answering is not None and not is_openai(str(answering.base_url))
+    if outer.get("api_key") != PLACEHOLDER_KEY or elsewhere:
+        return
+    for made in found.close_made():
+        for tier in made.chain.tiers:
+            if tier.client is None:
+                found.close_store()
+                raise ConfigError(
+                    f"tier {tier.name!r} of chain {made.chain.name!r} has no key: set "
+                    "OPENAI_API_KEY, pass api_key= (and base_url= for another server than "
+                    f"OpenAI's), or give the tier its own: Tier({tier.model!r}, "
+                    "client=Endpoint('http://127.0.0.1:8080/v1'))"
+                )

@@ -5,6 +5,7 @@ Everything that is not answered here goes on to the real API as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic
@@ -16,8 +17,9 @@ from cascade.endpoint.chains import Chains, Engine
 from cascade.endpoint.faults import BadCall
 from cascade.provider.base import PLACEHOLDER_KEY
 from cascade.provider.body import is_openai
+from cascade.traces.scrub import scrub
 
-__all__ = ["Asked", "asked", "endpoint_of", "lacks_key"]
+__all__ = ["Asked", "asked", "credentials_of", "endpoint_of", "lacks_key"]
 
 OF_THE_SDK = frozenset(
     {
@@ -39,6 +41,14 @@ OF_THE_SDK = frozenset(
 """Headers that belong to this request alone; the tiers' requests have their own."""
 
 OWN_PREFIXES = ("x-stainless-", "x-cascade-")
+
+CREDENTIAL = re.compile(
+    r"(?:^|[-_])(?:auth|authorization|cookie|credentials?|passw(?:or)?d|secret|token)(?:$|[-_])"
+    r"|key$",
+    re.IGNORECASE,
+)
+"""Names of headers and parameters whose value lets somebody in: they are for one server, and tiers
+may be asked at several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +107,34 @@ def lacks_key(request: httpx2.Request) -> bool:
     return key == f"Bearer {PLACEHOLDER_KEY}" and is_openai(str(request.url))
 
 
-def _passed_on(request: httpx2.Request) -> Mapping[str, Any]:
-    """What the caller gave for the requests of the tiers: headers and query."""
-    headers = {
+def credentials_of(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The headers, or parameters of a query, that hold a credential, by their names or looks."""
+    return {
         name: value
-        for name, value in request.headers.items()
-        if name not in OF_THE_SDK and not name.startswith(OWN_PREFIXES)
+        for name, value in (given or {}).items()
+        if CREDENTIAL.search(name) or scrub(value) is not value
     }
-    query = dict(request.url.params)
+
+
+def _passed_on(request: httpx2.Request) -> Mapping[str, Any]:
+    """What the caller gave for the requests of all tiers: headers and query, no credentials."""
+    headers = _harmless(
+        {
+            name: value
+            for name, value in request.headers.items()
+            if name not in OF_THE_SDK and not name.startswith(OWN_PREFIXES)
+        }
+    )
+    query = _harmless(dict(request.url.params))
     return {
         **({"extra_headers": headers} if headers else {}),
         **({"extra_query": query} if query else {}),
     }
+
+
+def _harmless(given: Mapping[str, str]) -> dict[str, str]:
+    secret = credentials_of(given)
+    return {name: value for name, value in given.items() if name not in secret}
 
 
 def _shortest(*limits: float | None) -> float | None:

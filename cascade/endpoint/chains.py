@@ -20,7 +20,12 @@ One = Chain | Iterable[Tier] | Cascade | AsyncCascade
 Given = One | Mapping[str, One]
 
 ALIAS = "cascade"
-"""A single chain answers to this name as well as to its own."""
+"""A single chain, given as itself, answers to this name as well as to its own.
+
+Chains in a mapping answer to the names that they have there alone. `cascade serve` always gives a
+mapping: its keys, budgets and pages go by those names, and what strangers call "cascade" would
+become another chain, or none, with the second one that is served.
+"""
 
 OF_CHAINS = ("policy", "allow_unknown_prices")
 """Settings of the chains that are made of lists of tiers."""

@@ -14,13 +14,14 @@ from sdk_faces import Sdk
 
 @pytest.fixture(params=["sync", "async"])
 def sdk(request):
-    """Makes clients of a kind: `sdk(chains, **settings)`."""
+    """Makes clients of a kind: `sdk(chains, **settings)`; `sdk.kind` is "sync" or "async"."""
     made = []
 
     def make(chains, **settings):
         made.append(Sdk(request.param, chains, **settings))
         return made[-1]
 
+    make.kind = request.param
     yield make
     for item in made:
         item.close()

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from itertools import count
 
 import httpx2
+import openai
 from fake_openai import KEY
 
 from cascade import Tier, async_openai_client, openai_client
@@ -72,6 +73,18 @@ class FakeApi:
         return [json.loads(request.content) for request in self.sent]
 
 
+def carrier(kind, api):
+    """What a client of a kind sends with, answered by `api`."""
+    http = httpx2.AsyncClient if kind == "async" else httpx2.Client
+    return http(transport=httpx2.MockTransport(api))
+
+
+def plain_client(kind, api):
+    """The SDK's own client, e.g. for a tier."""
+    make = openai.AsyncOpenAI if kind == "async" else openai.OpenAI
+    return make(api_key="sk-of-the-tier-01", http_client=carrier(kind, api), max_retries=0)
+
+
 class Sdk:
     """A drop-in client, sync or async, driven from a plain function.
 
@@ -87,9 +100,7 @@ class Sdk:
         self.runner = asyncio.Runner() if kind == "async" else None
         settings.setdefault("observers", [self.traces.append])
         if api is not None:
-            transport = httpx2.MockTransport(api)
-            http = httpx2.AsyncClient if kind == "async" else httpx2.Client
-            settings = {"api_key": KEY, "http_client": http(transport=transport), **settings}
+            settings = {"api_key": KEY, "http_client": carrier(kind, api), **settings}
         make = async_openai_client if kind == "async" else openai_client
         self.client = make(chains, **settings)
 

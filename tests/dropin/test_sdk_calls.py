@@ -7,10 +7,11 @@ import json
 import fake_openai as fake
 import openai
 import pytest
-from sdk_faces import ASKED, FakeApi, scripted, two_tiers
+from sdk_faces import ASKED, FakeApi, not_hm, plain_client, scripted, two_tiers
 
 from cascade import Endpoint, Sticky, Tier, TraceStore, cost_tree, openai_client, trace_of
 from cascade.core.pricing import Price
+from cascade.dropin.rule import credentials_of
 
 SECRET = "Bearer sk-of-somebody-else-0123"
 
@@ -53,6 +54,48 @@ def test_keys_are_neither_passed_on_nor_stored(sdk, tmp_path):
     assert b"Capital of France" in kept
     for secret in (SECRET, fake.KEY, "private-1234"):
         assert secret.removeprefix("Bearer ").encode() not in kept
+
+
+SECRET_HEADERS = {
+    "X-Api-Key": "0123-plain",
+    "Ocp-Apim-Subscription-Key": "4567-plain",
+    "Proxy-Auth": SECRET,
+    "x-session-token": "89ab-plain",
+    "x-note": SECRET,  # named like nothing, and looks like one
+}
+
+
+def test_credentials_of_a_client_go_to_its_own_server_alone(sdk, tmp_path):
+    """Credentials in a client's defaults go where its key goes: no other tier, no store, no log."""
+    other = FakeApi(fake.answer(fake.completion("Hm.")))
+    api = FakeApi(fake.answer(fake.completion("Paris.")))
+    used = sdk(
+        [Tier("gpt-5.4-nano", scorer=not_hm, client=plain_client(sdk.kind, other)), Tier("gpt-5.5")],
+        api=api, store=tmp_path / "traces.db",
+        default_headers={**SECRET_HEADERS, "x-team": "blue"},
+        default_query={"api-version": "7", "key": "cdef-plain"},
+    )  # fmt: skip
+    used.create(extra_headers={"x-admin-token": "only-once-1", "x-shop": "7"})
+    (mine,), (others,) = api.sent, other.sent
+    for name, value in SECRET_HEADERS.items():
+        assert mine.headers[name] == value
+        assert name not in others.headers
+    assert dict(mine.url.params) == {"api-version": "7", "key": "cdef-plain"}
+    assert dict(others.url.params) == {"api-version": "7"}
+    for request in (mine, others):
+        assert (request.headers["x-team"], request.headers["x-shop"]) == ("blue", "7")
+        assert "x-admin-token" not in request.headers
+    used.run(used.client.close())
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"Capital of France" in kept
+    secrets = (*SECRET_HEADERS.values(), "cdef-plain", "only-once-1")
+    assert not [secret for secret in secrets if secret.encode() in kept]
+
+
+@pytest.mark.parametrize("name", ["x-cache-control", "x-author", "x-keyboard", "x-tokens-left"])
+def test_names_that_only_sound_like_credentials(name):
+    """A header is a credential by a whole word of its name."""
+    assert credentials_of({name: "plain"}) == {}
 
 
 def test_tiers_of_other_servers_get_no_key_of_openais(httpx2_mock):

@@ -10,7 +10,7 @@ import openai
 import pytest
 from sdk_faces import ASKED, FakeApi, scripted, two_tiers
 
-from cascade import Budget, ChainExhausted, Tier, trace_of
+from cascade import Budget, ChainExhausted, ConfigError, Endpoint, Tier, trace_of
 from cascade.core.failures import RETRYABLE
 from cascade.core.tier import Retry
 from cascade.testing import NetworkBlocked, ScriptedModels, failure
@@ -248,11 +248,27 @@ def test_retries_are_the_tiers(sdk):
     assert caught.value.response.headers["x-should-retry"] == "false"
 
 
-def test_a_missing_key_is_said(sdk):
-    """Tiers without a key fail with the words that a cascade itself has for it."""
-    used = sdk(two_tiers())
-    with pytest.raises(openai.InternalServerError, match="Set OPENAI_API_KEY"):
-        used.create()
+@pytest.mark.parametrize(
+    "settings", [{}, {"organization": "org-mine"}, {"base_url": "https://eu.api.openai.com/v1"}]
+)
+def test_a_missing_key_is_said_at_once(sdk, settings, tmp_path):
+    """A client whose tiers have no key is not made; the words name the tier and the ways out."""
+    with pytest.raises(ConfigError) as caught:
+        sdk({"a": [Tier("gpt-5.5", name="top")]}, store=tmp_path / "traces.db", **settings)
+    for words in ("tier 'top' of chain 'a' has no key", "OPENAI_API_KEY", "api_key=", "Endpoint("):
+        assert words in str(caught.value)
+
+
+def test_where_a_key_is_not_missing(sdk, monkeypatch):
+    """A key, a server or a client of their own, or scripted models: the client is made."""
+    place = Endpoint("http://127.0.0.1:9/v1")
+    sdk(two_tiers(client=place))
+    sdk(two_tiers(), base_url="http://127.0.0.1:9/v1")
+    sdk(two_tiers(), api=FakeApi(fake.BROKEN), api_key=None)
+    sdk(two_tiers(), models=scripted())
+    sdk(two_tiers(), api_key=fake.KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", fake.KEY)
+    sdk(two_tiers())
 
 
 def test_a_bug_is_raised_as_it_is(sdk):
