@@ -9,7 +9,7 @@ import httpx2
 
 from cascade.dropin.traces import keep, note
 from cascade.endpoint.answers import body_of, encode
-from cascade.endpoint.books import header_value, headers_of
+from cascade.endpoint.books import books_of, header_value, headers_of
 from cascade.endpoint.calls import Call
 from cascade.endpoint.failures import failure_of
 from cascade.engine.async_streams import AsyncCompletionStream
@@ -37,8 +37,9 @@ def answered(done: Completion, call: Call, request: httpx2.Request) -> httpx2.Re
     """An answer."""
     note(request, done)
     keep(done.trace, done.reply.wire.get("id"))
-    headers = {**JSON, "x-request-id": done.trace.id, **headers_of(done.trace)}
-    return httpx2.Response(200, headers=headers, content=encode(body_of(done, call)))
+    books = books_of(done.trace)
+    headers = {**JSON, "x-request-id": done.trace.id, **headers_of(books)}
+    return httpx2.Response(200, headers=headers, content=encode(body_of(done, call, books)))
 
 
 def opened(stream: Stream, chain: str, body: Any, request: httpx2.Request) -> httpx2.Response:
@@ -46,7 +47,7 @@ def opened(stream: Stream, chain: str, body: Any, request: httpx2.Request) -> ht
     note(request, stream)
     told = {"x-cascade-trace-id": stream.trace_id, "x-cascade-chain": header_value(chain)}
     if stream.completion is not None:  # a draft that was held back has been accepted: all is known
-        told = headers_of(stream.completion.trace)
+        told = headers_of(books_of(stream.completion.trace))
     return httpx2.Response(
         200, headers={**EVENTS, "x-request-id": stream.trace_id, **told}, stream=body
     )

@@ -95,10 +95,11 @@ def asked(chains: Chains[Engine], request: httpx2.Request, api: Endpoint) -> Ask
     if engine is None:
         return None
     call = read_call(api, body, request.headers, passed_on=_passed_on(request))
-    whole_s = _shortest(call.deadline_s, engine.deadline_s)
+    whole_s = _shortest(call.keywords.get("deadline_s"), engine.deadline_s)
     timeout = request.extensions.get("timeout") or {}
     begun_s = _shortest(whole_s, timeout.get("read"))
-    return Asked(engine, replace(call, deadline_s=begun_s), whole_s)
+    keywords = {**call.keywords, "deadline_s": begun_s}
+    return Asked(engine, replace(call, keywords=keywords), whole_s)
 
 
 def lacks_key(request: httpx2.Request) -> bool:

@@ -13,7 +13,6 @@ from cascade.endpoint.failures import Failure
 from cascade.endpoint.own_options import FIELD
 from cascade.engine.completion import Completion
 from cascade.wire.chat import choice_of
-from cascade.wire.chunks import is_event
 from cascade.wire.response_assembler import TERMINAL
 
 __all__ = ["FrameWriter", "body_of", "encode"]
@@ -23,21 +22,20 @@ Piece = Mapping[str, Any]
 DONE = b"data: [DONE]\n\n"
 
 
-def body_of(completion: Completion, call: Call) -> dict[str, Any]:
+def body_of(completion: Completion, call: Call, books: Mapping[str, Any]) -> dict[str, Any]:
     """The body of an answer: the reply as it came, the tokens of every attempt, what it cost."""
-    trace = completion.trace
-    body = {**completion.reply.wire, "usage": usage_of(trace, call.api)}
+    body = {**completion.reply.wire, "usage": usage_of(completion.trace, call.api)}
     if call.shows_books:
-        body[FIELD] = books_of(trace)
+        body[FIELD] = books
     return body
 
 
 def encode(data: Any) -> bytes:
     """Data as JSON: what models wrote is written whatever it holds."""
-    from pydantic_core import to_json  # noqa: PLC0415  comes with the SDK; a fifth of json's time
+    import pydantic_core  # noqa: PLC0415  comes with the SDK; a fifth of json's time
 
     try:
-        return to_json(data, inf_nan_mode="null")
+        return pydantic_core.to_json(data, inf_nan_mode="null")
     except ValueError:  # half of a surrogate pair, which only an escape can hold
         return json.dumps(data, separators=(",", ":"), default=dict).encode()
 
@@ -63,14 +61,12 @@ class FrameWriter:
     def take(self, piece: Piece) -> bytes:
         """The frame of a piece; empty where it has to wait."""
         if self._call.api == "responses":
-            if piece.get("type") in TERMINAL:
-                self._held.append(piece)
-                return b""
-            return self._event(piece)
-        if self._held or _is_last(piece):
-            self._held.append(piece)
-            return b""
-        return self._chunk(piece)
+            if piece.get("type") not in TERMINAL:
+                return self._event(piece)
+        elif not self._held and not _is_last(piece):
+            return self._chunk(piece)
+        self._held.append(piece)
+        return b""
 
     def end(self, trace: Trace) -> bytes:
         """The last frames, once the books are closed."""
@@ -92,13 +88,13 @@ class FrameWriter:
     def _chunk(self, piece: Piece) -> bytes:
         """A chunk; the tokens stand in the last one alone, and only where they were asked for."""
         self.begun = True
-        counted = not piece.get("choices")
         if self._call.include_usage:
-            if not counted and (piece.get("usage") is not None or "usage" not in piece):
+            if piece.get("choices") and (piece.get("usage") is not None or "usage" not in piece):
                 piece = {**piece, "usage": None}
         elif "usage" in piece:
-            piece = {name: value for name, value in piece.items() if name != "usage"}
-        return b"data: " + encode(piece) + b"\n\n"
+            piece = dict(piece)
+            del piece["usage"]
+        return b"data: %b\n\n" % encode(piece)
 
     def _last(self, trace: Trace) -> list[Piece]:
         books = {FIELD: books_of(trace)} if self._call.shows_books else {}
@@ -127,8 +123,6 @@ class FrameWriter:
 
 def _is_last(piece: Piece) -> bool:
     """Whether a chunk tells why the answer ended, or what was used."""
-    if is_event(piece):
-        return False
-    if choice_of(piece).get("finish_reason") is not None:
-        return True
-    return not piece.get("choices") and piece.get("usage") is not None
+    if not piece.get("choices"):
+        return piece.get("usage") is not None
+    return choice_of(piece).get("finish_reason") is not None

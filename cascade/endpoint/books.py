@@ -35,26 +35,32 @@ NAMES = {
 }
 
 
-def headers_of(trace: Trace) -> dict[str, str]:
+def headers_of(books: Mapping[str, Any]) -> dict[str, str]:
     """The same as headers; what is unknown has none."""
-    told = books_of(trace)
-    return {
-        header: header_value(str(value))
-        for name, header in NAMES.items()
-        if (value := told[name]) is not None
+    told = {
+        header: str(value) for name, header in NAMES.items() if (value := books[name]) is not None
     }
+    if not is_plain("".join(told.values())):
+        told = {header: header_value(value) for header, value in told.items()}
+    return told
+
+
+def is_plain(text: str) -> bool:
+    """Whether it stands in a header as it is."""
+    return text.isascii() and text.isprintable()
 
 
 def header_value(text: str) -> str:
     """A text as the value of a header: whatever else than plain ASCII is written `%XX`."""
-    return text if text.isascii() and text.isprintable() else quote(text, safe=PLAIN)
+    return text if is_plain(text) else quote(text, safe=PLAIN)
 
 
 def usage_of(trace: Trace, api: Endpoint) -> Mapping[str, Any] | None:
     """The tokens of every attempt together; `None` where no model has told any."""
-    if all(charge.usage is None for charge in trace.charges):
-        return None
-    return usage_for(trace.usage, api)
+    for charge in trace.charges:
+        if charge.usage is not None:
+            return usage_for(trace.usage, api)
+    return None
 
 
 def _amount(amount: Decimal | None) -> str | None:

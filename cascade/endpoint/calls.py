@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cascade.core.budget import Budget
 from cascade.core.request import CALL_OPTIONS, Request
 from cascade.endpoint.faults import BadCall, shown
 from cascade.endpoint.own_options import FIELD, NAMES, own_options
@@ -40,8 +39,17 @@ FOREIGN: Mapping[Endpoint, tuple[str, ...]] = {
 LONGEST_WORDS = 1_000
 """Characters of a message, which may repeat what it is about."""
 
+LABELS = frozenset({"metadata", "tags", "parent"})
+"""Options of ours that become part of the request."""
+
 OWN_FIELDS = frozenset(NAMES - {"conversation", "metadata"})
 """Options of ours that are no parameters of an API as well: beside it they are misplaced."""
+
+UNKNOWN: Mapping[Endpoint, frozenset[str]] = {
+    api: frozenset((*names, "extra_body", *CALL_OPTIONS, *OWN_FIELDS))
+    for api, names in FOREIGN.items()
+}
+"""What is no parameter of an endpoint."""
 
 CULPRIT = re.compile(r"(\w+)(?:\[\d+\])?(?:=| is )")
 
@@ -56,12 +64,9 @@ class Call:
         request: what is asked, with its labels.
         stream: whether the answer is wanted in pieces.
         include_usage: whether a Chat stream ends with the tokens.
-        budget: dollars for this call.
-        deadline_s: seconds for this call.
-        start_at: name of the first tier to ask.
-        stop_at: name of the last tier that may be asked.
-        conversation: id under which the tier that answers is remembered.
         shows_books: whether the answer's body holds the `cascade` field.
+        keywords: what `complete` and `stream` are told besides the request: those of `budget`,
+            `deadline_s`, `start_at`, `stop_at` and `conversation` that the call says.
     """
 
     api: Endpoint
@@ -69,23 +74,8 @@ class Call:
     request: Request
     stream: bool = False
     include_usage: bool = False
-    budget: Budget | None = None
-    deadline_s: float | None = None
-    start_at: str | None = None
-    stop_at: str | None = None
-    conversation: str | None = None
     shows_books: bool = True
-
-    @property
-    def keywords(self) -> dict[str, Any]:
-        """What `complete` and `stream` are told besides `request`."""
-        return {
-            "budget": self.budget,
-            "deadline_s": self.deadline_s,
-            "start_at": self.start_at,
-            "stop_at": self.stop_at,
-            "conversation": self.conversation,
-        }
+    keywords: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_body(data: bytes) -> Mapping[str, Any]:
@@ -94,10 +84,10 @@ def read_body(data: bytes) -> Mapping[str, Any]:
     Raises:
         BadCall: it is no JSON object, or nested too deep to be meant.
     """
-    from jiter import from_json  # noqa: PLC0415  with the first call
+    import jiter  # noqa: PLC0415  with the first call
 
     try:
-        body = from_json(data, allow_inf_nan=False)
+        body = jiter.from_json(data, allow_inf_nan=False)
     except ValueError as error:
         raise BadCall(NOT_JSON) from error
     if not isinstance(body, dict):
@@ -129,13 +119,13 @@ def read_call(
     """
     payload = dict(body)
     options = own_options(payload.pop(FIELD, None), headers or {})
+    labels = {name: options.pop(name) for name in LABELS & options.keys()}
     model = payload.get("model")
     if not isinstance(model, str) or not model:
         raise BadCall("you must provide a model parameter")
     stream = _flag(payload.pop("stream", None), "stream")
     _check(api, payload, stream=stream)
     wanted = payload.get("stream_options") or {}
-    labels = {name: options.pop(name, None) for name in ("metadata", "tags", "parent")}
     return Call(
         api=api,
         model=model,
@@ -143,7 +133,7 @@ def read_call(
         stream=stream,
         include_usage=_flag(wanted.get("include_usage"), "stream_options.include_usage"),
         shows_books=shows_books,
-        **options,
+        keywords=options,
     )
 
 
@@ -151,7 +141,7 @@ def _request(
     payload: dict[str, Any], labels: Mapping[str, Any], passed_on: Mapping[str, Any]
 ) -> Request:
     try:
-        built = Request.build(payload, passed_on, metadata=labels["metadata"])
+        built = Request.build(payload, passed_on, metadata=labels.get("metadata"))
     except RequestError as error:
         found = CULPRIT.match(str(error))
         param = found.group(1) if found and found.group(1) in payload else None
@@ -159,18 +149,20 @@ def _request(
         if len(words) > LONGEST_WORDS:
             words = f"{words[:LONGEST_WORDS]}..."
         raise BadCall(words, param=param) from error
-    return built.marked(labels["tags"], labels["parent"])
+    if not labels:
+        return built
+    return built.marked(labels.get("tags"), labels.get("parent"))
 
 
 def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:
     """Refuse what belongs to another endpoint, or is no parameter of one at all."""
-    for name in (*FOREIGN[api], "extra_body", *CALL_OPTIONS, *OWN_FIELDS):
-        if payload.get(name) is not None:
+    for name in UNKNOWN[api] & payload.keys():
+        if payload[name] is not None:
             hint = f" It belongs into the '{FIELD}' object." if name in OWN_FIELDS else ""
             raise BadCall(
                 f"Unknown parameter: '{name}'.{hint}", param=name, code="unknown_parameter"
             )
-    if all(payload.get(name) is not None for name in LIMITS):
+    if payload.get(LIMITS[0]) is not None and payload.get(LIMITS[1]) is not None:
         words = f"Setting '{LIMITS[0]}' and '{LIMITS[1]}' at the same time is not supported."
         raise BadCall(words, param=LIMITS[0])
     asked = ASKED[api]

@@ -90,7 +90,7 @@ class Failure:
         found: dict[str, str] = {}
         if self.trace is not None:
             # The chain has made its tries: a client's silent further ones would pay once more.
-            found = {**headers_of(self.trace), "x-should-retry": "false"}
+            found = {**headers_of(books_of(self.trace)), "x-should-retry": "false"}
         if self.retry_after_s is not None:
             found["retry-after"] = str(math.ceil(self.retry_after_s))
         return found

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cascade.core.budget import Budget
 from cascade.core.trace import Trace
 from cascade.endpoint.answers import FrameWriter, body_of, encode
-from cascade.endpoint.books import header_value, headers_of
+from cascade.endpoint.books import books_of, header_value, headers_of
 from cascade.endpoint.calls import Call, Endpoint, read_body, read_call
 from cascade.endpoint.failures import Failure, failure_of
 from cascade.endpoint.faults import UnknownModel
@@ -44,13 +44,14 @@ GONE = 499
 STREAMED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 """Proxies are not to collect what is meant to be read as it comes."""
 
-EVENTS = b"text/event-stream; charset=utf-8"
+EVENTS = "text/event-stream; charset=utf-8"
 
 OWN_HEADERS = b"x-cascade-"
 
 LARGE_BYTES = 1_000_000
 """A larger body is read in a thread: reading takes some milliseconds a megabyte, during which no
-other request would get on."""
+other request would get on. One after the other: threads that read at the same time would take the
+event loop's turns, and gain nothing."""
 
 NOTHING: AbstractContextManager[None] = nullcontext()
 
@@ -104,6 +105,7 @@ class Answering:
         self._guard = guard
         self._turns = turns
         self._limits = limits
+        self._budget = Budget.of(limits.budget_usd)
         self._room = Room(limits)
         self._metrics = metrics
         self._shows_books = shows_books
@@ -117,7 +119,7 @@ class Answering:
         books = Books(Share(self._room))
         try:
             caller = await caller_of(self._guard, exchange.headers)
-            await self._turns.enter()
+            await self._turns.enter(exchange.task)
         except Refusal as why:
             await exchange.refuse(why)
         else:
@@ -126,7 +128,7 @@ class Answering:
             finally:
                 caller.settle(_tokens_of(books.trace))
                 books.share.give_back()
-                self._turns.leave()
+                self._turns.leave(exchange.task)
         seconds = time.perf_counter() - began
         self._metrics.answered(exchange.status, seconds, books.chain, books.trace)
 
@@ -158,40 +160,37 @@ class Answering:
     async def _answer(
         self, api: Endpoint, exchange: Exchange, caller: Caller, books: Books
     ) -> None:
-        data = await read_whole(exchange.receive, exchange.headers, self._limits, books.share)
-        call = books.call = await self._read(api, data, _own_headers(exchange.headers))
+        data = await read_whole(exchange, self._limits, books.share)
+        own = _own_headers(exchange.headers)
+        if len(data) <= LARGE_BYTES:
+            call = self._read(api, data, own)
+        else:
+            async with self._reading_large:
+                call = await asyncio.to_thread(self._read, api, data, own)
+        books.call = call
         cascade = self._cascades.get(call.model)
         is_chain = call.model not in self._plain
         if cascade is None or not caller.may_use(call.model, is_chain=is_chain):
             raise UnknownModel(call.model)
         books.chain = cascade.chain.name
-        call = replace(call, request=marked(call.request, caller, exchange.request_id))
-        books.rates = await caller.admit(call.request)
+        request = marked(call.request, caller, exchange.request_id)
+        books.rates = await caller.admit(request)
         keywords = self._keywords(call, caller)
         if call.stream:
             with self._serving(exchange):
-                stream = cascade.stream(call.request, **keywords)
+                stream = cascade.stream(request, **keywords)
             await self._stream(exchange, call, stream, books)
         else:
             with Presence(exchange), self._serving(exchange):
-                completion = await cascade.complete(call.request, **keywords)
-            books.trace = completion.trace
-            headers = {**headers_of(completion.trace), **books.rates}
-            await exchange.answer(200, encode(body_of(completion, call)), headers.items())
+                completion = await cascade.complete(request, **keywords)
+            trace = books.trace = completion.trace
+            told = books_of(trace)
+            body = encode(body_of(completion, call, told))
+            await exchange.answer(200, body, {**headers_of(told), **books.rates})
 
-    async def _read(self, api: Endpoint, data: bytes, own: Mapping[str, str]) -> Call:
-        """What a body asks for; of the large ones, one after the other.
-
-        Threads that read at the same time would take the event loop's turns, and gain nothing.
-        """
-
-        def read() -> Call:
-            return read_call(api, read_body(data), own, shows_books=self._shows_books)
-
-        if len(data) <= LARGE_BYTES:
-            return read()
-        async with self._reading_large:
-            return await asyncio.to_thread(read)
+    def _read(self, api: Endpoint, data: bytes, own: Mapping[str, str]) -> Call:
+        """What a body asks for."""
+        return read_call(api, read_body(data), own, shows_books=self._shows_books)
 
     def _serving(self, exchange: Exchange) -> AbstractContextManager[None]:
         """What is begun in here goes on with the caller's own trace, where it has one."""
@@ -201,15 +200,15 @@ class Answering:
 
     def _keywords(self, call: Call, caller: Caller) -> dict[str, Any]:
         """What the call says beside its request, within what this gateway allows."""
-        keywords = call.keywords
-        own = Budget.of(self._limits.budget_usd)
-        if call.budget is not None and (own is None or call.budget.limit_usd < own.limit_usd):
-            own = call.budget
-        keywords["budget"] = caller.purse(own)
+        keywords = dict(call.keywords)
+        cap, own = self._budget, keywords.get("budget")
+        if own is not None and (cap is None or own.limit_usd < cap.limit_usd):
+            cap = own
+        keywords["budget"] = caller.purse(cap)
         if self._limits.deadline_s is not None:
-            keywords["deadline_s"] = min(call.deadline_s or inf, self._limits.deadline_s)
-        if call.conversation is not None:  # two keys' conversations of one name are two
-            keywords["conversation"] = f"{caller.key_id}:{call.conversation}"
+            keywords["deadline_s"] = min(keywords.get("deadline_s", inf), self._limits.deadline_s)
+        if "conversation" in keywords:  # two keys' conversations of one name are two
+            keywords["conversation"] = f"{caller.key_id}:{keywords['conversation']}"
         return keywords
 
     async def _stream(
@@ -220,44 +219,47 @@ class Answering:
                 async with aclosing(async_frames(stream, call)) as frames:
                     first = await anext(frames)  # what fails before it is told by its status
                     headers = {**_known_of(stream, books.chain), **books.rates, **STREAMED}
-                    await exchange.start(200, headers.items(), EVENTS)
+                    await exchange.start(200, headers, EVENTS)
                     await exchange.write(first)
                     async for frame in frames:
                         await exchange.write(frame)
         finally:
             books.trace = stream.trace
-        await exchange.write(b"", more=False)
+        await exchange.end()
 
     async def _fail(self, exchange: Exchange, failure: Failure) -> None:
         body = encode(failure.body(shows_books=self._shows_books))
-        await exchange.answer(failure.status, body, failure.headers.items())
+        await exchange.answer(failure.status, body, failure.headers)
 
     async def _break_off(self, exchange: Exchange, books: Books) -> None:
         """Tell the client that the gateway stops before its answer is complete."""
         exchange.task.uncancel()
         why = refusals.stopping()
         if not exchange.status:
-            told = headers_of(books.trace) if books.trace is not None else {}
+            told = headers_of(books_of(books.trace)) if books.trace is not None else {}
             await exchange.refuse(replace(why, headers={**why.headers, **told}))
-        elif books.call is not None:
+        elif books.call is not None and exchange.streams:
             error = json.loads(why.body)["error"]
             await exchange.write(FrameWriter(books.call).fail(Failure(why.status, error)))
-            await exchange.write(b"", more=False)
+            await exchange.end()
 
 
 def _tokens_of(trace: Trace | None) -> int | None:
     """Tokens that a rate counts; `None` where a call has not told its own."""
     if trace is None:
         return 0
-    if any(charge.usage is None for charge in trace.charges):
-        return None
+    for charge in trace.charges:
+        if charge.usage is None:
+            return None
     return trace.usage.input_tokens + trace.usage.output_tokens
 
 
 def _own_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """The headers that speak to the cascade itself."""
+    if OWN_HEADERS not in b" ".join(headers):  # as nearly always
+        return {}
     own = {name: value for name, value in headers.items() if name.startswith(OWN_HEADERS)}
-    return as_text(own) if own else {}
+    return as_text(own)
 
 
 def as_text(headers: Mapping[bytes, bytes]) -> dict[str, str]:
@@ -268,5 +270,5 @@ def as_text(headers: Mapping[bytes, bytes]) -> dict[str, str]:
 def _known_of(stream: AsyncCompletionStream, chain: str) -> dict[str, str]:
     """What can be told before a streamed answer: all of it where that is complete already."""
     if stream.trace is not None:
-        return headers_of(stream.trace)
+        return headers_of(books_of(stream.trace))
     return {"x-cascade-trace-id": stream.trace_id, "x-cascade-chain": header_value(chain)}

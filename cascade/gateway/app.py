@@ -11,7 +11,7 @@ from cascade.endpoint.chains import Chains, Given, One
 from cascade.engine.asynchronous import AsyncCascade
 from cascade.errors import CascadeError, ConfigError, StoreError
 from cascade.gateway.answering import Answering
-from cascade.gateway.exchange import Exchange, Receive, Send, named
+from cascade.gateway.exchange import Exchange, Receive, Send, direct_of, named
 from cascade.gateway.guard import Anyone, Guard
 from cascade.gateway.health import Health, database_look
 from cascade.gateway.limits import Limits
@@ -78,9 +78,10 @@ class Gateway:
         """Answer one request; the two endpoints without any detour."""
         kind = scope["type"]
         if kind == "http":
+            direct = direct_of(scope, send)
             api = HOT.get(scope["path"])
             if api is not None and scope["method"] == "POST":
-                await self._answering(api, Exchange(scope, receive, send))
+                await self._answering(api, Exchange(scope, receive, send, direct))
             else:
                 await self._rest(scope, receive, named(scope, send))
         elif kind == "lifespan":

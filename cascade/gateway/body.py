@@ -7,11 +7,14 @@ first byte too many. So is one for which the bodies of other requests leave no r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
 
 from cascade.gateway import refusals
 from cascade.gateway.limits import Limits
+
+if TYPE_CHECKING:
+    from cascade.gateway.exchange import Exchange
 
 __all__ = ["ClientGone", "Room", "Share", "read_whole", "throw_away"]
 
@@ -67,15 +70,14 @@ class Share:
         self._size = 0
 
 
-async def read_whole(
-    receive: Receive, headers: Mapping[bytes, bytes], limits: Limits, share: Share
-) -> bytes:
+async def read_whole(exchange: Exchange, limits: Limits, share: Share) -> bytes:
     """The whole body.
 
     Raises:
         Refusal: it is too large, too slow, not sent as JSON, or there is no room for it.
         ClientGone: the connection ended first.
     """
+    headers = exchange.headers
     kind = headers.get(b"content-type", JSON)
     if kind != JSON and kind.partition(b";")[0].strip().lower() != JSON:
         raise refusals.wrong_type(_shown(kind))
@@ -86,11 +88,18 @@ async def read_whole(
     if length > limits.max_body_bytes:
         raise refusals.too_large(limits.max_body_bytes)
     share.take(length)
-    try:
-        async with asyncio.timeout(limits.body_timeout_s):
-            return await _collected(receive, limits.max_body_bytes, share)
-    except TimeoutError:
-        raise refusals.too_slow("body", limits.body_timeout_s) from None
+    data = exchange.body()
+    if data is None:
+        try:
+            async with asyncio.timeout(limits.body_timeout_s):
+                return await _collected(exchange.receive, limits.max_body_bytes, share)
+        except TimeoutError:
+            raise refusals.too_slow("body", limits.body_timeout_s) from None
+    if len(data) > length:  # which nobody had declared
+        if len(data) > limits.max_body_bytes:
+            raise refusals.too_large(limits.max_body_bytes)
+        share.take(len(data))
+    return data
 
 
 async def throw_away(receive: Receive) -> None:

@@ -6,12 +6,18 @@ No request sets a timer: `check_times` looks at every connection once a second i
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from cascade.gateway import refusals
+from cascade.gateway.exchange import DIRECT
 from cascade.gateway.limits import Limits
 from cascade.gateway.refusals import Refusal
 from cascade.gateway.request_ids import new_request_id
@@ -29,6 +35,8 @@ class Connection(HttpToolsProtocol):
         head_since: since when a head is waited for; `None` in between.
         body_since: since when a body is waited for.
         stuck_since: since when the client does not read.
+        on_leave: called where the client leaves before its answer is complete.
+        is_lost: whether it has left.
     """
 
     limits: ClassVar[Limits] = Limits()
@@ -43,11 +51,20 @@ class Connection(HttpToolsProtocol):
         self.head_since: float | None = time.monotonic()
         self.body_since: float | None = None
         self.stuck_since: float | None = None
-        self._size = self._count = self._unended = 0
+        self.on_leave: Callable[[], None] | None = None
+        self.is_lost = False
+        self._unended = self._latest = self._most = 0
         self._refused = self._is_deaf = self._has_body_ahead = False
         super().connection_made(transport)
         if len(self.connections) > self.limits.max_connections:
             self.refuse(refusals.overloaded())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended; whoever works for the client is told."""
+        self.is_lost = True
+        super().connection_lost(exc)
+        if self.on_leave is not None:
+            self.on_leave()
 
     def data_received(self, data: bytes) -> None:
         """More bytes; those of a head count also where it never comes to an end."""
@@ -55,7 +72,9 @@ class Connection(HttpToolsProtocol):
             return
         if self.head_since is None and self._is_between_requests():
             self.head_since = time.monotonic()
-        self._unended += len(data)
+        self._latest = latest = len(data)
+        self._unended += latest
+        self._most += latest
         self._parse(data)
         if self.head_since is not None and self._unended > self.limits.max_head_bytes:
             self.refuse(refusals.head_too_large())
@@ -96,37 +115,32 @@ class Connection(HttpToolsProtocol):
         """A request begins."""
         if self._is_deaf:
             return
-        self._size = self._count = 0
+        self._most = self._latest
         if self.head_since is None:  # pipelined
             self.head_since = time.monotonic()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """Part of the request line."""
-        if self._is_deaf:
-            return
-        self._size += len(url)
-        if self._size <= self.limits.max_head_bytes:
+        if not self._is_deaf:
             super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; beyond the bounds, or after a body, it is not kept."""
-        if self.head_since is None:
-            return
-        self._size += len(name) + len(value)
-        self._count += 1
-        if not self._is_too_much():
+        """A header; those after a body are not kept."""
+        if self.head_since is not None:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """A whole head: the request is answered, unless the head was too much."""
         if self._is_deaf:
             return
+        is_too_much = self._is_too_much()
         self.head_since, self.body_since, self._unended = None, time.monotonic(), 0
-        if self._is_too_much():
+        if is_too_much:
             self.refuse(refusals.head_too_large())
         elif not self._refused:
-            super().on_headers_complete()
+            super().on_headers_complete()  # makes the task that answers, which has yet to begin
+            self.scope["state"][DIRECT] = Direct(self, self.cycle)
 
     def on_body(self, body: bytes) -> None:
         """Part of a body."""
@@ -189,7 +203,102 @@ class Connection(HttpToolsProtocol):
         return self.body_since is None and self._is_answered()
 
     def _is_too_much(self) -> bool:
-        return self._size > self.limits.max_head_bytes or self._count > self.limits.max_headers
+        """Whether the head that has just ended is beyond its bounds.
+
+        Nearly always everything that has come since it began is within them.
+        """
+        limits = self.limits
+        if len(self.headers) > limits.max_headers:
+            return True
+        if self._most <= limits.max_head_bytes:
+            return False
+        size = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.url) + size > limits.max_head_bytes
+
+
+class Direct:
+    """What an app may do with a request past ASGI's messages, where it knows its server.
+
+    Uvicorn checks each header of each answer, and tells that a client has left only to whoever
+    waits for it in a task.
+
+    Args:
+        connection: that it came by.
+        cycle: uvicorn's state of it.
+    """
+
+    __slots__ = ("_connection", "_cycle", "_pieces")
+
+    def __init__(self, connection: Connection, cycle: RequestResponseCycle) -> None:
+        self._connection = connection
+        self._cycle = cycle
+        self._pieces: list[bytes] = []
+
+    def sends_by(self, send: object) -> bool:
+        """Whether this is what sends the server's own messages, rather than what wraps it."""
+        return send == self._cycle.send
+
+    def body(self) -> bytes | None:
+        """The request's body, where all of it has come; `None` where it is to be awaited."""
+        cycle = self._cycle
+        if cycle.more_body or cycle.disconnected:
+            return None
+        body = bytes(cycle.body)
+        cycle.body = bytearray()
+        return body
+
+    def watch(self, on_leave: Callable[[], None]) -> None:
+        """Have it called once the client leaves, which is now where it has left."""
+        self._cycle.flow.resume_reading()  # what is not read does not end
+        if self._connection.is_lost:
+            on_leave()
+        else:
+            self._connection.on_leave = on_leave
+
+    def unwatch(self) -> None:
+        """Nobody works for the client any more."""
+        self._connection.on_leave = None
+
+    def start(self, status: int, head: bytes, length: int | None) -> None:
+        """Send status and headers, which are lines already; `length` is the body's, if known.
+
+        What follows are ASGI's messages for the body; pieces of one may also be told to `write`.
+        """
+        cycle = self._cycle
+        if self._connection.is_lost:
+            return
+        cycle.response_started = True
+        cycle.waiting_for_100_continue = False
+        cycle.chunked_encoding = length is None
+        cycle.expected_content_length = length or 0
+        framed = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
+        ends = b"" if cycle.keep_alive else b"connection: close\r\n"
+        cycle.transport.write(b"%b%b\r\n%b\r\n%b\r\n" % (STATUS_LINE[status], head, framed, ends))
+
+    def write(self, data: bytes) -> bool:
+        """Send a piece of a streamed body; False where the client does not keep up.
+
+        Pieces that come without anybody waiting in between go out as one.
+        """
+        if not self._pieces:
+            self._connection.loop.call_soon(self._send)
+        self._pieces.append(data)
+        return not self._cycle.flow.write_paused
+
+    async def writable(self) -> None:
+        """Wait until the client has read."""
+        await self._cycle.flow.drain()
+
+    def unsent(self) -> bytes:
+        """Pieces that have not gone out yet; they will not."""
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        return data
+
+    def _send(self) -> None:
+        data = self.unsent()
+        if data and not self._connection.is_lost:
+            self._cycle.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
 
 
 def _is_over(since: float | None, now: float, limit_s: float) -> bool:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from cascade.gateway.body import throw_away
 from cascade.gateway.refusals import Refusal
 from cascade.gateway.request_ids import names_of, new_request_id
+
+if TYPE_CHECKING:
+    from cascade.gateway.connection import Direct
 
 __all__ = ["Exchange", "Presence", "Receive", "Send", "current_task", "named"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+DIRECT = "cascade.direct"
+"""Where in a scope's state a `Connection` leaves its `Direct`; other servers have none."""
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 SMALL = 65_536
 """A body of at most so many bytes is read to its end even where the request is refused, so that the
@@ -28,24 +37,39 @@ class Exchange:
         headers: of the request, by name in small letters; of several the last counts.
         request_id: of the answer.
         status: of the answer, once it has begun; 0 before.
+        streams: whether it is one in pieces, and has begun.
         gone: whether the client has left.
         task: the one that answers.
+        direct: the server's own way past ASGI's messages; see `direct_of`.
     """
 
     __slots__ = (
-        "_read", "_receive", "_send", "gone", "headers", "request_id", "scope", "status", "task",
+        "_read", "_receive", "_send", "direct", "gone", "headers", "request_id", "status",
+        "streams", "task",
     )  # fmt: skip
 
-    def __init__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        self.scope = scope
+    def __init__(
+        self,
+        scope: Mapping[str, Any],
+        receive: Receive,
+        send: Send,
+        direct: Direct | None = None,
+    ) -> None:
+        self.direct = direct
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id = new_request_id()
         self.status = 0
-        self.gone = False
+        self.streams = self.gone = False
         self.task = current_task()
         self._read = False
         self._receive = receive
         self._send = send
+
+    def body(self) -> bytes | None:
+        """The request's body, where all of it is there; else `receive` gives its pieces."""
+        body = None if self.direct is None else self.direct.body()
+        self._read = body is not None
+        return body
 
     async def receive(self) -> Message:
         """The next piece of the request's body."""
@@ -57,50 +81,62 @@ class Exchange:
         self,
         status: int,
         body: bytes,
-        headers: Iterable[tuple[str, str]] = (),
-        kind: bytes = b"application/json",
+        headers: Mapping[str, str] = NOTHING,
+        kind: str = "application/json",
     ) -> None:
         """Send a whole answer."""
         await self.start(status, headers, kind, len(body))
         await self._send({"type": "http.response.body", "body": body})
 
     async def start(
-        self,
-        status: int,
-        headers: Iterable[tuple[str, str]],
-        kind: bytes,
-        length: int | None = None,
+        self, status: int, headers: Mapping[str, str], kind: str, length: int | None = None
     ) -> None:
         """Send status and headers."""
-        sent = [(b"content-type", kind), *names_of(self.request_id, self.headers)]
+        told = {"content-type": kind, **names_of(self.request_id, self.headers), **headers}
+        if not is_clean("".join(told.values())):
+            told = {name: clean(value) for name, value in told.items()}
+        self.status = status
+        self.streams = length is None
+        if self.direct is not None and "connection" not in told:
+            self.direct.start(status, lines(told), length)
+            return
+        sent = [(name.encode(), value.encode()) for name, value in told.items()]
         if length is not None:
             sent.append((b"content-length", b"%d" % length))
-        sent += [(name.encode(), clean(value)) for name, value in headers]
-        self.status = status
         await self._send({"type": "http.response.start", "status": status, "headers": sent})
 
-    async def write(self, data: bytes, *, more: bool = True) -> None:
+    async def write(self, data: bytes) -> None:
         """Send a piece of a streamed answer; waits while the client does not read."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        if self.direct is None:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        elif not self.direct.write(data):
+            await self.direct.writable()
+
+    async def end(self) -> None:
+        """Send the end of a streamed answer."""
+        rest = b"" if self.direct is None else self.direct.unsent()
+        await self._send({"type": "http.response.body", "body": rest})
 
     async def refuse(self, why: Refusal) -> None:
         """Send a refusal; what is left of the request's body is read away first, within bounds."""
-        if self._read:
-            closing = [("connection", "close")] if why.closes else []
-            await self.answer(why.status, why.body, [*why.headers.items(), *closing])
-            return
-        length = self.headers.get(b"content-length", b"0")
-        is_small = b"transfer-encoding" not in self.headers and int(length) <= SMALL
-        closing = [("connection", "close")] if why.closes or not is_small else []
-        await self.start(
-            why.status,
-            [*why.headers.items(), *closing],
-            b"application/json",
-            len(why.body),
+        is_small = self._read or (
+            b"transfer-encoding" not in self.headers
+            and int(self.headers.get(b"content-length", b"0")) <= SMALL
         )
-        await self.write(why.body)
+        closing = {"connection": "close"} if why.closes or not is_small else NOTHING
+        headers = {**why.headers, **closing}
+        if self._read:
+            await self.answer(why.status, why.body, headers)
+            return
+        await self.start(why.status, headers, "application/json", len(why.body))
+        await self._send({"type": "http.response.body", "body": why.body, "more_body": True})
         await throw_away(self._receive)
-        await self.write(b"", more=False)
+        await self._send({"type": "http.response.body"})
+
+    def leave(self) -> None:
+        """The client has gone: the work for it is cancelled."""
+        self.gone = True
+        self.task.cancel()
 
 
 class Presence:
@@ -110,43 +146,70 @@ class Presence:
     the client's leaving.
     """
 
-    __slots__ = ("_watcher",)
+    __slots__ = ("_exchange", "_watcher")
 
     def __init__(self, exchange: Exchange) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(_watch(exchange))
+        self._exchange = exchange
+        self._watcher: asyncio.Task[None] | None = None
 
-    def __enter__(self) -> Self:
-        return self
+    def __enter__(self) -> None:
+        exchange = self._exchange
+        if exchange.direct is not None:
+            exchange.direct.watch(exchange.leave)
+        else:
+            self._watcher = asyncio.get_running_loop().create_task(_watch(exchange))
 
     def __exit__(self, *exc: object) -> None:
-        self._watcher.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        elif self._exchange.direct is not None:
+            self._exchange.direct.unwatch()
 
 
 async def _watch(exchange: Exchange) -> None:
     # Knows nothing of who watches: an exception that knows its own task is freed by a search alone.
     while (await exchange.receive())["type"] != "http.disconnect":
         pass  # more of a body that is complete: nothing does that
-    exchange.gone = True
-    exchange.task.cancel()
+    exchange.leave()
+
+
+def direct_of(scope: Mapping[str, Any], send: Send) -> Direct | None:
+    """The server's own way past ASGI's messages, where nobody stands between it and the app.
+
+    It is taken out of the scope, which it knows: both would be freed by a search alone.
+    """
+    direct: Direct | None = scope.get("state", {}).pop(DIRECT, None)
+    return direct if direct is not None and direct.sends_by(send) else None
 
 
 def named(scope: Mapping[str, Any], send: Send) -> Send:
     """The same `send`, whose answers carry the request's names."""
     names = names_of(new_request_id(), dict(scope["headers"]))
+    sent = [(name.encode(), value.encode()) for name, value in names.items()]
 
     async def sends(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *names]
+            message["headers"] = [*message.get("headers", ()), *sent]
         await send(message)
 
     return sends
 
 
-def clean(value: str) -> bytes:
+def lines(headers: Mapping[str, str]) -> bytes:
+    """Headers as they are sent, but for the end of the last line."""
+    return "\r\n".join(map(": ".join, headers.items())).encode()
+
+
+def is_clean(text: str) -> bool:
+    """Whether nothing in a header's value can be taken for anything else."""
+    return text.isascii() and text.isprintable()
+
+
+def clean(value: str) -> str:
     """A header's value that cannot be taken for anything else."""
-    if value.isascii() and value.isprintable():
-        return value.encode()
-    return value.encode("unicode_escape").replace(b"\r", b"").replace(b"\n", b"")
+    if is_clean(value):
+        return value
+    return value.encode("unicode_escape").decode().replace("\r", "").replace("\n", "")
 
 
 def current_task() -> asyncio.Task[Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Protocol
 
 from cascade.accounts.key import KEY_TAG
@@ -162,8 +161,17 @@ async def caller_of(guard: Guard, headers: Mapping[bytes, bytes]) -> Caller:
 
 def marked(request: Request, caller: Caller, request_id: str) -> Request:
     """The request, marked with who made it and what it is called."""
-    if any(tag.startswith(KEY_TAG) for tag in request.tags):
+    tags = request.tags
+    if tags and any(tag.startswith(KEY_TAG) for tag in tags):
         raise BadCall(f"Tags that begin with '{KEY_TAG}' are the gateway's.", param="cascade.tags")
-    own = () if caller.key_id is None else (KEY_TAG + caller.key_id,)
-    labels = {**request.metadata, "request_id": request_id}
-    return replace(request, tags=(*request.tags, *own), metadata=labels)
+    if caller.key_id is not None:
+        tags = (*tags, KEY_TAG + caller.key_id)
+    return Request(
+        request.payload,
+        request.requested_model,
+        request.options,
+        {**request.metadata, "request_id": request_id},
+        request.size_bytes,
+        tags,
+        request.parent_id,
+    )

@@ -22,10 +22,9 @@ def new_request_id() -> str:
     return f"req_{drawn.getrandbits(128):032x}"
 
 
-def names_of(request_id: str, headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+def names_of(request_id: str, headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """Headers of an answer: its own id, and the caller's own where it may be repeated."""
-    names = [(b"x-request-id", request_id.encode())]
     given = headers.get(CALLERS_OWN)
-    if given is not None and HARMLESS.fullmatch(given):
-        names.append((CALLERS_OWN, given))
-    return names
+    if given is None or not HARMLESS.fullmatch(given):
+        return {"x-request-id": request_id}
+    return {"x-request-id": request_id, CALLERS_OWN.decode(): given.decode()}

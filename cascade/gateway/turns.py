@@ -10,7 +10,6 @@ from collections import deque
 from typing import Any
 
 from cascade.gateway import refusals
-from cascade.gateway.exchange import current_task
 from cascade.gateway.limits import Limits
 
 __all__ = ["Turns"]
@@ -38,8 +37,8 @@ class Turns:
         """How many wait for their turn."""
         return len(self._waiting)
 
-    async def enter(self) -> None:
-        """Take one of the places; whoever got one calls `leave`.
+    async def enter(self, task: asyncio.Task[Any]) -> None:
+        """Take one of the places for a task; whoever got one calls `leave`.
 
         Raises:
             Refusal: the gateway is stopping, or there is no place and no room to wait.
@@ -51,11 +50,11 @@ class Turns:
         else:
             self.in_flight += 1
             self._idle.clear()
-        self._tasks.add(current_task())
+        self._tasks.add(task)
 
-    def leave(self) -> None:
+    def leave(self, task: asyncio.Task[Any]) -> None:
         """Give the place back, or to whoever waits for one."""
-        self._tasks.discard(current_task())
+        self._tasks.discard(task)
         self._pass_on()
 
     async def idle(self, within_s: float) -> bool:

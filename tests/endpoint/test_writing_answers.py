@@ -8,7 +8,7 @@ import pytest
 
 from cascade import AsyncCascade, Cascade, Chain, Tier
 from cascade.endpoint.answers import body_of, encode
-from cascade.endpoint.books import header_value, headers_of
+from cascade.endpoint.books import books_of, header_value, headers_of
 from cascade.endpoint.calls import read_call
 from cascade.endpoint.chains import Chains
 from cascade.endpoint.failures import failure_of
@@ -45,7 +45,7 @@ def data_of(written):
 def test_the_books_can_be_left_out():
     """Where it is switched off no body and no frame holds the `cascade` field."""
     done, call = answered(shows_books=False)
-    assert "cascade" not in body_of(done, call)
+    assert "cascade" not in body_of(done, call, books_of(done.trace))
     assert b'"cascade"' not in b"".join(streamed(shows_books=False, include_usage=True))
     assert b'"cascade"' not in b"".join(streamed(shows_books=False, api="responses"))
 
@@ -54,10 +54,10 @@ def test_unknown_is_null():
     """A cost or usage that nobody knows is null in the body, and has no header."""
     silent = reply("Good day.", input_tokens=None)
     done, call = answered(script={"gpt-5.4-nano": silent})
-    body = body_of(done, call)
+    body = body_of(done, call, books_of(done.trace))
     assert body["usage"] is None
     assert body["cascade"]["cost_usd"] is body["cascade"]["saved_usd"] is None
-    assert not [name for name in headers_of(done.trace) if name.endswith("usd")]
+    assert not [name for name in headers_of(books_of(done.trace)) if name.endswith("usd")]
     last = data_of(streamed({"gpt-5.4-nano": silent}, include_usage=True))[-2]
     assert last["usage"] is None
 
@@ -65,7 +65,7 @@ def test_unknown_is_null():
 def test_the_body_of_a_reply_is_not_changed():
     """What the model's server sent stays as it came, in the reply and in the trace."""
     done, call = answered()
-    body_of(done, call)
+    body_of(done, call, books_of(done.trace))
     assert "cascade" not in done.reply.wire
     assert done.reply.wire["usage"]["total_tokens"] == 12
 
@@ -82,11 +82,11 @@ def test_nothing_breaks_out_of_a_header():
         tiers=Chain(tuple(tiers), name=INJECTED),
     )
     assert done.trace.tags == (INJECTED,)
-    for value in headers_of(done.trace).values():
+    for value in headers_of(books_of(done.trace)).values():
         assert value.isascii()
         assert value.isprintable()
-    assert "set-cookie: admin=1" in headers_of(done.trace)["x-cascade-tier"]
-    assert body_of(done, call)["cascade"]["chain"] == INJECTED
+    assert "set-cookie: admin=1" in headers_of(books_of(done.trace))["x-cascade-tier"]
+    assert body_of(done, call, books_of(done.trace))["cascade"]["chain"] == INJECTED
     assert header_value("plain name-1") == "plain name-1"
 
 
