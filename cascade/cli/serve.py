@@ -90,10 +90,17 @@ def serve(
     metrics_open: Annotated[
         bool, typer.Option("--metrics-open", help="Let anybody read /metrics.")
     ] = False,
+    join_traces: Annotated[
+        bool,
+        typer.Option(help="OpenTelemetry: go on with the trace of a caller's traceparent."),
+    ] = True,
     max_body_mb: Annotated[float, typer.Option(help="Largest body, in megabytes.")] = 20.0,
     max_held_mb: Annotated[
         float, typer.Option(help="Bodies in memory at once, in megabytes.")
     ] = 256.0,
+    max_values: Annotated[
+        int, typer.Option(help="Values in a body: texts, numbers, lists, objects.")
+    ] = 100_000,
     max_concurrent: Annotated[int, typer.Option(help="Requests answered at once.")] = 512,
     max_waiting: Annotated[int, typer.Option(help="Requests that may wait beyond those.")] = 1_024,
     body_timeout_s: Annotated[float, typer.Option(help="Time for a body to arrive.")] = 30.0,
@@ -133,9 +140,11 @@ def serve(
         pages=ui,
         recordings=recordings_of(recording or [], chains),
         sticky_s=sticky_s,
+        join_traces=join_traces,
         limits=Limits(
             max_body_bytes=int(max_body_mb * 1_000_000),
             max_held_bytes=int(max_held_mb * 1_000_000),
+            max_values=max_values,
             max_concurrent=max_concurrent,
             max_waiting=max_waiting,
             body_timeout_s=body_timeout_s,

@@ -32,6 +32,7 @@ from cascade.gateway.limits import Limits
 from cascade.gateway.metrics import NO_CHAIN, Metrics
 from cascade.gateway.refusals import Refusal
 from cascade.gateway.turns import Turns
+from cascade.gateway.values import holds_more
 
 if TYPE_CHECKING:
     from cascade.telemetry import OpenTelemetry
@@ -86,7 +87,8 @@ class Answering:
         metrics: counts every answer.
         shows_books: whether bodies hold the `cascade` field.
         plain: names among them that stand for plain models.
-        telemetry: makes spans, which go on with the caller's trace.
+        telemetry: makes spans.
+        joins_traces: whether they go on with the caller's trace.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Answering:
         shows_books: bool = True,
         plain: frozenset[str] = frozenset(),
         telemetry: OpenTelemetry | None = None,
+        joins_traces: bool = True,
     ) -> None:
         self._cascades = cascades
         self._guard = guard
@@ -111,6 +114,7 @@ class Answering:
         self._shows_books = shows_books
         self._plain = plain
         self._telemetry = telemetry
+        self._joins_traces = joins_traces
         self._reading_large = asyncio.Lock()
 
     async def __call__(self, api: Endpoint, exchange: Exchange) -> None:
@@ -190,13 +194,15 @@ class Answering:
 
     def _read(self, api: Endpoint, data: bytes, own: Mapping[str, str]) -> Call:
         """What a body asks for."""
+        if holds_more(data, self._limits.max_values):
+            raise refusals.too_many_values(self._limits.max_values)
         return read_call(api, read_body(data), own, shows_books=self._shows_books)
 
     def _serving(self, exchange: Exchange) -> AbstractContextManager[None]:
-        """What is begun in here goes on with the caller's own trace, where it has one."""
+        """What is begun in here answers the caller, and may go on with the caller's own trace."""
         if self._telemetry is None:
             return NOTHING
-        return self._telemetry.serving(as_text(exchange.headers))
+        return self._telemetry.serving(as_text(exchange.headers) if self._joins_traces else {})
 
     def _keywords(self, call: Call, caller: Caller) -> dict[str, Any]:
         """What the call says beside its request, within what this gateway allows."""

@@ -131,6 +131,7 @@ def create_app(
     pages: Any = None,
     background: Sequence[Background] = (),
     telemetry: OpenTelemetry | None = None,
+    join_traces: bool = True,
     **settings: Any,
 ) -> Gateway:
     """The gateway: an ASGI app that answers OpenAI's endpoints by chains.
@@ -146,7 +147,10 @@ def create_app(
         metrics_open: whether `/metrics` needs no key.
         pages: an ASGI app for `/ui`.
         background: begun and ended with the gateway.
-        telemetry: makes spans and metrics of every request; spans go on with the caller's trace.
+        telemetry: makes spans and metrics of every request.
+        join_traces: whether spans go on with the trace that a caller names in `traceparent`. Only
+            callers that the guard knows get that far; where they are strangers, their word should
+            not decide which trace a span is in, and whether it is sampled.
         **settings: for the cascades that are made here, as `AsyncCascade` takes them.
 
     Raises:
@@ -171,6 +175,7 @@ def create_app(
         shows_books=cascade_field,
         plain=single,
         telemetry=telemetry,
+        joins_traces=join_traces,
     )
     routes = Routes(
         own.names,

@@ -52,6 +52,7 @@ class Settings:
         pages: whether there are pages at `/ui`.
         recordings: files of recordings by the name of their chain, for the pages.
         sticky_s: how long a conversation stays with its tier; 0 for never.
+        join_traces: whether spans go on with the traces of callers.
     """
 
     database: str | None = None
@@ -66,6 +67,7 @@ class Settings:
     pages: bool = True
     recordings: Mapping[str, str] = field(default_factory=dict)
     sticky_s: float = 900.0
+    join_traces: bool = True
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def assembled(
             background=background,
             sticky=Sticky(settings.sticky_s) if settings.sticky_s else None,
             telemetry=telemetry,
+            join_traces=settings.join_traces,
         )
         warnings = [KEYLESS] if accounts is None else [NO_KEYS] if is_locked else []
         yield Assembled(app, (*chains, *models), store.where, tuple(warnings), settings.pages)

@@ -272,8 +272,11 @@ class Direct:
         cycle.chunked_encoding = length is None
         cycle.expected_content_length = length or 0
         framed = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
-        ends = b"" if cycle.keep_alive else b"connection: close\r\n"
-        cycle.transport.write(b"%b%b\r\n%b\r\n%b\r\n" % (STATUS_LINE[status], head, framed, ends))
+        own = [b"%b: %b\r\n" % header for header in cycle.default_headers]  # the date
+        if not cycle.keep_alive:
+            own.append(b"connection: close\r\n")
+        told = (STATUS_LINE[status], head, framed, b"".join(own))
+        cycle.transport.write(b"%b%b\r\n%b\r\n%b\r\n" % told)
 
     def write(self, data: bytes) -> bool:
         """Send a piece of a streamed body; False where the client does not keep up.

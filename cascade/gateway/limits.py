@@ -22,6 +22,9 @@ class Limits:
         max_body_bytes: of a request; a conversation with a few pictures fits.
         max_held_bytes: of the bodies of all requests under way; what is made of a body takes some
             four times its size. Never less than one body.
+        max_values: in a body: texts, numbers, lists and objects. Each takes some microseconds, for
+            part of which no other request gets on; a thousand messages with calls of tools are some
+            ten thousand.
         max_head_bytes: of request line and headers together; browsers and proxies stay below 16 kB.
         max_headers: how many headers a request may have.
         max_connections: open at once; each costs a few kilobytes and a file descriptor, so there
@@ -44,6 +47,7 @@ class Limits:
 
     max_body_bytes: int = 20_000_000
     max_held_bytes: int = 256_000_000
+    max_values: int = 100_000
     max_head_bytes: int = 32_768
     max_headers: int = 100
     max_connections: int = 4_096

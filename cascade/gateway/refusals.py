@@ -127,6 +127,16 @@ def too_large(limit: int) -> Refusal:
     )
 
 
+def too_many_values(limit: int) -> Refusal:
+    """A body that is not too large, but made of too many parts."""
+    return refuse(
+        400,
+        f"The request holds too many values: this gateway takes at most {limit}, counting texts, "
+        "numbers, lists and objects (--max-values). Put more text into fewer messages.",
+        code="too_many_values",
+    )
+
+
 def head_too_large() -> Refusal:
     """Headers beyond the limit."""
     return refuse(431, "Request headers too large or too many.", closes=True)

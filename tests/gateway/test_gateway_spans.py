@@ -25,10 +25,15 @@ def memory():
 
 
 @pytest.fixture
-def url(serve, memory):
+def telemetry(memory):
     tracers = TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(memory))
-    return serve(telemetry=OpenTelemetry(tracer_provider=tracers)).url
+    return OpenTelemetry(tracer_provider=tracers)
+
+
+@pytest.fixture
+def url(serve, telemetry):
+    return serve(telemetry=telemetry).url
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -59,3 +64,17 @@ def test_without_a_callers_trace_the_request_begins_one(url, memory, traces):
     roots = [span for span in memory.get_finished_spans() if span.name == "cascade support"]
     assert [span.parent is None for span in roots] == [False, True]
     assert f"{roots[1].context.trace_id:032x}".startswith(traces()[-1].id)
+
+
+def test_strangers_have_no_say_in_traces(serve, telemetry, memory, traces):
+    """Where callers' traces are not joined, a request begins its own, sampled as ours are."""
+    url = serve(telemetry=telemetry, join_traces=False).url
+    body = {"model": "support", "messages": [{"role": "user", "content": "easy"}]}
+    unsampled = CALLER[:-1] + "0"
+    assert httpx.post(
+        f"{url}/chat/completions", json=body, headers={"traceparent": unsampled}
+    ).is_success
+    (root,) = [span for span in memory.get_finished_spans() if span.name == "cascade support"]
+    assert root.parent is None
+    assert root.kind is SpanKind.SERVER
+    assert f"{root.context.trace_id:032x}".startswith(traces()[0].id)

@@ -1,0 +1,122 @@
+"""What the gateway does past ASGI's messages is what it does with them, on any server."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from gateways import Served, until
+from raw_http import Raw, body_of, request
+
+from cascade import AsyncCascade, Price, Tier
+from cascade.gateway import create_app
+from cascade.testing import ScriptedModels
+
+pytestmark = pytest.mark.loopback
+
+CLOSING = [("connection", "close")]
+CHANGING = re.compile(
+    rb"req_\w+|[0-9a-f]{28}|\d+ms|\d+\.\d+s|date: [^\r]+|chatcmpl-\w+|\"created\":\d+"
+)
+
+
+class Between:
+    """A program's own middleware: it sees each message, and adds a header."""
+
+    def __init__(self, app):
+        self.app, self.turns, self.limits, self.seen = app, app.turns, app.limits, []
+
+    async def __call__(self, scope, receive, send):
+        async def sends(message):
+            self.seen.append(message["type"])
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-between", b"1")]
+            await send(message)
+
+        await self.app(scope, receive, sends if scope["type"] == "http" else send)
+
+
+def scripted():
+    models = ScriptedModels({"small": "one two three four five six"})
+    tiers = [Tier("small", price=Price.of("1", "2"))]
+    return create_app({"support": AsyncCascade(tiers, models=models)})
+
+
+@pytest.fixture
+def served():
+    made = []
+
+    def start(app):
+        made.append(Served(app))
+        return made[-1]
+
+    yield start
+    for item in made:
+        item.stop()
+
+
+def whole(port, **more):
+    """The head and the body of one answer; what differs between any two is blotted out."""
+    with Raw(port) as raw:
+        raw.send(request(body_of(**more), headers=CLOSING))
+        head, _, body = raw.rest().partition(b"\r\n\r\n")
+    if b"chunked" in head:
+        body = b"".join(chunks_of(body))
+    return sorted(CHANGING.sub(b"*", head).split(b"\r\n")), CHANGING.sub(b"*", body)
+
+
+def chunks_of(body):
+    """The pieces of a body that is sent in chunks."""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        yield body[: int(size, 16)]
+        body = body[int(size, 16) + 2 :]
+
+
+@pytest.mark.parametrize("more", [{}, {"stream": True}, {"n": 2}], ids=["whole", "stream", "error"])
+def test_a_middleware_sees_everything(served, more):
+    """An app in between gets every message, and the client the same bytes beside its own."""
+    between = Between(scripted())
+    own, through = served(scripted()), served(between)
+    plain, wrapped = whole(own.port, **more), whole(through.port, **more)
+    assert between.seen[0] == "http.response.start"
+    assert between.seen[1:] == ["http.response.body"] * (len(between.seen) - 1)
+    assert sorted([*plain[0], b"x-between: 1"]) == wrapped[0]
+    assert plain[1] == wrapped[1]
+
+
+def test_what_comes_at_once_goes_out_at_once(served):
+    """Pieces that nobody has to wait for are one chunk on the wire."""
+    with Raw(served(scripted()).port) as raw:
+        raw.send(request(body_of(stream=True), headers=CLOSING))
+        head, _, body = raw.rest().partition(b"\r\n\r\n")
+    assert b"transfer-encoding: chunked" in head
+    pieces = list(chunks_of(body))
+    assert b"".join(pieces).count(b"data: ") > 3
+    assert len(pieces) <= 2
+    assert pieces[-1] == b""
+
+
+def test_leaving_with_more_requests_sent(serve, upstream, traces):
+    """A client that has sent its next request already, and leaves, is missed all the same."""
+    gateway = serve()
+    with Raw(gateway.port) as raw:
+        raw.send(request(body_of("hang")) + request(body_of()))
+        until(lambda: upstream.under_way == 1)
+    until(lambda: upstream.left == 1)
+    until(lambda: gateway.app.turns.in_flight == 0)
+    (trace,) = traces()
+    assert trace.status == "cancelled"
+
+
+@pytest.mark.parametrize("cut", [0, 10, 1_000])
+def test_a_head_too_large_behind_another_request(serve, cut):
+    """A head is held to its bounds wherever it begins in what is read, and only its own bytes."""
+    gateway = serve()
+    large = request(body_of(), headers=[(f"h{number}", "x" * 1_000) for number in range(40)])
+    fits = request(body_of("y" * 40_000), headers=[("a", "x" * 20_000)])
+    with Raw(gateway.port) as raw:
+        raw.send(fits + fits + large[:cut])
+        assert [raw.read()[0] for _ in range(2)] == [200, 200]
+        raw.send(large[cut:])
+        assert raw.read()[0] == 431
