@@ -134,3 +134,7 @@ def certify(
         write(f"{made}\n")
     for file in files:
         say(f"written: {file}")
+    if chain_output is None:  # a certificate holds no learned model: it cannot be asked by itself
+        say("next: the same command with --chain-output certified.toml writes the chain to ask")
+    elif output is not None:
+        say(f"next: cascade report {recording} --certificate {output} --chain {chain_output}")

@@ -70,6 +70,8 @@ def test_a_certificate_is_made_shown_and_checked(files, tmp_path):
     assert made.exit_code == 0, made.output
     assert "at most 2.0 points below big" in made.stdout
     assert f"written: {output}" in made.stderr.replace("\n", "")
+    then = f"next: cascade report {data} --certificate {output} --chain {served}"
+    assert then.split() == made.stderr.partition("written: ")[2].split()[-len(then.split()) :]
     (attempt,) = read_attempts(f"{data}.attempts")
     assert (attempt.number, attempt.epsilon) == (1, 0.02)
 
@@ -119,6 +121,7 @@ def test_the_same_command_again_is_the_same_attempt(files):
     single = cascade(
         "certify", data, "--chain", chain, "--single", "--json", "--scores", "recorded"
     )
+    assert "next: the same command with --chain-output" in single.stderr
     assert json.loads(single.stdout)["attempt"] == 0
     assert len(read_attempts(f"{data}.attempts")) == 2
 

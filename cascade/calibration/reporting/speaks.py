@@ -19,7 +19,7 @@ OTHER_REQUESTS = (
 SERVED = (
     "nothing is said of the plan: it is served by a learned model (or by other scorers than the "
     "recorded ones), which the certificate does not hold; add `--chain certified.toml`, the chain "
-    "that `cascade certify --chain-output certified.toml` writes"
+    "that the same `cascade certify` command writes with `--chain-output certified.toml`"
 )
 
 
