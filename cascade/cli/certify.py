@@ -11,7 +11,7 @@ import typer
 
 from cascade.cli.files import check_place, refuse_same_file
 from cascade.cli.output import JsonOption, UsageError, print_json, say, write
-from cascade.cli.shares import certainty_of, margin_of, share_of
+from cascade.cli.shares import certainty_of, margin_of, target_of
 from cascade.config import load_chain
 
 __all__ = ["certify"]
@@ -93,7 +93,7 @@ def certify(
     if target is not None and epsilon is not None:
         raise UsageError("--target and --epsilon both say how much may be lost: give one")
     asked: dict[str, Any] = {
-        "target": None if target is None else share_of(target, "--target"),
+        "target": None if target is None else target_of(target, "--target"),
         "epsilon": None if epsilon is None else margin_of(epsilon, "--epsilon"),
         "confidence": certainty_of(confidence, "--confidence"),
     }

@@ -11,8 +11,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cascade.cli.output import OutputError, UsageError, plain
+from cascade.errors import CascadeError
 
-__all__ = ["Lines", "check_folder", "check_place", "refuse_same_file", "store_file", "writing"]
+__all__ = [
+    "Lines",
+    "check_folder",
+    "check_place",
+    "refuse_recording",
+    "refuse_same_file",
+    "store_file",
+    "writing",
+]
 
 
 class Lines:
@@ -139,6 +148,24 @@ def refuse_same_file(
             raise UsageError(
                 f"{written} {str(output)!r} is the same file as {option}; choose another file"
             )
+
+
+def refuse_recording(path: Path, wanted: str) -> None:
+    """Say that a file is a recording, where something else was wanted and not found in it.
+
+    Raises:
+        UsageError: it is one.
+    """
+    from cascade.calibration import read_recording  # noqa: PLC0415  loads numpy
+
+    try:
+        read_recording(path)
+    except CascadeError:
+        return
+    raise UsageError(
+        f"{str(path)!r} is a recording, not {wanted}: `cascade what-if`, `certify` and `report` "
+        "take it as it is"
+    )
 
 
 def store_file(where: str | None) -> Path | None:

@@ -38,6 +38,9 @@ __all__ = [
 
 STATUSES: tuple[str, ...] = get_args(Status)
 
+SQLITE = b"SQLite format 3\0"
+"""What such files begin with."""
+
 NEWEST = 1000
 """Traces looked through for the names there are, when one of them was mistyped."""
 
@@ -193,6 +196,8 @@ def _from_file(path: Path, line: int | None) -> Trace:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        if _is_store(path):
+            why = f"it is a trace store; name a trace, or leave it out, and give --store {path}"
         raise UsageError(f"trace file {str(path)!r} cannot be read: {why}") from error
     where = str(path)
     if path.suffix == ".jsonl":
@@ -211,6 +216,14 @@ def _from_file(path: Path, line: int | None) -> Trace:
     except TraceError as error:
         _refuse_answers(text, where)
         raise type(error)(f"{where}: {error}") from error
+
+
+def _is_store(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(SQLITE)) == SQLITE
+    except OSError:
+        return False
 
 
 def _refuse_answers(text: str, where: str) -> None:

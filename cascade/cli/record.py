@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cascade.cli.files import check_place, refuse_same_file
+from cascade.cli.files import check_place, refuse_recording, refuse_same_file
 from cascade.cli.output import (
     INTERRUPTED,
     WRONG_RUN,
@@ -25,7 +25,7 @@ from cascade.cli.output import (
 from cascade.cli.recording_bar import recording_bar
 from cascade.cli.stopping import Stop, stop_on_interrupt
 from cascade.config import load_chain
-from cascade.errors import ConfigError, RecordingError
+from cascade.errors import ConfigError, RecordingError, RequestError
 from cascade.traces.lines import short_dollars
 
 if TYPE_CHECKING:
@@ -120,7 +120,11 @@ def record(
         raise UsageError("give the file of the recording with -o, e.g. -o support.parquet")
     refuse_same_file(output, {"EXAMPLES": examples, "--chain": chain})
     check_place(output)
-    known = read_examples(examples, columns=_columns(column or []), unused=_tell_unused)
+    try:
+        known = read_examples(examples, columns=_columns(column or []), unused=_tell_unused)
+    except RequestError:
+        refuse_recording(examples, "requests to ask")
+        raise
     recorder = _made(
         lambda: Recorder(
             load_chain(chain),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cascade.cli.files import check_place, refuse_same_file, store_file
+from cascade.cli.files import check_place, refuse_recording, refuse_same_file, store_file
 from cascade.cli.import_options import names_in, pairs_in, prices_in, scale_in
 from cascade.cli.kept import (
     Damaged,
@@ -22,6 +22,7 @@ from cascade.cli.kept import (
 )
 from cascade.cli.output import JsonOption, UsageError, print_json, say, show
 from cascade.config import load_chain
+from cascade.errors import RecordingError
 
 if TYPE_CHECKING:
     from cascade.calibration import Recording
@@ -173,11 +174,15 @@ def _from_table(responses: Path, options: Options) -> Recording:
         "tokens": "estimate" if options["--estimate-tokens"] else "recorded",
         "where": pairs_in("--where", options["--where"]),
     }
-    if options["--wide"]:
-        if options["--queries"] is not None:
-            raise UsageError("--queries does not go with --wide, whose rows are requests")
-        return import_wide(responses, **given)
-    return import_long_form(responses, options["--queries"], **given)
+    if options["--wide"] and options["--queries"] is not None:
+        raise UsageError("--queries does not go with --wide, whose rows are requests")
+    try:
+        if options["--wide"]:
+            return import_wide(responses, **given)
+        return import_long_form(responses, options["--queries"], **given)
+    except RecordingError:
+        refuse_recording(responses, "a table of answers")
+        raise
 
 
 def _from_store(store: str, options: Options) -> tuple[Recording, Damaged]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from cascade.cli.output import UsageError
+from cascade.percent import percent
 
-__all__ = ["certainty_of", "margin_of", "points_of", "share_of"]
+__all__ = ["certainty_of", "margin_of", "points_of", "share_of", "target_of"]
 
 LEAST = 0.1
 """Points: a margin below it is rather a share, 0.05 for 5 points, unless it is written as 0.05%."""
+
+HALF = 0.5
+"""A target below it is rather the loss that may be: 0.05 for 95 %, unless it is written as 5%."""
 
 
 def share_of(text: str, option: str) -> float:
@@ -21,6 +25,21 @@ def share_of(text: str, option: str) -> float:
     share = value / 100 if value > 1 or text.strip().endswith("%") else value
     if not 0 <= share <= 1:
         raise UsageError(f"{option} {text!r}: expected a share, e.g. 98% or 0.98")
+    return share
+
+
+def target_of(text: str, option: str) -> float:
+    """The share of quality to keep, as `share_of` reads it.
+
+    Raises:
+        UsageError: no number from 0 to 100, or one that was rather meant as a loss.
+    """
+    share = share_of(text, option)
+    if share < HALF and not text.strip().endswith("%"):
+        raise UsageError(
+            f"{option} {text!r} keeps {percent(share, None)} of the quality: did you mean "
+            f"{100 - 100 * share:g}%? Write {100 * share:g}% if not"
+        )
     return share
 
 

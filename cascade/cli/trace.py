@@ -52,7 +52,7 @@ def list_traces(
     place: StoreArgument = None,
     *,
     store: StoreOption = DEFAULT_STORE,
-    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many at most.", min=1)] = 20,
     status: StatusOption = None,
     tier: TierOption = None,
     chain: ChainOption = None,
@@ -86,7 +86,8 @@ def list_traces(
     else:
         show(summary_table(rows))
         of_all = f"{found} found among {total}" if found != total else str(total)
-        say(f"{len(rows)} of {of_all} traces in {store}; `cascade trace show ID` shows one")
+        then = "; `cascade trace show ID` shows one" if rows else ""
+        say(f"{len(rows)} of {of_all} traces in {store}{then}")
     damaged.end()
 
 

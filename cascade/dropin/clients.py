@@ -152,6 +152,11 @@ def _settings(
     The first are empty where the tiers may use the SDK client that a cascade makes by itself, from
     the same environment variables.
     """
+    if "client" in client:
+        raise ConfigError(
+            "client= is Cascade's: give api_key=, base_url= or http_client=, or as the chain "
+            "Cascade(chain, client=...)"
+        )
     sdk = {name: value for name, value in client.items() if name not in OF_CHAINS}
     given = {"api_key": api_key, "base_url": base_url}
     identity = {name: value for name, value in given.items() if value is not None}

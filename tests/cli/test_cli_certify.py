@@ -15,7 +15,7 @@ from cascade.calibration.proof.splits import SHARES
 from cascade.cli import app
 from cascade.cli.output import UsageError
 from cascade.cli.plan_labels import CERTIFY
-from cascade.cli.shares import margin_of, points_of, share_of
+from cascade.cli.shares import margin_of, points_of, share_of, target_of
 from cascade.config import load_chain
 from tests.calibration.builders import recording
 
@@ -167,6 +167,7 @@ def test_answers_that_were_not_graded_count_as_wrong(files, tmp_path):
         (["--confidence", "100"], "expected percent above 0 and below 100"),
         (["--epsilon", "100"], "expected points of quality from 0 and below 100"),
         (["--epsilon", "0.05"], "did you mean 5 (points)? Write 0.05% if not"),
+        (["--target", "0.05"], "keeps 5 % of the quality: did you mean 95%? Write 5% if not"),
     ],
 )
 def test_calls_that_cannot_work_end_with_2(files, options, words):
@@ -244,6 +245,8 @@ def test_shares_are_read_as_people_write_them():
     assert points_of("0.5", "-") == 0.005
     assert margin_of("0", "-") == 0
     assert margin_of("0.05%", "-") == pytest.approx(0.0005)
+    assert target_of("5%", "-") == 0.05
+    assert target_of("98", "-") == target_of("0.98", "-") == 0.98
     for text in ("-1", "101", "x", "nan"):
         with pytest.raises(UsageError):
             share_of(text, "--target")

@@ -1,12 +1,15 @@
 """`cascade recording`: shown and imported on the command line."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cascade.calibration import About, read_recording, write_recording
 from tests.calibration.builders import recording
+
+TICKETS = Path(__file__).parents[2] / "examples" / "recordings" / "tickets.parquet"
 
 ROWS = [
     {"query_id": i, "model": m, "output": f"{m} {i}", "correct": c, "prompt_tokens": 10, "completion_tokens": 5, "cost_usd": u, "task": t}
@@ -170,6 +173,14 @@ class TestImportOfTables:
         out = tmp_path / "out.parquet"
         done = cli("recording", "import", table, "-o", out, "--prices", path)
         assert (done.exit_code, said in words(done.stderr)) == (2, True)
+
+    def test_a_recording_is_told_from_a_table(self, cli, chain, out):
+        """What is a recording already need not be imported, and asks nothing."""
+        done = cli("recording", "import", TICKETS, "-o", out)
+        assert (done.exit_code, "is a recording, not a table" in words(done.stderr)) == (2, True)
+        done = cli("record", TICKETS, "--chain", chain, "-o", out)
+        assert (done.exit_code, "is a recording, not requests" in words(done.stderr)) == (2, True)
+        assert not out.exists()
 
     def test_nothing_is_written_over_what_is_read(self, cli, table):
         """The output may not be the input."""

@@ -226,6 +226,22 @@ def test_diff(cli, place, tmp_path):
     assert (missing.exit_code, "no trace begins with 'zz'" in missing.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("command", ["show", "html"])
+def test_a_store_is_told_from_a_trace(cli, place, command):
+    """Where a trace is named a store is none; the words say how a store is given."""
+    done = cli("trace", command, place)
+    assert done.exit_code == 2
+    told = " ".join(done.stderr.split())
+    assert "it is a trace store; name a trace, or leave it out, and give --store" in told
+
+
+def test_a_list_of_few(cli, place):
+    """`-n` is short for `--limit`; a list of nothing names no next step."""
+    assert "1 of 2 traces" in cli("trace", "list", "-n", 1, "--store", place).stderr
+    assert "`cascade trace show ID`" in cli("trace", "list", "--store", place).stderr
+    assert "trace show" not in cli("trace", "list", "--tier", "x", "--store", place).stderr
+
+
 def test_export(cli, place, tmp_path):
     """Export writes whole traces as JSON lines, oldest first, filtered."""
     out = tmp_path / "out.jsonl"

@@ -259,6 +259,12 @@ def test_a_missing_key_is_said_at_once(sdk, settings, tmp_path):
         assert words in str(caught.value)
 
 
+def test_a_client_is_given_otherwise(sdk):
+    """`client=` of a cascade is none of the drop-in's settings; what is, is said."""
+    with pytest.raises(ConfigError, match="give api_key=, base_url= or http_client="):
+        sdk(two_tiers(), client=object())
+
+
 def test_where_a_key_is_not_missing(sdk, monkeypatch):
     """A key, a server or a client of their own, or scripted models: the client is made."""
     place = Endpoint("http://127.0.0.1:9/v1")
