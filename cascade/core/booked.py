@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from cascade.core.chain import Chain
+from cascade.core.facts import Facts
 from cascade.core.failures import BILLED_NEVER, CallFailure
-from cascade.core.pricing import Cost, Price, cost_of
+from cascade.core.pricing import Cost, Price, cost_of, tariff_of, usd_of
 from cascade.core.reply import Reply
 from cascade.core.scoring import Abstained, Outcome, Score
 from cascade.core.tier import Tier
@@ -24,14 +25,25 @@ __all__ = ["Booked", "OpenAttempt", "attempt_of", "cost_of_try", "record_of", "t
 
 @dataclass(slots=True)
 class Booked:
-    """A call with what the budget holds for each of its tries."""
+    """A call with what the budget holds for each of its tries.
+
+    Attributes:
+        call: the call.
+        facts: what is known of the tier that it goes to.
+        bound_usd: the most that one try can cost; `None` where the budget needs to know none.
+        reserved: for how many tries the budget holds as much.
+        begun: whether the driver has begun to make it.
+        settled: whether the budget holds what was paid instead.
+        costs: of its tries, once they are priced, by identity.
+    """
 
     call: ModelCall
+    facts: Facts
     bound_usd: Decimal | None
     reserved: int = 0
     begun: bool = False
     settled: bool = False
-    costs: dict[int, Cost] = field(default_factory=dict)  # of its tries, once they are priced
+    costs: dict[int, Cost] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -84,10 +96,9 @@ def _price_of(
 
     A gateway that falls back to another model says so in the reply, and bills that one.
     """
-    tier, api = booked.call.tier, booked.call.api
-    price = chain.price(tier, api)
+    tier, api, own = booked.call.tier, booked.call.api, booked.facts.info
+    price = booked.facts.price_at(api)
     named = entry.reply.model if entry.reply is not None else None
-    own = chain.info(tier)
     if named is None or named == tier.model or tier.price is not None or own is None:
         return price, (), True
     other = chain.table.find(named)
@@ -125,53 +136,62 @@ def top_tier_cost(
         tier: the tier whose answer is returned.
         reply: its answer: the draft, or the sample that a scorer put in its place.
     """
-    charges = [
-        charge
-        for attempt in attempts
-        if attempt.tier == tier
-        for charge in attempt.charges
-        if charge.outcome == "ok" and (charge.purpose == "draft" or _gave(charge, reply))
-    ]
-    own = next((charge for charge in charges if _gave(charge, reply)), None)
-    last = own or (charges[-1] if charges else None)
-    if last is None or last.usage is None:
+    charge = _answered_by(attempts, tier, reply)
+    if charge is None or charge.usage is None:
         return None
     if tier == chain.top.name:
-        return last.cost_usd
-    price = chain.price(chain.top)
-    return cost_of(
-        last.usage, price, service_tier="default", batch=last.batch, regional=last.regional
-    ).usd
+        return charge.cost_usd
+    price, usage = chain.facts(chain.top).price, charge.usage
+    if price is None:
+        return None
+    rates = tariff_of(price, "default", usage.input_tokens, batch=charge.batch).rates
+    multiplier = price.regional_multiplier if charge.regional else None
+    return usd_of(usage, rates, multiplier) if rates is not None else None
 
 
-def _gave(charge: Charge, reply: Reply | None) -> bool:
-    return reply is not None and charge.reply is reply.wire
+def _answered_by(
+    attempts: tuple[Attempt, ...], tier: str | None, reply: Reply | None
+) -> Charge | None:
+    """The charge that the returned answer came with, else the last draft's of its tier."""
+    last = None
+    for attempt in attempts:
+        for charge in attempt.charges if attempt.tier == tier else ():
+            if charge.outcome != "ok":
+                continue
+            if reply is not None and charge.reply is reply.wire:
+                return charge
+            if charge.purpose == "draft":
+                last = charge
+    return last
 
 
 def attempt_of(chain: Chain, attempt: OpenAttempt, origin: float) -> Attempt:
     """One tier's turn as it stands in the trace."""
     reply = attempt.reply
+    tier = attempt.tier
     return Attempt(
-        tier=attempt.tier.name,
-        model=attempt.tier.model,
+        tier=tier.name,
+        model=tier.model,
         verdict=attempt.verdict,
         reason=attempt.reason,
-        threshold=attempt.tier.threshold if attempt.tier.scorer is not None else None,
+        threshold=tier.threshold if tier.scorer is not None else None,
         score=attempt.score,
         text=reply.text if reply else None,
         finish_reason=reply.finish_reason if reply else None,
         tool_calls=reply.tool_calls if reply else (),
         charges=tuple(
-            _charge_of(chain, booked, entry, origin)
-            for booked in attempt.calls
-            for entry in booked.call.tries
+            [
+                _charge_of(chain, booked, entry, origin)
+                for booked in attempt.calls
+                for entry in booked.call.tries
+            ]
         ),
     )
 
 
 def record_of(name: str, outcome: Outcome) -> ScoreRecord:
     """A scorer's outcome as it stands in the trace."""
-    parts = tuple(record_of(part_name, part) for part_name, part in outcome.parts)
+    parts = tuple([record_of(*part) for part in outcome.parts]) if outcome.parts else ()
     if isinstance(outcome, Score):
         return ScoreRecord(name, "score", outcome.value, outcome.reason or None, parts)
     if isinstance(outcome, Abstained):
@@ -180,20 +200,22 @@ def record_of(name: str, outcome: Outcome) -> ScoreRecord:
 
 
 def _charge_of(chain: Chain, booked: Booked, entry: Try, origin: float) -> Charge:
+    call, reply, failure = booked.call, entry.reply, entry.failure
     cost = cost_of_try(chain, booked, entry)
-    failure = entry.failure
-    notes = cost.notes + (entry.reply.notes if entry.reply else ())
+    notes = cost.notes
+    if reply is not None and reply.notes:  # a replayed one brings the notes of its first cost
+        notes = tuple(dict.fromkeys(notes + reply.notes))
     return Charge(
-        call=booked.call.number,
-        purpose=booked.call.purpose,
-        tier=booked.call.tier.name,
-        model=(entry.reply and entry.reply.model) or booked.call.model,
+        call=call.number,
+        purpose=call.purpose,
+        tier=call.tier.name,
+        model=(reply and reply.model) or call.model,
         outcome=entry.outcome,
         cost_usd=cost.usd,
         basis=cost.basis,
         started_s=round(entry.started - origin, 6),
         latency_s=round(entry.latency_s, 6),
-        scorer=booked.call.scorer,
+        scorer=call.scorer,
         usage=entry.usage,
         service_tier=entry.service_tier,
         price_id=cost.price_id,
@@ -203,8 +225,8 @@ def _charge_of(chain: Chain, booked: Booked, entry: Try, origin: float) -> Charg
         request_id=entry.request_id,
         regional=entry.regional,
         batch=entry.batch,
-        reply=entry.reply.wire if entry.reply else None,
-        notes=tuple(dict.fromkeys(notes)),  # a replayed reply brings the notes of its first cost
+        reply=reply.wire if reply else None,
+        notes=notes,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal, DecimalException, InvalidOperation, localcontext
+from decimal import Decimal, DecimalException, InvalidOperation
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +30,9 @@ TOKENS_PER_MESSAGE = 16
 """Room for role markers and separators around one message (OpenAI's own count is 3 to 4)."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+WANTED = {None: "standard", "default": "standard", "standard": "standard", "flex": "flex"}
+"""Service tiers that a request may name and that nothing dearer can come of."""
 
 FINEST = Decimal("1e-40")
 """Smallest step of an amount; ten decimals finer than any price makes one."""
@@ -158,27 +161,22 @@ def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Deci
         The bound, or `None` where price or lengths are unknown.
     """
     api = api_of(payload)
-    price = chain.price(tier, api)
+    facts = chain.facts(tier)
+    price = facts.price_at(api)
     if price is None:
         return None
     if price.is_free:
         return Decimal(0)
-    info = chain.info(tier)
-    limits = tier.capabilities or info
-    longest_in = limits.max_input_tokens if limits else None
-    longest_out = limits.max_output_tokens if limits else None
     free_answers = api == "decisions" and not price.standard.output
-    tokens_out = 0 if free_answers else _answer_bound(payload, longest_out)
-    tokens_in = _prompt_bound(payload, longest_in)
+    tokens_out = 0 if free_answers else _answer_bound(payload, facts.max_output_tokens)
+    tokens_in = _prompt_bound(payload, facts.max_input_tokens)
     if tokens_in is None or tokens_out is None:
         return None
-    rates = _dearest(price, payload.get("service_tier"), tokens_in)
-    dearest_in = max(
-        rate for rate in (rates.input, rates.cached_input, rates.cache_write) if rate is not None
-    )
-    with localcontext(EXACT):
-        bound = (tokens_in * dearest_in + tokens_out * rates.output).scaleb(-6)
-        return bound * (price.regional_multiplier or 1)
+    rate_in, rate_out = _dearest(price, payload.get("service_tier"), tokens_in)
+    bound = EXACT.fma(tokens_out, rate_out, EXACT.multiply(tokens_in, rate_in))
+    if price.regional_multiplier is not None:
+        bound = EXACT.multiply(bound, price.regional_multiplier)
+    return EXACT.scaleb(bound, -6)
 
 
 def _answer_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:
@@ -201,15 +199,28 @@ def _prompt_bound(payload: Mapping[str, Any], longest: int | None) -> int | None
     return min(bound, longest) if longest is not None else bound
 
 
-def _dearest(price: Price, service_tier: object, tokens_in: int) -> Rates:
+def _dearest(price: Price, service_tier: object, tokens_in: int) -> tuple[Decimal, Decimal]:
+    """The most that a million tokens of prompt and of answer could cost."""
+    wanted = WANTED.get(service_tier, "any") if isinstance(service_tier, str | None) else "any"
+    limit = price.long_context_over
+    key = (wanted, limit is not None and tokens_in > limit)
+    found = price.ceilings.get(key)
+    if found is None:
+        rates = _dearest_rates(price, *key)
+        read = (rates.input, rates.cached_input, rates.cache_write)
+        found = max(rate for rate in read if rate is not None), rates.output
+        price.ceilings[key] = found
+    return found
+
+
+def _dearest_rates(price: Price, wanted: str, is_long: bool) -> Rates:  # noqa: FBT001
     """The rates that could apply; a tier whose price is unknown counts as the dearest known."""
-    is_long = price.long_context_over is not None and tokens_in > price.long_context_over
     standard = (price.standard_long if is_long else None) or price.standard
     flex = (price.flex_long if is_long else None) or price.flex or standard
     priority = (price.priority_long if is_long else None) or price.priority or standard
-    if service_tier in (None, "default", "standard"):
+    if wanted == "standard":
         return standard
-    if service_tier == "flex":
+    if wanted == "flex":
         return flex
     return max((standard, flex, priority), key=lambda rates: (rates.output, rates.input))
 

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
 
 from cascade.core.chain_checks import MAX_TIERS, check_chain, tier_tuple
+from cascade.core.facts import Facts, facts_of
 from cascade.core.policy import Policy
 from cascade.core.pricing import ModelInfo, ModelTable, Price, model_table
-from cascade.core.route import Entry
-from cascade.core.scoring import Needs, needs_of, parts_of, scorer_name
+from cascade.core.route import Entry, Leg
+from cascade.core.scoring import Needs, parts_of, scorer_name
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError
 from cascade.forms.api import Api
-from cascade.forms.reading import effort_of
 
 __all__ = ["MAX_TIERS", "Chain", "RetiringModelWarning", "settings_of_scorer"]
 
@@ -96,43 +97,47 @@ class Chain:
         by_model = (tier for tier in self.tiers if tier.model == model)
         return next(by_name, None) or next(by_model, None)
 
+    def facts(self, tier: Tier) -> Facts:
+        """What holds for a tier, of this chain or of another, whatever is asked of it."""
+        found = self._facts.get(id(tier))
+        return found if found is not None and found.tier is tier else facts_of(tier, self.table)
+
+    @cached_property
+    def _facts(self) -> dict[int, Facts]:
+        """Of the chain's own tiers, by identity: a tier's parameters have no hash."""
+        return {id(tier): facts_of(tier, self.table) for tier in self.tiers}
+
+    @cached_property
+    def legs(self) -> tuple[Leg, ...]:
+        """The way of a request that may use the whole chain and fits every tier."""
+        return (*map(Leg, self.tiers[:-1]), Leg(self.top, final=True))
+
+    @cached_property
+    def least_window(self) -> float:
+        """The longest prompt, in tokens, that certainly fits every tier before the last."""
+        windows = [self.facts(tier).max_input_tokens for tier in self.tiers[:-1]]
+        return min((window for window in windows if window is not None), default=math.inf)
+
+    @cached_property
+    def price_table(self) -> str:
+        """The date and the digest of its table, as traces name them."""
+        return f"{self.table.as_of}/{self.table.digest}"
+
     def info(self, tier: Tier) -> ModelInfo | None:
         """What the table knows of a tier's model, or of the one that its model stands for."""
-        return self.table.find(tier.base_model or tier.model)
+        return self.facts(tier).info
 
     def price(self, tier: Tier, api: Api = "chat") -> Price | None:
         """A tier's own price, else the table's; decisions have a price of their own."""
-        info = self.info(tier)
-        if api == "decisions" and info is not None and info.decisions_price is not None:
-            return info.decisions_price
-        if tier.price is not None:
-            return tier.price
-        return info.price if info else None
+        return self.facts(tier).price_at(api)
 
     def gives_logprobs(self, tier: Tier) -> bool | None:
         """Whether the tier returns log-probabilities; `None` where nobody has verified it."""
-        if tier.capabilities is not None:
-            return tier.capabilities.logprobs
-        info = self.info(tier)
-        if info is None:
-            return None
-        return info.gives_logprobs(effort_of(tier.params))
+        return self.facts(tier).gives_logprobs
 
     def allowed(self, tier: Tier, needs: Needs) -> Needs:
-        """What of a scorer's needs may be asked of a tier.
-
-        No log-probabilities where there are none, and no more alternatives than the model gives (5
-        on GPT-5.x, where asking for 6 is an error).
-        """
-        if not needs.logprobs or self.gives_logprobs(tier) is False:
-            return Needs()
-        info = self.info(tier)
-        most = tier.capabilities.max_top_logprobs if tier.capabilities else None
-        if most is None and info is not None:
-            most = info.max_top_logprobs
-        if most is None or needs.top_logprobs <= most:
-            return needs
-        return replace(needs, top_logprobs=most)
+        """What of a scorer's needs may be asked of a tier; see `Facts.allowed`."""
+        return self.facts(tier).allowed(needs)
 
     def notes(self) -> tuple[str, ...]:
         """What is allowed but worth knowing about this chain."""
@@ -200,11 +205,3 @@ def settings_of_scorer(scorer: object) -> object:
     settings.pop("scorers", None)
     plain = json.dumps(settings, sort_keys=True, default=lambda part: type(part).__name__)
     return [scorer_name(scorer), plain, [settings_of_scorer(part) for part in parts_of(scorer)]]
-
-
-def merged_needs(scorer: object, merge: Callable[[Needs, Needs], Needs] = Needs.__or__) -> Needs:
-    """What a scorer and all it holds need of the call they judge."""
-    total = needs_of(scorer)
-    for part in parts_of(scorer):
-        total = merge(total, merged_needs(part))
-    return total

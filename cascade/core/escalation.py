@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cascade.core.booked import OpenAttempt
-from cascade.core.chain import Chain, merged_needs
+from cascade.core.chain import Chain
 from cascade.core.copying import copy_of
 from cascade.core.failures import CallFailure
 from cascade.core.judging import Halt, judge
@@ -109,7 +109,7 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
             attempt,
             tier,
             payload,
-            needs=merged_needs(tier.scorer),
+            needs=chain.facts(tier).needs,
             final=final,
             watch=None if final or not chain.policy.stop_early else watch_for(tier),
         )

@@ -17,6 +17,7 @@ from cascade.core.ledger import CallDetails, Ledger, Wanted
 from cascade.core.payloads import question_for, question_of
 from cascade.core.reply import Reply
 from cascade.core.scoring import (
+    NO_NEEDS,
     Abstained,
     Ask,
     AskAll,
@@ -26,7 +27,6 @@ from cascade.core.scoring import (
     Outcome,
     Score,
     Scorer,
-    scorer_name,
 )
 from cascade.core.tier import Tier
 from cascade.core.wishes import Wish
@@ -67,7 +67,7 @@ def judge(
         attempt.end("accepted", "the last tier's answer stands" if final else "no scorer")
         return True, None
     outcome = yield from _score(tier.scorer, tier, draft, attempt, ledger)
-    attempt.score = record_of(scorer_name(tier.scorer), outcome)
+    attempt.score = record_of(chain.facts(tier).scorer, outcome)
     if isinstance(outcome, Score) and outcome.reply is not None and not final:
         # A better answer of the same tier than the one it judged; a last answer may be streamed.
         attempt.reply = outcome.reply
@@ -165,18 +165,19 @@ def _question(
     tier: Tier, wanted: Ask, attempt: OpenAttempt, ledger: Ledger
 ) -> Wanted | ScorerError:
     """A question as a call: to the tier that uses the model, else to the chain's own client."""
-    needs = Needs()
+    needs = NO_NEEDS
     try:
         payload = question_of(wanted)
         if payload.pop("logprobs", False):
             needs = Needs(logprobs=True, top_logprobs=payload.pop("top_logprobs", 0))
         target = _target(ledger.chain, tier, wanted.model)
+        needs = ledger.chain.allowed(target, needs)
         payload = question_for(target, payload, ledger.request, whole=wanted.payload is not None)
     except (ConfigError, RequestError) as error:
         return ScorerError(f"its question cannot be sent: {error}")
     details: CallDetails = {
         "purpose": "scorer",
-        "scorer": scorer_name(tier.scorer),
+        "scorer": ledger.chain.facts(tier).scorer,
         "needs": needs,
     }
     return attempt, target, payload, details

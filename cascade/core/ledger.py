@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
@@ -20,7 +21,7 @@ from cascade.core.pricing import plain
 from cascade.core.reply import Reply
 from cascade.core.request import Request
 from cascade.core.route import WHOLE, Route
-from cascade.core.scoring import Needs
+from cascade.core.scoring import NO_NEEDS, Needs
 from cascade.core.tier import Tier
 from cascade.core.trace import Status, Trace
 from cascade.core.usage import Usage
@@ -40,14 +41,14 @@ class CallDetails(TypedDict, total=False):
     Attributes:
         purpose: "draft" unless given.
         scorer: name of the scorer that asks.
-        needs: log-probabilities wanted with the answer.
+        needs: log-probabilities wanted with the answer; no more than the target can give.
         final: the answer will stand, so it may be streamed.
         watch: looks at the answer while it arrives, and may end the reading.
     """
 
     purpose: Purpose
     scorer: str
-    needs: Needs | None
+    needs: Needs
     final: bool
     watch: Watch | None
 
@@ -111,12 +112,9 @@ class Ledger:
         Returns:
             The reply, or a failure; kind "budget" where the call was not made.
         """
-        booked = self._planned(attempt, target, payload, details)
-        refused = self._book(attempt, booked)
-        if refused is not None and refused.kind == "budget":
-            refused = yield from self._refilled(attempt, booked, refused)
-        if refused is not None:
-            return refused
+        booked = yield from self._entered(attempt, target, payload, **details)
+        if isinstance(booked, CallFailure):
+            return booked
         result = yield booked.call
         return self._booked(booked, result)
 
@@ -133,11 +131,7 @@ class Ledger:
         """
         entries: list[Booked | CallFailure] = []
         for attempt, target, payload, details in wanted:
-            booked = self._planned(attempt, target, payload, details)
-            refused = self._book(attempt, booked)
-            if refused is not None and refused.kind == "budget":
-                refused = yield from self._refilled(attempt, booked, refused)
-            entries.append(refused or booked)
+            entries.append((yield from self._entered(attempt, target, payload, **details)))
         open_calls = [entry for entry in entries if isinstance(entry, Booked)]
         results = iter((yield Together(tuple(entry.call for entry in open_calls))))
         return [
@@ -145,41 +139,55 @@ class Ledger:
             for entry in entries
         ]
 
-    def _planned(
-        self, attempt: OpenAttempt, target: Tier, payload: Mapping[str, Any], details: CallDetails
-    ) -> Booked:
-        """A call as it would be made, and the most that it can cost."""
-        needs = details.get("needs") or Needs()
+    def _entered(
+        self,
+        attempt: OpenAttempt,
+        target: Tier,
+        payload: Mapping[str, Any],
+        *,
+        purpose: Purpose = "draft",
+        scorer: str | None = None,
+        needs: Needs = NO_NEEDS,
+        final: bool = False,
+        watch: Watch | None = None,
+    ) -> Generator[Wait, Ran, Booked | CallFailure]:
+        """Enter a call into the books, or say why it may not be made."""
         has_limit = self.budget is not None and self.budget.has_limit
-        return Booked(
+        booked = Booked(
             call=ModelCall(
                 number=0,  # counted once it is booked
                 tier=target,
                 model=target.model,
                 payload=payload,
                 api=api_of(payload),
-                purpose=details.get("purpose", "draft"),
-                scorer=details.get("scorer"),
-                needs=self.chain.allowed(target, needs),
-                final=details.get("final", False),
-                watch=details.get("watch"),
+                purpose=purpose,
+                scorer=scorer,
+                needs=needs,
+                final=final,
+                watch=watch,
                 attempt=attempt.tier.name,
                 options=self.request.options,
                 timeout_s=target.timeout_s,
             ),
+            facts=self.chain.facts(target),
             bound_usd=worst_case_usd(self.chain, target, payload) if has_limit else None,
         )
+        refused = self._book(attempt, booked)
+        if refused is not None and refused.kind == "budget":
+            refused = yield from self._refilled(attempt, booked, refused)
+        return refused or booked
 
     def _book(self, attempt: OpenAttempt, booked: Booked) -> CallFailure | None:
         """Write a call into the books, or say that the budget has no room for it."""
+        call = booked.call
         with self._lock:
             if self._closed:
                 return CallFailure("cancelled", "not made: the request was left")
             if not booked.reserved and not self._has_room(booked):
                 return CallFailure("budget", self._no_room(booked))
-            booked.call.number = self._calls
-            booked.call.may_begin = lambda: self._begins(booked)
-            booked.call.may_retry = lambda: self._reserve(booked)
+            call.number = self._calls
+            call.may_begin = partial(self._begins, booked)
+            call.may_retry = partial(self._reserve, booked)
             self._calls += 1
             attempt.calls.append(booked)
         return None
@@ -211,33 +219,38 @@ class Ledger:
             self._closed = True
             for attempt in self.attempts:
                 for booked in attempt.calls:
-                    self._settle(booked)
-        attempts = tuple(attempt_of(self.chain, item, self.origin) for item in self.attempts)
+                    if not booked.settled:
+                        self._settle(booked)
+        chain, request, budget = self.chain, self.request, self.budget
+        attempts = tuple([attempt_of(chain, item, self.origin) for item in self.attempts])
         return Trace(
             id=trace_id,
             status=status,
-            chain=self.chain.name,
-            chain_digest=self.chain.digest,
-            price_table=f"{self.chain.table.as_of}/{self.chain.table.digest}",
+            chain=chain.name,
+            chain_digest=chain.digest,
+            price_table=chain.price_table,
             started_at=started_at,
             duration_s=duration_s,
             tier=tier,
             reason=reason,
             attempts=attempts,
-            request=self.request.payload,
-            requested_model=self.request.requested_model,
-            top_tier=self.chain.top.name,
-            top_tier_cost_usd=top_tier_cost(self.chain, attempts, tier, self._reply_of(tier)),
-            budget_usd=self.budget.limit_usd if self.budget and self.budget.has_limit else None,
-            metadata=self.request.metadata,
-            tags=self.request.tags,
-            parent_id=self.request.parent_id,
+            request=request.payload,
+            requested_model=request.requested_model,
+            top_tier=chain.top.name,
+            top_tier_cost_usd=top_tier_cost(chain, attempts, tier, self._reply_of(tier)),
+            budget_usd=budget.limit_usd if budget is not None and budget.has_limit else None,
+            metadata=request.metadata,
+            tags=request.tags,
+            parent_id=request.parent_id,
             start_at=self.route.start_at,
             stop_at=self.route.stop_at,
         )
 
     def _reply_of(self, tier: str | None) -> Reply | None:
-        return next((item.reply for item in self.attempts if item.tier.name == tier), None)
+        for attempt in self.attempts:
+            if attempt.tier.name == tier:
+                return attempt.reply
+        return None
 
     def _begins(self, booked: Booked) -> bool:
         """The driver is about to make a call; it may not where the books are closed."""
@@ -301,18 +314,19 @@ class Ledger:
         if booked.settled:
             return
         booked.settled = True
+        call = booked.call
         # What the call could ask holds the call itself: left so, only a search would free both.
-        booked.call.may_begin = booked.call.may_retry = _no_more
-        if not booked.call.tries:
+        call.may_begin = call.may_retry = _no_more
+        if not call.tries:
             entry = _lost(self._now()) if booked.begun else _not_made(NEVER_BEGUN, self._now())
-            booked.call.tries.append(entry)
+            call.tries.append(entry)
         if self.budget is None:
             return
         bound = booked.bound_usd or Decimal(0)  # `None` where the budget needs none
-        for place, entry in enumerate(booked.call.tries):
+        for place, entry in enumerate(call.tries):
             held = bound if place < booked.reserved else Decimal(0)
             self.budget.settle(held, cost_of_try(self.chain, booked, entry).usd)
-        for _ in range(booked.reserved - len(booked.call.tries)):
+        for _ in range(booked.reserved - len(call.tries)):
             self.budget.settle(bound, Decimal(0))
 
     def _now(self) -> float:

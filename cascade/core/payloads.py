@@ -37,6 +37,8 @@ def payload_for(tier: Tier, request: Request) -> dict[str, Any]:
         RequestError: the tier is asked through an API that cannot say what the request says.
     """
     api = tier.api or request.api
+    if api == request.api and not tier.params and not tier.preamble:
+        return dict(request.payload)  # as most are sent: as asked
     try:
         payload = shaped(request.payload, tier.params, api)
         return with_preamble(payload, tier.preamble) if tier.preamble else payload

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from cascade.errors import ConfigError
 
-__all__ = ["EXACT", "Price", "Rates", "ServiceTier", "plain", "tidy"]
+__all__ = ["EXACT", "Price", "Rates", "ServiceTier", "Tariff", "plain", "tidy"]
 
 ServiceTier = Literal["standard", "batch", "flex", "priority"]
 
@@ -40,6 +40,7 @@ _RATES = (
 )
 _LIMIT = Decimal(10**9)  # no model costs 1,000 USD per token; a wider number is a mistake
 _FINEST = Decimal("1e-12")
+_ONE, _TEN = Decimal(1), Decimal(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,19 @@ class Rates:
         return cls(
             **{name: _amount(value, name) for name, value in data.items() if value is not None}
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """How a call is billed, whatever it used.
+
+    Attributes:
+        rates: that apply; `None` where none are published.
+        notes: what is assumed, or why there are none.
+    """
+
+    rates: Rates | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -180,6 +194,16 @@ class Price:
             if rates is not None
         )
 
+    @cached_property
+    def tariffs(self) -> dict[tuple[str | None, bool, bool], Tariff]:
+        """How a call is billed for each way of serving it; `cascade.core.pricing` works it out."""
+        return {}
+
+    @cached_property
+    def ceilings(self) -> dict[tuple[str, bool], tuple[Decimal, Decimal]]:
+        """The dearest rates for each way of asking; `cascade.core.budget` works them out."""
+        return {}
+
     @property
     def is_flat(self) -> bool:
         """Whether it is one price for every service tier, as users give it with `Price.of`."""
@@ -225,8 +249,10 @@ def tidy(amount: Decimal) -> Decimal:
 
     `Decimal.normalize` alone turns 100 into `1E+2`; here 100 stays `100`, and zero is `0`.
     """
-    whole = amount == amount.to_integral_value()
-    return EXACT.quantize(amount, Decimal(1)) if whole else EXACT.normalize(amount)
+    short = EXACT.normalize(amount)
+    if -_TEN < short < _TEN:  # as nearly all are: too small to have been shortened to 1E+1
+        return short
+    return EXACT.quantize(amount, _ONE) if short == short.to_integral_value() else short
 
 
 def plain(amount: Decimal) -> str:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal
 
 from cascade.core.model_table import ModelInfo, ModelTable, is_regional
-from cascade.core.price import EXACT, Price, Rates, ServiceTier, plain, tidy
+from cascade.core.price import EXACT, Price, Rates, ServiceTier, Tariff, plain, tidy
 from cascade.core.usage import Usage
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "is_regional",
     "model_table",
     "plain",
+    "tariff_of",
+    "usd_of",
 ]
 
 Basis = Literal["exact", "estimated", "unknown"]
@@ -103,20 +105,28 @@ def cost_of(
         lacking = (("usage not reported", usage), ("price not known", price))
         notes = tuple(note for note, value in lacking if value is None)
         return Cost(None, "unknown", price.id if price else None, notes)
-    tier, notes = _served_in(service_tier, batch=batch)
-    own = price.is_flat or price.is_free
-    if tier is None and own and not batch and service_tier not in _UNPRICED:
-        tier, notes = "standard", ()  # another provider's name for its only tier
-    if tier is None:
-        return Cost(None, "unknown", price.id, notes)
-    rates, more = _rates(price, tier, usage.input_tokens)
-    notes += more
-    if rates is None:
-        return Cost(None, "unknown", price.id, notes)
-    guesses = _guesses(usage, rates, price.standard)
-    multiplier = price.regional_multiplier if regional else None
+    tariff = tariff_of(price, service_tier, usage.input_tokens, batch=batch)
+    if tariff.rates is None:
+        return Cost(None, "unknown", price.id, tariff.notes)
+    guesses = _guesses(usage, tariff.rates, price.standard)
     basis: Basis = "estimated" if estimated or guesses else "exact"
-    return Cost(_usd(usage, rates, multiplier), basis, price.id, notes + guesses)
+    usd = usd_of(usage, tariff.rates, price.regional_multiplier if regional else None)
+    return Cost(usd, basis, price.id, tariff.notes + guesses)
+
+
+def tariff_of(
+    price: Price, service_tier: str | None, input_tokens: int, *, batch: bool = False
+) -> Tariff:
+    """How a price bills a call of this size that was served in this tier."""
+    limit = price.long_context_over
+    # Strictly over: 272,000 is short, 272,001 long.
+    key = (service_tier, batch, limit is not None and input_tokens > limit)
+    found = price.tariffs.get(key)
+    if found is None:
+        found = _tariff(price, *key)
+        if (service_tier or "") in _TIERS:  # a server may make names up without end
+            price.tariffs[key] = found
+    return found
 
 
 def model_table() -> ModelTable:
@@ -124,6 +134,17 @@ def model_table() -> ModelTable:
     from cascade.data import model_table as shipped  # noqa: PLC0415  the one file read stays there
 
     return shipped()
+
+
+def _tariff(price: Price, service_tier: str | None, batch: bool, is_long: bool) -> Tariff:  # noqa: FBT001
+    tier, notes = _served_in(service_tier, batch=batch)
+    own = price.is_flat or price.is_free
+    if tier is None and own and not batch and service_tier not in _UNPRICED:
+        tier, notes = "standard", ()  # another provider's name for its only tier
+    if tier is None:
+        return Tariff(None, notes)
+    rates, more = _rates(price, tier, is_long=is_long)
+    return Tariff(rates, notes + more)
 
 
 def _served_in(service_tier: str | None, *, batch: bool) -> tuple[ServiceTier | None, Notes]:
@@ -141,15 +162,15 @@ def _served_in(service_tier: str | None, *, batch: bool) -> tuple[ServiceTier | 
     return tier, ()
 
 
-def _rates(price: Price, tier: ServiceTier, input_tokens: int) -> tuple[Rates | None, Notes]:
-    """The rates that bill a whole request of this size in this tier."""
+def _rates(price: Price, tier: ServiceTier, *, is_long: bool) -> tuple[Rates | None, Notes]:
+    """The rates that bill a whole request in this tier."""
     short = price.rates(tier, long=False)
     if short is None:
         return None, (f"{price.id} has no {tier} price",)
-    limit = price.long_context_over
-    if limit is None or input_tokens <= limit:  # strictly over: 272,000 is short, 272,001 long
+    if not is_long:
         return short, ()
     rates = price.rates(tier, long=True)
+    limit = price.long_context_over
     if rates is None and tier == "priority":
         note = f"priority over {limit:,} input tokens is served and billed as standard"
         return price.standard_long, (note,)
@@ -160,6 +181,8 @@ def _rates(price: Price, tier: ServiceTier, input_tokens: int) -> tuple[Rates | 
 
 def _guesses(usage: Usage, rates: Rates, standard: Rates) -> Notes:
     """Notes on tokens billed at the input rate although the standard tier has a rate of its own."""
+    if not (usage.cached_tokens or usage.cache_write_tokens):
+        return ()
     notes = []
     if usage.cached_tokens and rates.cached_input is None and standard.cached_input is not None:
         notes.append("no cached rate published for this tier: cached tokens at the input rate")
@@ -168,16 +191,17 @@ def _guesses(usage: Usage, rates: Rates, standard: Rates) -> Notes:
     return tuple(notes)
 
 
-def _usd(usage: Usage, rates: Rates, multiplier: Decimal | None) -> Decimal:
+def usd_of(usage: Usage, rates: Rates, multiplier: Decimal | None) -> Decimal:
     """Tokens times rates over disjoint buckets; raises rather than round."""
-    cached = rates.input if rates.cached_input is None else rates.cached_input
-    write = rates.input if rates.cache_write is None else rates.cache_write
-    total = EXACT.multiply(usage.uncached_tokens, rates.input)
+    cached, written = usage.cached_tokens, usage.cache_write_tokens
+    total = EXACT.multiply(usage.input_tokens - cached - written, rates.input)
     total = EXACT.fma(usage.output_tokens, rates.output, total)
-    if usage.cached_tokens:
-        total = EXACT.fma(usage.cached_tokens, cached, total)
-    if usage.cache_write_tokens:
-        total = EXACT.fma(usage.cache_write_tokens, write, total)
+    if cached:
+        rate = rates.input if rates.cached_input is None else rates.cached_input
+        total = EXACT.fma(cached, rate, total)
+    if written:
+        rate = rates.input if rates.cache_write is None else rates.cache_write
+        total = EXACT.fma(written, rate, total)
     if multiplier is not None:
         total = EXACT.multiply(total, multiplier)
     return tidy(EXACT.scaleb(total, -6))  # a shift of the point: exact, unlike a division

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cascade.core.tier import Tier
-from cascade.core.window import prompt_tokens_at_least, window_of
+from cascade.core.window import prompt_tokens_at_least
 from cascade.errors import ConfigError, RequestError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Route:
                 f"{chain.name!r}: no tier is left to ask"
             )
 
-    def legs(self, chain: Chain, payload: Mapping[str, Any], size_bytes: int) -> Iterator[Leg]:
+    def legs(self, chain: Chain, payload: Mapping[str, Any], size_bytes: int) -> Iterable[Leg]:
         """The tiers up to the last one allowed, those that are passed over marked.
 
         A tier is passed over before the start, and where the prompt is too long for its window
@@ -87,6 +87,11 @@ class Route:
             payload: the request as asked.
             size_bytes: its size; a prompt of fewer bytes than a window has tokens fits it.
         """
+        if self.start_at is None and self.stop_at is None and size_bytes <= chain.least_window:
+            return chain.legs
+        return self._legs(chain, payload, size_bytes)
+
+    def _legs(self, chain: Chain, payload: Mapping[str, Any], size_bytes: int) -> Iterator[Leg]:
         start, stop = self._bounds(chain)
         tiers = chain.tiers[: stop + 1]
         tokens = None  # counted once, where a window may be too small
@@ -97,7 +102,7 @@ class Route:
                 yield Leg(tier, final=True)
             else:
                 why = None
-                window = window_of(chain, tier)
+                window = chain.facts(tier).max_input_tokens
                 if window is not None and size_bytes > window:
                     tokens = prompt_tokens_at_least(payload) if tokens is None else tokens
                     why = _too_long(chain, tiers[place:], window, tokens)
@@ -145,7 +150,7 @@ def _too_long(chain: Chain, tiers: tuple[Tier, ...], window: int, tokens: int) -
         return None
     tier, *later = tiers
     for other in later:
-        room = window_of(chain, other)
+        room = chain.facts(other).max_input_tokens
         if room is None or tokens <= room:
             return (
                 f"the prompt holds {tokens:,} tokens or more; {tier.model} takes {window:,} at most"

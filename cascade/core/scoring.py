@@ -21,6 +21,7 @@ from cascade.errors import ConfigError, ScorerError
 from cascade.forms.reading import messages_of
 
 __all__ = [
+    "NO_NEEDS",
     "Abstained",
     "Ask",
     "AskAll",
@@ -34,6 +35,7 @@ __all__ = [
     "ask",
     "ask_all",
     "decide",
+    "merged_needs",
     "needs_of",
     "outcome_of",
     "parts_of",
@@ -106,6 +108,10 @@ class Needs:
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(self.logprobs or other.logprobs, max(self.top_logprobs, other.top_logprobs))
+
+
+NO_NEEDS = Needs()
+"""Nothing but the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,13 +285,21 @@ def needs_of(scorer: object) -> Needs:
     """
     needs = getattr(scorer, "needs", None)
     if needs is None:
-        return Needs()
+        return NO_NEEDS
     if not isinstance(needs, Needs):
         raise ConfigError(
             f"scorer {scorer_name(scorer)!r}: needs is {needs!r}: expected e.g. "
             "Needs(logprobs=True)"
         )
     return needs
+
+
+def merged_needs(scorer: object) -> Needs:
+    """What a scorer and all it holds need of the call they judge."""
+    total = needs_of(scorer)
+    for part in parts_of(scorer):
+        total |= merged_needs(part)
+    return total
 
 
 def parts_of(scorer: object) -> tuple[Any, ...]:

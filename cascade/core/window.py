@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from cascade.core.chain import Chain
-    from cascade.core.tier import Tier
-
-__all__ = ["prompt_tokens_at_least", "window_of"]
+__all__ = ["prompt_tokens_at_least"]
 
 WORD = r"[^\x00-@\[-`{-\x7f\s\d]+"
 """What is neither ASCII's punctuation nor a space nor a digit: the vowel signs of Hindi or Tamil
@@ -25,12 +21,6 @@ three bytes to a letter have more."""
 
 MEDIA = frozenset({"image_url", "input_image", "input_audio", "audio", "file", "input_file"})
 """Parts of a message whose bytes say nothing about their tokens."""
-
-
-def window_of(chain: Chain, tier: Tier) -> int | None:
-    """The longest prompt that a tier takes, in tokens; `None` where nobody knows."""
-    limits = tier.capabilities or chain.info(tier)
-    return limits.max_input_tokens if limits else None
 
 
 def prompt_tokens_at_least(payload: Mapping[str, Any]) -> int:

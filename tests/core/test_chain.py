@@ -19,8 +19,8 @@ from cascade import (
     Tier,
     UnknownPriceError,
 )
-from cascade.core.chain import merged_needs
 from cascade.core.chain_checks import MAX_TIERS
+from cascade.core.scoring import merged_needs
 
 PRICE = Price.of("1", "2")
 TODAY = date(2026, 11, 22)

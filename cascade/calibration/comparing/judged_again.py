@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 
 from cascade.calibration.drafts import Drafts
 from cascade.calibration.recording import Recording
-from cascade.core.chain import merged_needs
 from cascade.core.evaluation import evaluate
-from cascade.core.scoring import Ask, AskAll, Draft, Outcome, Score, Scorer, scorer_name
+from cascade.core.scoring import (
+    Ask,
+    AskAll,
+    Draft,
+    Outcome,
+    Score,
+    Scorer,
+    merged_needs,
+    scorer_name,
+)
 from cascade.core.tier import Tier
 from cascade.core.wishes import Await, Ran, Run
 from cascade.drivers.threads import run_limited

@@ -11,10 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self, SupportsIndex
 
 from cascade.calibration.imports.trace_cells import RECORDED
-from cascade.core.chain import Chain, merged_needs
+from cascade.core.chain import Chain
 from cascade.core.evaluation import evaluate, is_coroutine_scorer
 from cascade.core.policy import OnAnswer, Policy
-from cascade.core.scoring import Abstained, Draft, Needs, Outcome, Score, Scorer, scorer_name
+from cascade.core.scoring import (
+    Abstained,
+    Draft,
+    Needs,
+    Outcome,
+    Score,
+    Scorer,
+    merged_needs,
+    scorer_name,
+)
 from cascade.core.tier import DEFAULT_THRESHOLD, Tier
 from cascade.errors import ConfigError
 
