@@ -51,6 +51,7 @@ class OpenAttempt:
     """One tier's turn while it lasts."""
 
     tier: Tier
+    facts: Facts
     verdict: Verdict = "failed"
     reason: str = "not finished"
     reply: Reply | None = None

@@ -13,18 +13,19 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from cascade.core.chain import Chain
+from cascade.core.facts import Facts
 from cascade.core.price import EXACT, plain
 from cascade.core.pricing import Price, Rates
 from cascade.core.tier import Tier
 from cascade.core.usage import MAX_COUNT, Usage
 from cascade.errors import ConfigError
-from cascade.forms.api import api_of
+from cascade.forms.api import Api, api_of
 from cascade.forms.reading import has_media, output_limit, prompt_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Budget", "worst_case_usd"]
+__all__ = ["Budget", "bound_usd", "worst_case_usd"]
 
 TOKENS_PER_MESSAGE = 16
 """Room for role markers and separators around one message (OpenAI's own count is 3 to 4)."""
@@ -160,8 +161,11 @@ def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Deci
     Returns:
         The bound, or `None` where price or lengths are unknown.
     """
-    api = api_of(payload)
-    facts = chain.facts(tier)
+    return bound_usd(chain.facts(tier), payload, api_of(payload))
+
+
+def bound_usd(facts: Facts, payload: Mapping[str, Any], api: Api) -> Decimal | None:
+    """As `worst_case_usd`, for a tier whose facts are at hand."""
     price = facts.price_at(api)
     if price is None:
         return None
@@ -213,7 +217,7 @@ def _dearest(price: Price, service_tier: object, tokens_in: int) -> tuple[Decima
     return found
 
 
-def _dearest_rates(price: Price, wanted: str, is_long: bool) -> Rates:  # noqa: FBT001
+def _dearest_rates(price: Price, wanted: str, is_long: bool) -> Rates:
     """The rates that could apply; a tier whose price is unknown counts as the dearest known."""
     standard = (price.standard_long if is_long else None) or price.standard
     flex = (price.flex_long if is_long else None) or price.flex or standard

@@ -119,6 +119,14 @@ class Chain:
         return min((window for window in windows if window is not None), default=math.inf)
 
     @cached_property
+    def doubtful(self) -> dict[tuple[Api, bool], tuple[Tier, ...]]:
+        """Tiers that may not take every request, by its API and whether it has tools.
+
+        `cascade.core.payloads` works it out.
+        """
+        return {}
+
+    @cached_property
     def price_table(self) -> str:
         """The date and the digest of its table, as traces name them."""
         return f"{self.table.as_of}/{self.table.digest}"

@@ -20,7 +20,6 @@ from typing import Any
 
 from cascade.core.booked import OpenAttempt
 from cascade.core.chain import Chain
-from cascade.core.copying import copy_of
 from cascade.core.failures import CallFailure
 from cascade.core.judging import Halt, judge
 from cascade.core.ledger import Ledger
@@ -109,7 +108,7 @@ def escalate(chain: Chain, request: Request, ledger: Ledger) -> Generator[Wish, 
             attempt,
             tier,
             payload,
-            needs=chain.facts(tier).needs,
+            needs=attempt.facts.needs,
             final=final,
             watch=None if final or not chain.policy.stop_early else watch_for(tier),
         )
@@ -158,12 +157,11 @@ def _draft(
     payload: dict[str, Any],
     rejected: list[Graded],
 ) -> Draft:
-    """What a scorer sees: copies, because what anybody's code does to them must stay with it."""
-    if tier.scorer is not None:
-        request = replace(request, payload=copy_of(request.payload))
-        payload = copy_of(payload)
-    earlier = tuple(graded.witness or graded.draft for graded in rejected)
-    return Draft(request, reply, tier.name, tier.model, payload, earlier)
+    """What a scorer sees of an answer and of what was asked."""
+    earlier = tuple([graded.witness or graded.draft for graded in rejected])
+    return Draft.lent(
+        request, reply, tier=tier.name, model=tier.model, payload=payload, earlier=earlier
+    )
 
 
 def _to_repair(rejected: list[Graded]) -> Graded | None:

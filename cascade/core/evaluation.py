@@ -13,13 +13,11 @@ from functools import partial
 from typing import Any
 
 from cascade.core.scoring import (
-    Abstained,
     Ask,
     AskAll,
     Draft,
     Failed,
     Outcome,
-    Score,
     Scorer,
     outcome_of,
     parts_of,
@@ -38,8 +36,18 @@ def evaluate(scorer: Scorer, draft: Draft) -> Generator[Ask | AskAll | Run | Awa
     Returns:
         A score, an abstention, or a failure. Whatever the scorer raises becomes a `Failed`.
     """
+    inline = bool(getattr(scorer, "inline", False))
     try:
-        result = yield from _call(scorer, draft)
+        if inline or is_coroutine_scorer(scorer):
+            result: object = scorer(draft)
+        else:
+            result = _value_of((yield Run(partial(scorer, draft))))
+        if isinstance(result, Outcome):
+            return result
+        if inspect.isawaitable(result):
+            result = _value_of((yield Await(result)))
+        elif isinstance(result, Generator):
+            result = yield from _steps(result, inline=inline)
     except Exception as error:  # noqa: BLE001  plug-in border: it becomes data and escalates
         return Failed(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
     return outcome_of(result)
@@ -54,21 +62,6 @@ def is_coroutine_scorer(scorer: object) -> bool:
         or (isinstance(scorer, partial) and is_coroutine_scorer(scorer.func))
         or any(is_coroutine_scorer(part) for part in parts_of(scorer))
     )
-
-
-def _call(scorer: Scorer, draft: Draft) -> Generator[Ask | AskAll | Run | Await, Any, object]:
-    inline = bool(getattr(scorer, "inline", False))
-    if inline or is_coroutine_scorer(scorer):
-        result: object = scorer(draft)
-    else:
-        result = _value_of((yield Run(partial(scorer, draft))))
-    if isinstance(result, Score | Abstained | Failed):
-        return result
-    if inspect.isawaitable(result):
-        return _value_of((yield Await(result)))
-    if isinstance(result, Generator):
-        return (yield from _steps(result, inline=inline))
-    return result
 
 
 def _steps(

@@ -67,7 +67,7 @@ def judge(
         attempt.end("accepted", "the last tier's answer stands" if final else "no scorer")
         return True, None
     outcome = yield from _score(tier.scorer, tier, draft, attempt, ledger)
-    attempt.score = record_of(chain.facts(tier).scorer, outcome)
+    attempt.score = record_of(attempt.facts.scorer, outcome)
     if isinstance(outcome, Score) and outcome.reply is not None and not final:
         # A better answer of the same tier than the one it judged; a last answer may be streamed.
         attempt.reply = outcome.reply
@@ -177,7 +177,7 @@ def _question(
         return ScorerError(f"its question cannot be sent: {error}")
     details: CallDetails = {
         "purpose": "scorer",
-        "scorer": ledger.chain.facts(tier).scorer,
+        "scorer": attempt.facts.scorer,
         "needs": needs,
     }
     return attempt, target, payload, details

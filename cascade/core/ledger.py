@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
 from cascade.core.booked import Booked, OpenAttempt, attempt_of, cost_of_try, top_tier_cost
-from cascade.core.budget import Budget, worst_case_usd
+from cascade.core.budget import Budget, bound_usd
 from cascade.core.chain import Chain
 from cascade.core.failures import CallFailure
 from cascade.core.pricing import plain
@@ -90,7 +90,7 @@ class Ledger:
 
     def begin(self, tier: Tier) -> OpenAttempt:
         """Open a tier's turn."""
-        attempt = OpenAttempt(tier)
+        attempt = OpenAttempt(tier, self.chain.facts(tier))
         self.attempts.append(attempt)
         return attempt
 
@@ -152,6 +152,8 @@ class Ledger:
         watch: Watch | None = None,
     ) -> Generator[Wait, Ran, Booked | CallFailure]:
         """Enter a call into the books, or say why it may not be made."""
+        api = api_of(payload)
+        facts = attempt.facts if target is attempt.tier else self.chain.facts(target)
         has_limit = self.budget is not None and self.budget.has_limit
         booked = Booked(
             call=ModelCall(
@@ -159,7 +161,7 @@ class Ledger:
                 tier=target,
                 model=target.model,
                 payload=payload,
-                api=api_of(payload),
+                api=api,
                 purpose=purpose,
                 scorer=scorer,
                 needs=needs,
@@ -169,8 +171,8 @@ class Ledger:
                 options=self.request.options,
                 timeout_s=target.timeout_s,
             ),
-            facts=self.chain.facts(target),
-            bound_usd=worst_case_usd(self.chain, target, payload) if has_limit else None,
+            facts=facts,
+            bound_usd=bound_usd(facts, payload, api) if has_limit else None,
         )
         refused = self._book(attempt, booked)
         if refused is not None and refused.kind == "budget":

@@ -15,7 +15,7 @@ from cascade.core.route import WHOLE, Route
 from cascade.core.scoring import Ask
 from cascade.core.tier import Tier
 from cascade.errors import RequestError
-from cascade.forms.api import api_of
+from cascade.forms.api import Api, api_of
 from cascade.forms.convert import convert, shaped, with_preamble
 from cascade.forms.equivalent import NoEquivalent
 from cascade.forms.params import OTHER_NAMES, lay_over
@@ -36,9 +36,9 @@ def payload_for(tier: Tier, request: Request) -> dict[str, Any]:
     Raises:
         RequestError: the tier is asked through an API that cannot say what the request says.
     """
+    if tier.api is None and not tier.params and not tier.preamble:
+        return dict(request.payload)
     api = tier.api or request.api
-    if api == request.api and not tier.params and not tier.preamble:
-        return dict(request.payload)  # as most are sent: as asked
     try:
         payload = shaped(request.payload, tier.params, api)
         return with_preamble(payload, tier.preamble) if tier.preamble else payload
@@ -52,20 +52,26 @@ def check_payloads(chain: Chain, request: Request, route: Route = WHOLE) -> None
     Raises:
         RequestError: names the tier, the parameter and the way out.
     """
-    api = request.api
-    with_tools = "tools" in request.payload
-    doubtful = [
-        tier
-        for tier in chain.tiers
-        if (tier.api is not None and tier.api != api)
-        or (tier.params and not OTHER_NAMES[tier.api or api].isdisjoint(tier.params))
-        or ((with_tools or "tools" in tier.params) and _refuses_tools(chain, tier))
-    ]
+    key = (request.api, "tools" in request.payload)
+    doubtful = chain.doubtful.get(key)
+    if doubtful is None:
+        doubtful = chain.doubtful[key] = _doubtful(chain, *key)
     if not doubtful:
         return
     for leg in route.legs(chain, request.payload, request.size_bytes):
         if leg.skipped is None and leg.tier in doubtful:
             _check_tools(chain, leg.tier, payload_for(leg.tier, request))
+
+
+def _doubtful(chain: Chain, api: Api, with_tools: bool) -> tuple[Tier, ...]:
+    """The tiers that may not take every request written for an API."""
+    return tuple(
+        tier
+        for tier in chain.tiers
+        if (tier.api is not None and tier.api != api)
+        or (tier.params and not OTHER_NAMES[tier.api or api].isdisjoint(tier.params))
+        or ((with_tools or "tools" in tier.params) and _refuses_tools(chain, tier))
+    )
 
 
 def question_of(wanted: Ask) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def model_table() -> ModelTable:
     return shipped()
 
 
-def _tariff(price: Price, service_tier: str | None, batch: bool, is_long: bool) -> Tariff:  # noqa: FBT001
+def _tariff(price: Price, service_tier: str | None, batch: bool, is_long: bool) -> Tariff:
     tier, notes = _served_in(service_tier, batch=batch)
     own = price.is_flat or price.is_free
     if tier is None and own and not batch and service_tier not in _UNPRICED:

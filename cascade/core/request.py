@@ -26,6 +26,8 @@ Message = Mapping[str, Any]
 Asked = str | Sequence[Message] | Mapping[str, Any]
 """A prompt, messages, or a whole wire payload: Chat's (`messages`) or Responses' (`input`)."""
 
+_READER = json.JSONDecoder()
+
 CALL_OPTIONS = ("extra_headers", "extra_query")
 """Keywords of the SDK that are not part of the body. They may hold secrets: sent, never stored."""
 
@@ -100,20 +102,19 @@ class Request:
             RequestError: no messages, `n` above 1, a value JSON cannot hold, a parameter that
                 belongs elsewhere, or `strict` with a schema that the API would refuse.
         """
-        payload: dict[str, Any] = {}
+        payload: dict[str, Any]
         if isinstance(asked, str):
-            payload["messages"] = [{"role": "user", "content": asked}]
-        elif isinstance(asked, Mapping):
-            payload.update(asked)
+            payload = {"messages": [{"role": "user", "content": asked}]}
+        elif isinstance(asked, (dict, Mapping)):  # the check of an abstract class takes its time
+            payload = dict(asked)
         else:
-            payload["messages"] = _message_list(asked)
-        _check_asked_once(payload, params or {})
-        payload = _with_keywords(payload, params or {})
-        payload.update(_extra(payload.pop("extra_body", None)))
-        options = {name: value for name in CALL_OPTIONS if (value := payload.pop(name, None))}
-        for name, value in options.items():
-            if not isinstance(value, Mapping):
-                raise RequestError(f"{name} is {value!r}: expected a mapping")
+            payload = {"messages": _message_list(asked)}
+        if params:
+            _check_asked_once(payload, params)
+            payload = _with_keywords(payload, params)
+        if "extra_body" in payload:
+            payload.update(_extra(payload.pop("extra_body")))
+        options = _options(payload)
         payload = {key: value for key, value in payload.items() if value is not None}
         _check_names(payload)
         model = payload.pop("model", None)
@@ -122,7 +123,7 @@ class Request:
             payload, answer_type = with_schema_of_type(payload)
             # Read back from what is sent: the caller's lists may grow, a request never changes.
             body = as_json(payload, "payload")
-            given: dict[str, Any] = json.loads(body.decode())
+            given: dict[str, Any] = _READER.raw_decode(body.decode())[0]
             plain = with_schema(given)
         except BadFormat as error:
             raise RequestError(str(error)) from error
@@ -164,10 +165,15 @@ class Request:
         """
         if (tags is None or tags == ()) and parent is None:
             return self
-        return replace(
-            self,
+        return Request(
+            payload=self.payload,
+            requested_model=self.requested_model,
+            options=self.options,
+            metadata=self.metadata,
+            size_bytes=self.size_bytes,
             tags=tuple(dict.fromkeys((*self.tags, *tags_of(tags)))),
             parent_id=self.parent_id if parent is None else parent_id_of(parent),
+            answer_type=self.answer_type,
         )
 
     @property
@@ -236,11 +242,17 @@ READ_IN_EITHER = frozenset({"background", "n", "response_format", "stream_option
 """Keywords of one API that are read, or refused in words of their own, in requests of both."""
 
 
+LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+STR_OR_BOOL = (str, bool)
+
+
 def _check_names(payload: Mapping[str, Any]) -> None:
     """Refuse what is no parameter of the API, or cannot be judged."""
-    for name, instead in NOT_ON_THE_WIRE.items():
-        if name in payload:
-            raise RequestError(f"{name}={payload[name]!r} is no parameter of the API; {instead}")
+    if not payload.keys().isdisjoint(NOT_ON_THE_WIRE):
+        name = next(name for name in NOT_ON_THE_WIRE if name in payload)
+        instead = NOT_ON_THE_WIRE[name]
+        raise RequestError(f"{name}={payload[name]!r} is no parameter of the API; {instead}")
     if payload.get("stream"):
         raise RequestError("stream=True: call .stream(...) instead of .complete(...)")
     if payload.get("background"):
@@ -248,8 +260,8 @@ def _check_names(payload: Mapping[str, Any]) -> None:
             "background=True: an answer that comes later cannot be judged; leave it out, and raise "
             "timeout_s on the tier for answers that take long"
         )
-    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-        if isinstance(payload.get(name), str | bool):
+    for name in LIMITS:
+        if name in payload and isinstance(payload[name], STR_OR_BOOL):
             raise RequestError(f"{name}={payload[name]!r}: expected a whole number of tokens")
     n = payload.get("n")
     if n is not None and n != 1:
@@ -290,19 +302,30 @@ def _check_asked(payload: Mapping[str, Any]) -> None:
 
 def check_messages(messages: object, where: str) -> None:
     """Raise `RequestError` unless this is a conversation: one message or more, each with a role."""
-    if not isinstance(messages, list | tuple) or not messages:
+    if not isinstance(messages, (list, tuple)) or not messages:
         raise RequestError(
             f"{where} is {messages!r}: expected at least one message, "
             'e.g. [{"role": "user", "content": "..."}]'
         )
     for index, message in enumerate(messages):
-        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+        if not isinstance(message, (dict, Mapping)) or not isinstance(message.get("role"), str):
             raise RequestError(
                 f"{where}[{index}] is {message!r}: expected a mapping with a 'role', "
                 'e.g. {"role": "user", "content": "..."}'
             )
     if len(messages) == 1 and messages[0].get("content") == "":
         raise RequestError("the prompt is empty: there is nothing to ask")
+
+
+def _options(payload: dict[str, Any]) -> dict[str, Any]:
+    """The options of a call, taken out of its payload."""
+    if payload.keys().isdisjoint(CALL_OPTIONS):
+        return {}
+    options = {name: value for name in CALL_OPTIONS if (value := payload.pop(name, None))}
+    for name, value in options.items():
+        if not isinstance(value, Mapping):
+            raise RequestError(f"{name} is {value!r}: expected a mapping")
+    return options
 
 
 def _extra(body: object) -> Mapping[str, Any]:

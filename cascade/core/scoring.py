@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cascade.core.copying import copy_of
 from cascade.core.reply import Reply
 from cascade.core.request import Message, Request
 from cascade.errors import ConfigError, ScorerError
@@ -127,12 +128,51 @@ class Draft:
         earlier: drafts of lower tiers for the same request, oldest first: all already paid for.
     """
 
+    # Copies, because what anybody's code does to them must stay with it. Few scorers look at them,
+    # so `lent` leaves their slots empty, and `__getattr__`, which is asked for an empty slot alone,
+    # makes them.
+
     request: Request
     reply: Reply
     tier: str = ""
     model: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
     earlier: tuple[Draft, ...] = ()
+    _lent: tuple[Request, Mapping[str, Any]] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    @classmethod
+    def lent(
+        cls,
+        request: Request,
+        reply: Reply,
+        *,
+        tier: str,
+        model: str,
+        payload: Mapping[str, Any],
+        earlier: tuple[Draft, ...],
+    ) -> Draft:
+        """A draft for code that is not ours: it sees copies of the request and the payload."""
+        draft = cls.__new__(cls)
+        put = object.__setattr__
+        put(draft, "reply", reply)
+        put(draft, "tier", tier)
+        put(draft, "model", model)
+        put(draft, "earlier", earlier)
+        put(draft, "_lent", (request, payload))
+        return draft
+
+    if not TYPE_CHECKING:  # which would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in ("request", "payload"):
+                raise AttributeError(f"a Draft has no attribute {name!r}", name=name, obj=self)
+            request, payload = self._lent
+            copied = copy_of(request.payload if name == "request" else payload)
+            made = replace(request, payload=copied) if name == "request" else copied
+            object.__setattr__(self, name, made)
+            return made
 
     @property
     def text(self) -> str:

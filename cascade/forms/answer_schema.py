@@ -61,6 +61,8 @@ def with_schema_of_type(payload: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     Raises:
         BadFormat: both were given.
     """
+    if payload.keys().isdisjoint(PLACES):
+        return payload, None
     if "text_format" in payload and "response_format" in payload:
         raise BadFormat("text_format and response_format mean the same; give one of them")
     name = "text_format" if "text_format" in payload else "response_format"

@@ -145,7 +145,7 @@ def test_a_score_is_checked_at_birth():
     [
         (LookupError("no word"), "LookupError: no word"),
         (AssertionError(), "AssertionError"),
-        (StopIteration("slipped"), "RuntimeError: generator raised StopIteration"),
+        (StopIteration("slipped"), "StopIteration: slipped"),
     ],
 )
 @pytest.mark.parametrize("inline", [True, False])
