@@ -99,13 +99,12 @@ class Chain:
 
     def facts(self, tier: Tier) -> Facts:
         """What holds for a tier, of this chain or of another, whatever is asked of it."""
-        found = self._facts.get(id(tier))
+        found = self._facts.get(tier.name)
         return found if found is not None and found.tier is tier else facts_of(tier, self.table)
 
     @cached_property
-    def _facts(self) -> dict[int, Facts]:
-        """Of the chain's own tiers, by identity: a tier's parameters have no hash."""
-        return {id(tier): facts_of(tier, self.table) for tier in self.tiers}
+    def _facts(self) -> dict[str, Facts]:
+        return {tier.name: facts_of(tier, self.table) for tier in self.tiers}
 
     @cached_property
     def legs(self) -> tuple[Leg, ...]:

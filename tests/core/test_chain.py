@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from datetime import date
 from functools import partial
@@ -161,6 +162,17 @@ def test_needs_are_merged_and_limited():
     assert chain.allowed(top, needs) == Needs()
     limited = tier("x", capabilities=Capabilities(max_top_logprobs=3))
     assert chain.allowed(limited, needs).top_logprobs == 3
+
+
+def test_a_chain_that_was_copied_knows_its_own_tiers():
+    """What a chain has looked up belongs to its tiers, and follows them into a copy."""
+    chain = Chain([Tier("gpt-5.4-mini", price=PRICE), Tier("gpt-5.5")])
+    assert chain.facts(chain.top) is chain.facts(chain.top)
+    copied = copy.copy(chain)
+    assert copied.facts(copied.top) is copied.facts(copied.top)
+    assert copied.facts(copied.top).tier is copied.top
+    namesake = Tier("gpt-5.5", price=PRICE)
+    assert chain.price(namesake) == PRICE != chain.price(chain.top)
 
 
 def test_a_model_past_its_end_is_refused():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,6 +13,7 @@ from cascade import (
     Abstained,
     Budget,
     Chain,
+    Draft,
     Policy,
     Price,
     Request,
@@ -521,6 +524,27 @@ def test_a_scorer_cannot_change_what_is_asked_or_kept():
     chat = talk(vandal, vandal).says("a").says("b")
     assert "PWNED" not in str(chat.trace.to_dict())
     assert chat.ledger.request.payload == {"messages": [{"role": "user", "content": "hello"}]}
+
+
+def test_a_draft_that_is_lent_is_a_draft_like_any_other():
+    """What a scorer is given equals and copies as a draft that is made by hand."""
+    seen = []
+
+    def keeper(draft):
+        seen.append(draft)
+        return 1.0
+
+    talk(keeper).says("a")
+    (lent,) = seen
+    assert lent.payload is lent.payload
+    assert lent.request is lent.request
+    by_hand = Draft(lent.request, lent.reply, lent.tier, lent.model, lent.payload, lent.earlier)
+    assert lent == by_hand
+    assert repr(lent) == repr(by_hand)
+    assert copy.deepcopy(lent) == lent
+    assert replace(lent, tier="other") == replace(by_hand, tier="other")
+    with pytest.raises(AttributeError, match="a Draft has no attribute 'txet'"):
+        _ = lent.txet
 
 
 def test_answers_that_are_all_empty_are_named_as_the_cause():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import functools
+import os
 import pickle
 from decimal import Decimal
 
@@ -288,6 +289,42 @@ def test_ids_sort_by_time():
     now = datetime.now(UTC)
     assert _new_id(now) < _new_id(now + timedelta(milliseconds=1))
     assert _new_id(now) != _new_id(now)
+
+
+def test_whoever_seeds_chance_does_not_repeat_ids():
+    """Ids differ in two programs that seed Python's own random numbers alike."""
+    import random
+    from datetime import UTC, datetime, timedelta
+
+    from cascade.engine.run import _new_id
+
+    found = set()
+    for step in range(2):
+        random.seed(7)
+        found.add(_new_id(datetime.now(UTC) + timedelta(days=step))[12:])
+    assert len(found) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_child_draws_ids_of_its_own():
+    """Parent and children, which begin from the same state, draw different ids."""
+    from datetime import UTC, datetime
+
+    from cascade.engine.run import _new_id
+
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    reader, writer = os.pipe()
+    for _ in range(2):
+        child = os.fork()
+        if not child:
+            os.write(writer, _new_id(moment).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+    ids = os.read(reader, 1000).decode()
+    os.close(reader)
+    os.close(writer)
+    assert len({ids[:28], ids[28:], _new_id(moment)}) == 3
 
 
 def test_a_chain_may_be_asked_for_a_plain_coroutine_at_run_time():
