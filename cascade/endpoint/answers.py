@@ -89,7 +89,7 @@ class FrameWriter:
         """A chunk; the tokens stand in the last one alone, and only where they were asked for."""
         self.begun = True
         if self._call.include_usage:
-            if piece.get("choices") and (piece.get("usage") is not None or "usage" not in piece):
+            if piece.get("choices") and piece.get("usage", ...) is not None:
                 piece = {**piece, "usage": None}
         elif "usage" in piece:
             piece = dict(piece)

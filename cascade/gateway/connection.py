@@ -266,6 +266,7 @@ class Direct:
         """
         cycle = self._cycle
         if self._connection.is_lost:
+            cycle.disconnected = True  # uvicorn says so to the latest request of a connection alone
             return
         cycle.response_started = True
         cycle.waiting_for_100_continue = False
