@@ -20,7 +20,7 @@ from cascade.accounts.keyring import Keyring
 from cascade.accounts.lease import Lease
 from cascade.accounts.periods import What, moment_of
 from cascade.accounts.purse import Purse
-from cascade.accounts.rates import Admission, admit
+from cascade.accounts.rates import Admission, Gate
 from cascade.accounts.rows import key_of, keys_by
 from cascade.accounts.worker import OnLoss, Worker
 from cascade.database.forks import watch_forks
@@ -93,7 +93,8 @@ class Accounts(Keyring):
         self._lease_s = lease_s
         self._cache_s = cache_s
         self._leases: dict[tuple[str, What], Lease] = {}
-        self._purses: dict[str, Purse] = {}
+        self._purses: dict[str, tuple[Key, Purse]] = {}
+        self._gates: dict[str, Gate] = {}
         self._known: dict[str, Found] = {}
         self._unknown: dict[str, float] = {}
         self._worker = Worker(
@@ -132,13 +133,13 @@ class Accounts(Keyring):
 
     def _remembered(self, secret: Secret) -> Key | str | None:
         """Whose secret it is; its digest where that must be looked up."""
-        if not looks_like_a_secret(secret):
-            return None
         digest = digest_of(secret)
         now = monotonic()
         found = self._known.get(digest)
         if found is not None and now < found.until:
             return found.key
+        if not looks_like_a_secret(secret):
+            return None
         return None if self._unknown.get(digest, 0.0) > now else digest
 
     def _learn(self, digest: str, found: tuple[Key, float] | None) -> Key | None:
@@ -170,20 +171,26 @@ class Accounts(Keyring):
 
     def purse(self, key: Key) -> Purse:
         """The key's money, to be given to a cascade as its budget; asks no database."""
-        lease = self._lease(key, "usd")
-        purse = self._purses.get(key.id)
-        if purse is None:
-            purse = self._purses.setdefault(key.id, Purse(lease, self._worker, key.name))
-        return purse
+        seen = self._purses.get(key.id)
+        if seen is None or seen[0] is not key:  # its limits may have changed
+            purse = Purse(self._lease(key, "usd"), self._worker, key.name)
+            seen = self._purses[key.id] = (key, purse)
+        return seen[1]
 
     async def admit(self, key: Key, tokens: int = 0) -> Admission:
-        """Count a request against its key's rates, before it is made.
+        """Count a request against its key's rates and concurrency, before it is made.
 
         Args:
             key: whose.
             tokens: how many it may use; `Admission.settle` tells how many it was.
+
+        Returns:
+            Whether it may begin; to be settled once it is over, whatever became of it.
         """
-        return await admit(key, tokens, self._lease, self._worker)
+        gate = self._gates.get(key.id)
+        if gate is None:
+            gate = self._gates.setdefault(key.id, Gate(self._lease, self._worker))
+        return await gate.admit(key, tokens)
 
     @property
     def lost(self) -> str | None:
@@ -229,6 +236,7 @@ class Accounts(Keyring):
         """Begin with nothing: what the parent holds and has spent is the parent's to write."""
         for lease in self._leases.values():
             lease.forget()
+        self._gates.clear()
         self._worker.renew(_new_owner(self._lease_s))
 
 
@@ -240,8 +248,8 @@ def _look_up(connection: Connection, digests: list[str]) -> dict[str, tuple[Key,
     """Keys that work, by their digests, and how many seconds each has left."""
     found = {}
     for row in keys_by(connection, "digest", digests):
-        key, now = key_of(row), moment_of(row["now"])
+        key, now = key_of(row), moment_of(row.now)
         if key.works_at(now):
             left = (key.expires_at - now).total_seconds() if key.expires_at else inf
-            found[row["digest"]] = (key, left)
+            found[row.digest] = (key, left)
     return found

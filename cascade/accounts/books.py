@@ -10,16 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache, lru_cache
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, TextualSelect, text
 
-from cascade.accounts.key import Key
 from cascade.accounts.lease import NOTHING, Lease, add, subtract
 from cascade.accounts.periods import finest
 from cascade.accounts.plan import LeaseRow, Plan, View, Written, planned
-from cascade.accounts.rows import key_of, keys_by, now_of
+from cascade.accounts.rows import COLUMNS, asking, clock_of, key_of, keys_by, now_of
 from cascade.core.pricing import plain
 
 __all__ = ["Owner", "apply", "fail", "keep", "tidy_up"]
@@ -30,15 +30,12 @@ TRUSTED = 0.9
 OLD_RATES_S = 3600.0
 """What was used in a minute is forgotten after that."""
 
-READ_USED = text(
+READ_USED = asking(
     "SELECT key_id, what, period, amount FROM cascade_used "
-    "WHERE key_id IN :ids AND period IN :periods"
-).bindparams(bindparam("ids", expanding=True), bindparam("periods", expanding=True))
-
-READ_LEASES = text(
-    "SELECT key_id, what, period, owner, amount, step, expires_at FROM cascade_leases "
-    "WHERE key_id IN :ids"
-).bindparams(bindparam("ids", expanding=True))
+    "WHERE key_id IN :ids AND period IN :periods",
+    *("key_id", "what", "period", "amount"),
+    several=("ids", "periods"),
+)
 
 WRITE_USED = text(
     "INSERT INTO cascade_used (key_id, what, period, amount) "
@@ -57,6 +54,18 @@ END_LEASE = text(
     "DELETE FROM cascade_leases "
     "WHERE key_id = :key_id AND what = :what AND period = :period AND owner = :owner"
 )
+
+
+@cache
+def read_leases(clock: str) -> TextualSelect:
+    """The clock, and the leases with it; the clock alone where there is none."""
+    names = ("key_id", "what", "period", "owner", "amount", "step", "expires_at")
+    return asking(
+        f"SELECT clock.now, {', '.join(names)} FROM (SELECT {clock} AS now) AS clock "  # noqa: S608
+        "LEFT JOIN cascade_leases ON key_id IN :ids",
+        *("now", *names),
+        several=("ids",),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +164,15 @@ def _views(
     connection: Connection, leases: Sequence[Lease], owner: str, read_at: float
 ) -> dict[str, View]:
     ids = sorted({lease.key_id for lease in leases})
-    rows = {row["id"]: row for row in keys_by(connection, "id", ids, lock=True)}
-    now = now_of(connection)
+    rows = keys_by(connection, "id", ids, lock=True)
+    keys = {row.id: _as_key(row[: len(COLUMNS)]) for row in rows}
+    now, own, others = _leases(connection, ids, owner)  # after the locks, which may be waited for
     used = _used(connection, ids, sorted(_periods(leases, now)))
-    held = _leases(connection, ids)
-    keys: dict[str, Key | None] = {one: key_of(rows[one]) if one in rows else None for one in ids}
-    return {one: View(keys[one], now, read_at, used[one], held[one], owner) for one in ids}
+    return {one: View(keys.get(one), now, read_at, used[one], own[one], others[one]) for one in ids}
+
+
+_as_key = lru_cache(1_000)(key_of)
+"""A key whose row has not changed since the books were last kept is not read anew."""
 
 
 def _periods(leases: Sequence[Lease], now: float) -> set[str]:
@@ -181,19 +193,31 @@ Used = dict[tuple[str, str], Decimal]
 
 def _used(connection: Connection, ids: list[str], periods: list[str]) -> Mapping[str, Used]:
     found: dict[str, Used] = defaultdict(dict)
-    for row in connection.execute(READ_USED, {"ids": ids, "periods": periods}):
-        found[row.key_id][row.what, row.period] = Decimal(row.amount)
+    asked = connection.execute(READ_USED, {"ids": ids, "periods": periods}).all()
+    for key_id, what, period, amount in asked:
+        found[key_id][what, period] = Decimal(amount)
     return found
 
 
-def _leases(connection: Connection, ids: list[str]) -> Mapping[str, list[LeaseRow]]:
-    found: dict[str, list[LeaseRow]] = defaultdict(list)
-    for key_id, what, period, owner, amount, step, expires_at in connection.execute(
-        READ_LEASES, {"ids": ids}
-    ):
-        row = LeaseRow(what, period, owner, Decimal(amount), step, expires_at)
-        found[key_id].append(row)
-    return found
+Own = dict[tuple[str, str], LeaseRow]
+
+
+def _leases(
+    connection: Connection, ids: list[str], owner: str
+) -> tuple[float, Mapping[str, Own], Mapping[str, list[LeaseRow]]]:
+    """The database's clock, this process's leases, and those of others."""
+    own: dict[str, Own] = defaultdict(dict)
+    others: dict[str, list[LeaseRow]] = defaultdict(list)
+    asked = connection.execute(read_leases(clock_of(connection)), {"ids": ids}).all()
+    for _, key_id, what, period, whose, amount, step, expires_at in asked:
+        if key_id is None:  # there is none
+            continue
+        row = LeaseRow(what, period, Decimal(amount), step, expires_at)
+        if whose == owner:
+            own[key_id][what, period] = row
+        else:
+            others[key_id].append(row)
+    return float(asked[0].now), own, others
 
 
 def _write_used(connection: Connection, plans: Sequence[Plan]) -> None:

@@ -48,6 +48,7 @@ class Key:
         budget_month_usd: most dollars a month (UTC).
         requests_per_minute: most requests in a minute of the clock.
         tokens_per_minute: most tokens in a minute of the clock.
+        concurrency: most requests in flight at once, in each process that serves it.
         expires_at: from then on it does not work.
         revoked_at: since then it does not work.
         is_admin: may see what all keys do, and manage them.
@@ -66,6 +67,7 @@ class Key:
     budget_month_usd: Decimal | None = None
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    concurrency: int | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     is_admin: bool = False
@@ -76,7 +78,7 @@ class Key:
             object.__setattr__(self, field, _names(field, getattr(self, field)))
         for field in ("budget_day_usd", "budget_month_usd"):
             object.__setattr__(self, field, _amount(field, getattr(self, field)))
-        for field in ("requests_per_minute", "tokens_per_minute"):
+        for field in ("requests_per_minute", "tokens_per_minute", "concurrency"):
             _check_count(field, getattr(self, field))
         if self.expires_at is not None:
             object.__setattr__(self, "expires_at", _moment(self.expires_at))

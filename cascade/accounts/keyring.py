@@ -31,7 +31,7 @@ Amount = str | int | Decimal
 CHANGEABLE = frozenset(
     {
         *("name", "chains", "models", "budget_day_usd", "budget_month_usd"),
-        *("requests_per_minute", "tokens_per_minute", "expires_at", "is_admin"),
+        *("requests_per_minute", "tokens_per_minute", "concurrency", "expires_at", "is_admin"),
     }
 )
 
@@ -69,6 +69,7 @@ class Keyring:
         budget_month_usd: Amount | None = None,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
+        concurrency: int | None = None,
         expires_at: datetime | None = None,
         is_admin: bool = False,
     ) -> tuple[Key, Secret]:
@@ -88,6 +89,7 @@ class Keyring:
             "budget_month_usd": budget_month_usd,
             "requests_per_minute": requests_per_minute,
             "tokens_per_minute": tokens_per_minute,
+            "concurrency": concurrency,
             "expires_at": expires_at,
             "is_admin": is_admin,
         }
@@ -198,7 +200,7 @@ class Keyring:
 
 def _all(connection: Connection) -> builtins.list[Key]:
     statement = f"SELECT {', '.join(COLUMNS)} FROM cascade_keys ORDER BY created_at, id"  # noqa: S608
-    return [key_of(dict(row)) for row in connection.execute(text(statement)).mappings()]
+    return [key_of(row) for row in connection.execute(text(statement))]
 
 
 def _check_free(connection: Connection, key: Key) -> None:

@@ -8,7 +8,6 @@ process's, or its period ends.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -59,7 +58,7 @@ class Pocket:
     free: Decimal = NOTHING
     reserved: Decimal = NOTHING
     spent: Decimal = NOTHING
-    held: Counter[Decimal] = field(default_factory=Counter)
+    held: dict[Decimal, int] = field(default_factory=dict)
     step: int = 0
     unsure: tuple[int, Decimal] | None = None
     largest: Decimal = NOTHING
@@ -68,15 +67,17 @@ class Pocket:
     def hold(self, amount: Decimal) -> None:
         """Note a reservation."""
         self.reserved = add(self.reserved, amount)
-        self.held[amount] += 1
+        self.held[amount] = self.held.get(amount, 0) + 1
 
-    def let_go(self, amount: Decimal) -> None:
-        """Note that a reservation has ended."""
+    def let_go(self, amount: Decimal) -> bool:
+        """Note that a reservation has ended; False where there was none of that amount."""
+        times = self.held.pop(amount, 0)
+        if not times:
+            return False
+        if times > 1:
+            self.held[amount] = times - 1
         self.reserved = subtract(self.reserved, amount)
-        if self.held[amount] == 1:
-            del self.held[amount]
-        else:
-            self.held[amount] -= 1
+        return True
 
     @property
     def is_empty(self) -> bool:
@@ -121,11 +122,16 @@ class Lease:
         self.pockets: list[Pocket] = []
         self.wake = wake
 
-    def reserve(self, amount: Decimal | None) -> bool:
-        """Set an amount aside; False, and nothing changes, where too little is at hand."""
+    def reserve(self, amount: Decimal | None, *, for_good: bool = False) -> bool:
+        """Set an amount aside; False, and nothing changes, where too little is at hand.
+
+        Args:
+            amount: how much; `None` where nobody knows.
+            for_good: it is used up with that, and not settled later.
+        """
         with self.lock:
             now = monotonic()
-            if not self.limited:
+            if not self.limited and not for_good:
                 self.used_at = now
                 return True
             if amount is None or not self.pockets:
@@ -135,7 +141,10 @@ class Lease:
             if left < NOTHING or now >= pocket.until:
                 return False
             pocket.free = left
-            pocket.hold(amount)
+            if for_good:
+                pocket.spent = add(pocket.spent, amount)
+            else:
+                pocket.hold(amount)
             pocket.largest = max(pocket.largest, amount)
             self.used_at = now
             return True
@@ -144,10 +153,8 @@ class Lease:
         """Replace a reservation by what was really used; an unknown amount keeps it whole."""
         with self.lock:
             is_first = not self.pockets
-            pocket = self._holder(reserved)
-            if pocket.held[reserved]:
-                pocket.let_go(reserved)
-            else:  # reserved while there was no limit
+            pocket = self.pockets[0] if len(self.pockets) == 1 else self._holder(reserved)
+            if not pocket.let_go(reserved):  # reserved while there was no limit
                 reserved = NOTHING
             paid = reserved if actual is None else actual
             pocket.spent = add(pocket.spent, paid)
@@ -176,11 +183,9 @@ class Lease:
         with self.lock:
             return self.pockets[-1].free if self.pockets else NOTHING
 
-    @property
-    def remaining(self) -> Decimal:
-        """What is left altogether, as far as this process knows."""
+    def remaining(self, now: float) -> Decimal:
+        """What is left altogether at a reading of `monotonic`, as far as this process knows."""
         with self.lock:
-            now = monotonic()
             if self.limit is None:
                 return NOTHING
             if now >= self.ends_at:
@@ -199,8 +204,7 @@ class Lease:
         """The pocket that a reservation was made from; equal amounts are as good as each other."""
         if not self.pockets:
             self.pockets.append(Pocket())
-        if len(self.pockets) > 1:
-            for pocket in self.pockets:
-                if pocket.held[amount]:
-                    return pocket
+        for pocket in self.pockets:
+            if amount in pocket.held:
+                return pocket
         return self.pockets[-1]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from cascade.accounts.key import Key
 
@@ -13,7 +13,7 @@ __all__ = ["Limit", "What", "finest", "limits_of", "moment_of", "part_of"]
 
 What = Literal["usd", "requests", "tokens"]
 
-FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "minute": "%Y-%m-%dT%H:%M"}
+MINUTE_S = 60
 
 ROUGH = Context(prec=28, rounding=ROUND_FLOOR)
 
@@ -21,8 +21,7 @@ STEP = {"usd": Decimal("1e-9"), "requests": Decimal(1), "tokens": Decimal(1)}
 """What a part of an amount is rounded to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """How much of something there is in a period.
 
     Attributes:
@@ -38,23 +37,31 @@ class Limit:
 
 def limits_of(key: Key, what: What, now: float) -> tuple[Limit, ...]:
     """The limits of a key at a moment, the shortest period first."""
+    period, _ = finest(what, now)
     if what == "usd":
-        return (
-            Limit("day", _named("day", now), key.budget_day_usd),
-            Limit("month", _named("month", now), key.budget_month_usd),
-        )
+        month = Limit("month", period[: len("2026-11")], key.budget_month_usd)
+        return (Limit("day", period, key.budget_day_usd), month)
     most = key.requests_per_minute if what == "requests" else key.tokens_per_minute
-    return (Limit("minute", _named("minute", now), None if most is None else Decimal(most)),)
+    return (Limit("minute", period, None if most is None else Decimal(most)),)
 
 
 def finest(what: What, now: float) -> tuple[str, float]:
     """The shortest period of a kind at a moment, and the moment at which it ends."""
-    begun = datetime.fromtimestamp(now, UTC)
-    if what == "usd":
-        begun = begun.replace(hour=0, minute=0, second=0, microsecond=0)
-        return begun.strftime(FORMATS["day"]), (begun + timedelta(days=1)).timestamp()
-    begun = begun.replace(second=0, microsecond=0)
-    return begun.strftime(FORMATS["minute"]), (begun + timedelta(minutes=1)).timestamp()
+    minute = int(now // MINUTE_S)
+    return _day_of(minute) if what == "usd" else _minute(minute)
+
+
+@lru_cache(8)
+def _day_of(minute: int) -> tuple[str, float]:
+    """The day of a minute, counted since 1970."""
+    begun = moment_of(minute * MINUTE_S).replace(hour=0, minute=0)
+    return begun.strftime("%Y-%m-%d"), (begun + timedelta(days=1)).timestamp()
+
+
+@lru_cache(8)
+def _minute(minute: int) -> tuple[str, float]:
+    begun = minute * MINUTE_S
+    return moment_of(begun).strftime("%Y-%m-%dT%H:%M"), float(begun + MINUTE_S)
 
 
 def part_of(amount: Decimal, share: int, what: What) -> Decimal:
@@ -69,7 +76,3 @@ def part_of(amount: Decimal, share: int, what: What) -> Decimal:
 def moment_of(now: float) -> datetime:
     """A clock reading as a moment."""
     return datetime.fromtimestamp(now, UTC)
-
-
-def _named(each: str, now: float) -> str:
-    return moment_of(now).strftime(FORMATS[each])

@@ -6,10 +6,9 @@ used + leased never passes a limit, and what a process leases is written before 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import reduce
 from typing import NamedTuple
 
 from cascade.accounts.key import Key
@@ -41,7 +40,6 @@ class LeaseRow(NamedTuple):
 
     what: str
     period: str
-    owner: str
     amount: Decimal
     step: int
     expires_at: float
@@ -56,32 +54,25 @@ class View:
         now: its clock.
         read_at: this process's `monotonic` before it was asked.
         used: what was used, by kind and period.
-        leases: everybody's.
-        owner: this process.
+        own: this process's leases, by kind and period.
+        others: leases of other processes.
     """
 
     key: Key | None
     now: float
     read_at: float
     used: Mapping[tuple[str, str], Decimal]
-    leases: Sequence[LeaseRow]
-    owner: str
+    own: Mapping[tuple[str, str], LeaseRow]
+    others: Sequence[LeaseRow]
 
-    def own(self, what: What, period: str) -> LeaseRow | None:
-        """This process's lease."""
-        rows = (row for row in self.leases if (row.what, row.period) == (what, period))
-        return next((row for row in rows if row.owner == self.owner), None)
-
-    def others(self, what: What, period: str) -> Decimal:
+    def with_others(self, what: What, period: str) -> Decimal:
         """What other processes have leased in a period, or in those that are part of it."""
-        return total(
-            row.amount
-            for row in self.leases
-            if row.what == what
-            and row.owner != self.owner
-            and row.period.startswith(period)
-            and row.expires_at > self.now
-        )
+        sum_ = NOTHING
+        for row in self.others:
+            is_part = row.what == what and row.period.startswith(period)
+            if is_part and row.expires_at > self.now:
+                sum_ = add(sum_, row.amount)
+        return sum_
 
 
 @dataclass(slots=True)
@@ -113,11 +104,6 @@ class Plan:
     written: list[Written] = field(default_factory=list)
     granted: list[Ticket] = field(default_factory=list)
     refused: list[Ticket] = field(default_factory=list)
-
-
-def total(amounts: Iterable[Decimal]) -> Decimal:
-    """An exact sum."""
-    return reduce(add, amounts, NOTHING)
 
 
 def planned(lease: Lease, view: View, *, closing: bool = False) -> Plan:
@@ -162,7 +148,7 @@ def _current(lease: Lease, period: str) -> Pocket | None:
 
 def _recall(pocket: Pocket, what: What, view: View) -> None:
     """Learn what became of the last write, and of the lease while nothing was heard."""
-    row = view.own(what, str(pocket.period))
+    row = view.own.get((what, str(pocket.period)))
     if pocket.unsure is not None:
         step, spent = pocket.unsure
         if row is not None and row.step == step:  # it had arrived
@@ -174,21 +160,21 @@ def _recall(pocket: Pocket, what: What, view: View) -> None:
 
 def _room(lease: Lease, view: View, limits: Sequence[Limit]) -> Decimal | None:
     """How much this process may hold free in the current pocket, granted amounts included."""
-    lefts = []
+    room: Decimal | None = None
+    nearest: Limit | None = None
     for limit in limits:
         if limit.most is None:
             continue
-        used = view.used.get((lease.what, limit.period), NOTHING)
-        own = total(
-            add(pocket.reserved, pocket.spent)
-            for pocket in lease.pockets
-            if str(pocket.period).startswith(limit.period)
-        )
-        taken = add(add(used, own), view.others(lease.what, limit.period))
-        lefts.append((subtract(limit.most, taken), limit))
-    if not lefts:
+        taken = view.used.get((lease.what, limit.period), NOTHING)
+        taken = add(taken, view.with_others(lease.what, limit.period))
+        for pocket in lease.pockets:
+            if str(pocket.period).startswith(limit.period):
+                taken = add(taken, add(pocket.reserved, pocket.spent))
+        left = subtract(limit.most, taken)
+        if room is None or left < room:
+            room, nearest = left, limit
+    if room is None or nearest is None:
         return None
-    room, nearest = min(lefts, key=lambda pair: pair[0])
     lease.limit, lease.each, lease.left = nearest.most, nearest.each, max(room, NOTHING)
     return room
 
@@ -221,7 +207,7 @@ def _may_come(lease: Lease, view: View, ticket: Ticket, room: Decimal | None) ->
     if room is None or view.read_at >= ticket.until:
         return False
     period, _ = finest(lease.what, view.now)
-    return ticket.amount <= add(room, view.others(lease.what, period))
+    return ticket.amount <= add(room, view.with_others(lease.what, period))
 
 
 def _ahead(plan: Plan, pocket: Pocket, view: View) -> Decimal:
@@ -240,9 +226,10 @@ def _write(plan: Plan, pocket: Pocket, ahead: Decimal, ends_at: float) -> None:
     """Write a pocket; what is not kept ahead can be reserved no more from now on."""
     free = pocket.free if plan.lease.limited else NOTHING
     pocket.free = min(free, ahead)
-    is_granted = pocket is plan.lease.pockets[-1] and bool(plan.granted)
-    granted = total(ticket.amount for ticket in plan.granted) if is_granted else NOTHING
-    leased = add(add(pocket.reserved, granted), ahead)
+    leased = add(pocket.reserved, ahead)
+    if pocket is plan.lease.pockets[-1]:
+        for ticket in plan.granted:
+            leased = add(leased, ticket.amount)
     is_over = not (leased or pocket.spent or pocket.held)
     plan.written.append(
         Written(

@@ -1,4 +1,8 @@
-"""Requests and tokens per minute of the clock: the same for all processes that share a database."""
+"""What lets a request of a key begin: its rates per minute, and how many others are in flight.
+
+Minutes are those of the clock. Rates are the same for all processes that share a database; requests
+in flight are those of this process.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from math import ceil
+from threading import Lock
 from time import monotonic
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cascade.accounts.key import Key
 from cascade.accounts.lease import NOTHING, Lease
@@ -18,15 +23,14 @@ from cascade.accounts.periods import What
 from cascade.accounts.purse import fetch
 from cascade.accounts.worker import Worker
 
-__all__ = ["Admission", "Left", "Rate", "admit"]
+__all__ = ["Admission", "Gate", "Left", "Rate"]
 
 Rate = Literal["requests", "tokens"]
 
 ONE = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """What is left of a rate, as far as this process knows.
 
     Attributes:
@@ -45,25 +49,29 @@ class Admission:
     """Whether a request may begin, and what is left of its key's rates.
 
     Attributes:
-        refused: the rate that is used up; `None` where it may begin.
+        refused: what is used up, a rate or "concurrency"; `None` where it may begin.
         unavailable: why nobody can tell, where that is why it may not.
         left: what is left of each rate that the key has.
     """
 
-    refused: Rate | None = None
+    refused: Rate | Literal["concurrency"] | None = None
     unavailable: str | None = None
     left: dict[Rate, Left] = field(default_factory=dict)
     _held: tuple[Lease, Decimal] | None = None
+    _inside: Gate | None = None
 
     def settle(self, tokens: int | None) -> None:
-        """Count the tokens that the request really used; unknown ones count as was expected.
+        """The request is over; count the tokens that it really used.
 
-        Only the first time counts.
+        Unknown ones count as was expected. Only the first time counts.
         """
         held, self._held = self._held, None
         if held is not None:
             lease, amount = held
             lease.settle(amount, None if tokens is None else Decimal(tokens))
+        inside, self._inside = self._inside, None
+        if inside is not None:
+            inside.leave()
 
     @property
     def retry_after_s(self) -> int:
@@ -71,49 +79,119 @@ class Admission:
         return ceil(self.left[self.refused].reset_s) if self.refused in self.left else 1
 
 
-async def admit(
-    key: Key, tokens: int, lease_of: Callable[[Key, What], Lease], worker: Worker
-) -> Admission:
-    """Count a request against its key's rates; see `Accounts.admit`."""
-    made = Admission()
-    taken: list[tuple[Lease, Decimal]] = []
-    wanted: list[tuple[Rate, int | None, Decimal]] = [
-        ("requests", key.requests_per_minute, ONE),
-        ("tokens", key.tokens_per_minute, Decimal(tokens)),
-    ]
-    for rate, limit, amount in wanted:
-        if limit is None:
-            continue
-        lease = lease_of(key, rate)
+class Gate:
+    """Lets the requests of one key begin.
+
+    Args:
+        lease_of: what this process holds of a rate of the key's.
+        worker: fetches more.
+    """
+
+    def __init__(self, lease_of: Callable[[Key, What], Lease], worker: Worker) -> None:
+        self._lease_of = lease_of
+        self._worker = worker
+        self._key: Key | None = None
+        self._requests: Lease | None = None
+        self._tokens: Lease | None = None
+        self._lock = Lock()
+        self._in_flight = 0
+
+    async def admit(self, key: Key, tokens: int) -> Admission:
+        """Count a request; see `Accounts.admit`."""
+        if key is not self._key:
+            self._follow(key)
+        made = Admission()
+        if key.concurrency is not None:
+            if not self._enter(key.concurrency):
+                made.refused = "concurrency"
+                return made
+            made._inside = self  # noqa: SLF001  its own
+        amount = Decimal(tokens)
+        if not self._take(amount):
+            try:
+                made.refused = await self._fetch(amount)
+            except BaseException:
+                made.settle(0)
+                raise
+            if made.refused is not None:
+                made.settle(0)
+                made.unavailable = self._worker.lost
+        now = monotonic()
+        if self._requests is not None:
+            made.left["requests"] = _left(self._requests, key.requests_per_minute, now)
+        if self._tokens is not None:
+            made.left["tokens"] = _left(self._tokens, key.tokens_per_minute, now)
+            if made.refused is None:
+                made._held = (self._tokens, amount)  # noqa: SLF001
+        return made
+
+    def leave(self) -> None:
+        """A request that was counted in flight is over."""
+        with self._lock:
+            self._in_flight -= 1
+
+    def _enter(self, most: int) -> bool:
+        with self._lock:
+            if self._in_flight >= most:
+                return False
+            self._in_flight += 1
+            return True
+
+    def _follow(self, key: Key) -> None:
+        """The key as it is now: a rate may have come or gone."""
+        has_requests, has_tokens = (
+            key.requests_per_minute is not None,
+            key.tokens_per_minute is not None,
+        )
+        self._requests = self._lease_of(key, "requests") if has_requests else None
+        self._tokens = self._lease_of(key, "tokens") if has_tokens else None
+        self._key = key
+
+    def _take(self, amount: Decimal) -> bool:
+        """Take a request and its tokens from what is at hand: both, or none of them."""
+        if self._tokens is not None and not self._tokens.reserve(amount):
+            return False
+        if self._requests is None or self._requests.reserve(ONE, for_good=True):
+            return True
+        if self._tokens is not None:
+            self._tokens.settle(amount, NOTHING)
+        return False
+
+    async def _fetch(self, amount: Decimal) -> Rate | None:
+        """Take them, fetching what is not at hand; the rate that is used up, where one is."""
+        taken: list[tuple[Lease, Decimal]] = []
+        refused: Rate | None = None
+        wanted: list[tuple[Rate, Lease | None, Decimal]] = [
+            ("requests", self._requests, ONE),
+            ("tokens", self._tokens, amount),
+        ]
         try:
-            has_room = lease.reserve(amount) or await _fetched(lease, worker, amount)
+            for rate, lease, part in wanted:
+                if lease is None:
+                    continue
+                if not lease.reserve(part) and not await self._fetched(lease, part):
+                    refused = rate
+                    break
+                taken.append((lease, part))
         except BaseException:
             _put_back(taken)
             raise
-        made.left[rate] = _left(lease, limit)
-        if not has_room:
+        if refused is not None:
             _put_back(taken)
-            made.refused, made.unavailable = rate, worker.lost
-            return made
-        taken.append((lease, amount))
-    for lease, amount in taken:
-        if lease.what == "requests":
-            lease.settle(amount, amount)
-        else:
-            made._held = (lease, amount)  # noqa: SLF001  its own
-    return made
+        elif self._requests is not None:
+            self._requests.settle(ONE, ONE)
+        return refused
 
-
-async def _fetched(lease: Lease, worker: Worker, amount: Decimal) -> bool:
-    future = fetch(lease, worker, amount, 0.0)
-    if future is None:
-        return False
-    try:
-        return await asyncio.wrap_future(future)
-    except BaseException:  # the request was left: what comes goes back
-        if not future.cancel():
-            future.add_done_callback(partial(_undo, lease, amount))
-        raise
+    async def _fetched(self, lease: Lease, amount: Decimal) -> bool:
+        future = fetch(lease, self._worker, amount, 0.0)
+        if future is None:
+            return False
+        try:
+            return await asyncio.wrap_future(future)
+        except BaseException:  # the request was left: what comes goes back
+            if not future.cancel():
+                future.add_done_callback(partial(_undo, lease, amount))
+            raise
 
 
 def _undo(lease: Lease, amount: Decimal, done: Future[bool]) -> None:
@@ -126,5 +204,5 @@ def _put_back(taken: list[tuple[Lease, Decimal]]) -> None:
         lease.settle(amount, NOTHING)
 
 
-def _left(lease: Lease, limit: int) -> Left:
-    return Left(limit, max(0, int(lease.remaining)), max(0.0, lease.ends_at - monotonic()))
+def _left(lease: Lease, limit: int | None, now: float) -> Left:
+    return Left(limit or 0, max(0, int(lease.remaining(now))), max(0.0, lease.ends_at - now))

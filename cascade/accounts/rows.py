@@ -3,46 +3,75 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Row, TextualSelect, bindparam, column, text
 
 from cascade.accounts.key import Key
 from cascade.accounts.tables import CLOCK
 from cascade.core.pricing import plain
 
-__all__ = ["COLUMNS", "key_of", "keys_by", "now_of", "values_of"]
+__all__ = ["COLUMNS", "asking", "clock_of", "key_of", "keys_by", "now_of", "values_of"]
 
 COLUMNS = (
     *("id", "name", "prefix", "created_at", "chains", "models", "budget_day_usd"),
-    *("budget_month_usd", "requests_per_minute", "tokens_per_minute", "expires_at", "revoked_at"),
-    "is_admin",
+    *("budget_month_usd", "requests_per_minute", "tokens_per_minute", "concurrency", "expires_at"),
+    *("revoked_at", "is_admin"),
 )
 
 
 def now_of(connection: Connection) -> float:
     """The database's clock, in seconds since 1970."""
-    return float(connection.execute(text(f"SELECT {CLOCK[connection.dialect.name]}")).scalar_one())
+    return float(connection.execute(text(f"SELECT {clock_of(connection)}")).scalar_one())
+
+
+def clock_of(connection: Connection) -> str:
+    """The database's clock, in its own words."""
+    return CLOCK[connection.dialect.name]
 
 
 def keys_by(
     connection: Connection, column: str, values: list[str], *, lock: bool = False
-) -> list[Mapping[str, Any]]:
-    """Rows of keys in order of their ids, each with its digest and the clock as `now`."""
-    clock = CLOCK[connection.dialect.name]
-    locked = " FOR UPDATE" if lock and connection.dialect.name == "postgresql" else ""
-    statement = text(
-        f"SELECT {', '.join(COLUMNS)}, digest, {clock} AS now FROM cascade_keys "  # noqa: S608
-        f"WHERE {column} IN :values ORDER BY id{locked}"
-    ).bindparams(bindparam("values", expanding=True))
-    return [dict(row) for row in connection.execute(statement, {"values": values}).mappings()]
+) -> Sequence[Row[Any]]:
+    """Keys in order of their ids: their columns, then the digest, and the clock as `now`."""
+    must_lock = lock and connection.dialect.name == "postgresql"
+    statement = _keys_statement(column, clock_of(connection), must_lock=must_lock)
+    return connection.execute(statement, {"values": values}).all()
 
 
-def key_of(row: Mapping[str, Any]) -> Key:
-    """A row as a key."""
+@cache
+def _keys_statement(column: str, clock: str, *, must_lock: bool) -> TextualSelect:
+    names = (*COLUMNS, "digest")
+    return asking(
+        f"SELECT {', '.join(names)}, {clock} AS now FROM cascade_keys "  # noqa: S608
+        f"WHERE {column} IN :values ORDER BY id{' FOR UPDATE' if must_lock else ''}",
+        *(*names, "now"),
+        several=("values",),
+    )
+
+
+def asking(statement: str, *names: str, several: tuple[str, ...]) -> TextualSelect:
+    """A question that is asked again and again.
+
+    Its columns are named, so that SQLAlchemy finds out once and not with every answer what is in
+    its rows.
+
+    Args:
+        statement: the question.
+        names: of the columns, in order.
+        several: the parameters that are lists.
+    """
+    asked = text(statement).bindparams(*(bindparam(name, expanding=True) for name in several))
+    return asked.columns(*(column(name) for name in names))
+
+
+def key_of(values: Sequence[Any]) -> Key:
+    """The values of a key's columns as a key; what follows them is not looked at."""
+    row = dict(zip(COLUMNS, values, strict=False))
     return Key(
         id=row["id"],
         name=row["name"],
@@ -54,6 +83,7 @@ def key_of(row: Mapping[str, Any]) -> Key:
         budget_month_usd=_amount(row["budget_month_usd"]),
         requests_per_minute=row["requests_per_minute"],
         tokens_per_minute=row["tokens_per_minute"],
+        concurrency=row["concurrency"],
         expires_at=_moment(row["expires_at"]),
         revoked_at=_moment(row["revoked_at"]),
         is_admin=bool(row["is_admin"]),
@@ -73,6 +103,7 @@ def values_of(key: Key) -> dict[str, Any]:
         "budget_month_usd": None if key.budget_month_usd is None else plain(key.budget_month_usd),
         "requests_per_minute": key.requests_per_minute,
         "tokens_per_minute": key.tokens_per_minute,
+        "concurrency": key.concurrency,
         "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
         "revoked_at": None if key.revoked_at is None else key.revoked_at.isoformat(),
         "is_admin": int(key.is_admin),

@@ -50,6 +50,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX cascade_leases_by_expiry ON cascade_leases (expires_at)",
     ),
+    # 2: how many requests of a key may be in flight
+    ("ALTER TABLE cascade_keys ADD COLUMN concurrency BIGINT",),
 )
 
 TABLES = TableSet(

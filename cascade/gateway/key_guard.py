@@ -12,6 +12,7 @@ from cascade.errors import StoreError
 from cascade.forms.reading import has_media, output_limit
 from cascade.gateway import refusals
 from cascade.gateway.guard import Caller
+from cascade.gateway.refusals import Refusal
 
 __all__ = ["KeyCaller", "KeyGuard"]
 
@@ -23,8 +24,14 @@ MEDIA_TOKENS = 1_000
 
 TOKEN_BYTES = 4
 
-MINUTE_S = 60
+RATE_HEADERS = {
+    rate: tuple(f"x-ratelimit-{what}-{rate}" for what in ("limit", "remaining", "reset"))
+    for rate in ("requests", "tokens")
+}
+"""Names of the headers that tell of a rate."""
+
 MS = 1000
+MINUTE_MS = 60 * MS
 
 
 class KeyGuard:
@@ -80,15 +87,21 @@ class KeyCaller:
         asked = MEDIA_TOKENS if has_media(request.payload) else request.size_bytes // TOKEN_BYTES
         tokens = asked + (output_limit(request.payload) or EXPECTED_TOKENS)
         self._admission = admission = await self._accounts.admit(self._key, tokens)
-        if admission.unavailable is not None:
-            raise refusals.no_database()
         headers = rate_headers(admission)
         if admission.refused is not None:
-            left = admission.left[admission.refused]
-            if admission.refused == "tokens" and tokens > left.limit:
-                raise refusals.too_many_tokens(left.limit, tokens, headers)
-            raise refusals.too_fast(admission.refused, left.limit, admission.retry_after_s, headers)
+            raise self._refusal(admission, tokens, headers)
         return headers
+
+    def _refusal(self, admission: Admission, tokens: int, headers: Mapping[str, str]) -> Refusal:
+        """Why a request may not begin, in OpenAI's words."""
+        if admission.unavailable is not None:
+            return refusals.no_database()
+        if admission.refused is None or admission.refused == "concurrency":
+            return refusals.too_many_at_once(self._key.concurrency or 0, headers)
+        limit = admission.left[admission.refused].limit
+        if admission.refused == "tokens" and tokens > limit:
+            return refusals.too_many_tokens(limit, tokens, headers)
+        return refusals.too_fast(admission.refused, limit, admission.retry_after_s, headers)
 
     def purse(self, own: Budget | None) -> Budget | None:
         """The key's money, and within it the request's own budget."""
@@ -109,18 +122,20 @@ class KeyCaller:
 def rate_headers(admission: Admission) -> dict[str, str]:
     """What is left of the rates, as OpenAI says it."""
     headers: dict[str, str] = {}
-    for rate, left in admission.left.items():
-        headers[f"x-ratelimit-limit-{rate}"] = str(left.limit)
-        headers[f"x-ratelimit-remaining-{rate}"] = str(left.remaining)
-        headers[f"x-ratelimit-reset-{rate}"] = duration(left.reset_s)
+    for rate, (limit, remaining, reset_s) in admission.left.items():
+        of_limit, of_remaining, of_reset = RATE_HEADERS[rate]
+        headers[of_limit] = str(limit)
+        headers[of_remaining] = str(remaining)
+        headers[of_reset] = duration(reset_s)
     return headers
 
 
 def duration(seconds: float) -> str:
     """A span as OpenAI writes it, e.g. "20ms", "1.5s", "6m0s"."""
-    ms = round(seconds * 1000)
+    ms = round(seconds * MS)
     if ms < MS:
         return f"{ms}ms"
-    minutes, rest = divmod(ms, MINUTE_S * MS)
-    shown = f"{rest / MS:.3f}".rstrip("0").removesuffix(".")
-    return f"{minutes}m{shown}s" if minutes else f"{shown}s"
+    if ms < MINUTE_MS:
+        return f"{ms / MS:g}s"
+    minutes, rest = divmod(ms, MINUTE_MS)
+    return f"{minutes}m{rest / MS:g}s"

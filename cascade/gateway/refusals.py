@@ -210,6 +210,18 @@ def too_fast(rate: str, limit: int, retry_after_s: int, headers: Mapping[str, st
     )
 
 
+def too_many_at_once(limit: int, headers: Mapping[str, str]) -> Refusal:
+    """A key with as many requests in flight as it may have."""
+    return refuse(
+        429,
+        f"Rate limit reached on concurrent requests: Limit {limit} in flight. Please try again "
+        "once one of them has been answered.",
+        kind="requests",
+        code="rate_limit_exceeded",
+        headers={**headers, "retry-after": "1"},
+    )
+
+
 def too_many_tokens(limit: int, expected: int, headers: Mapping[str, str]) -> Refusal:
     """A request that no minute has room for: waiting does not help, so nobody is told to."""
     return refuse(

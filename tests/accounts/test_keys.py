@@ -25,6 +25,7 @@ class TestMaking:
             budget_month_usd=Decimal("100.000000000000001"),
             requests_per_minute=60,
             tokens_per_minute=100_000,
+            concurrency=3,
             expires_at=end,
             is_admin=True,
         )
@@ -37,6 +38,7 @@ class TestMaking:
             Decimal("100.000000000000001"),
         )
         assert (key.expires_at, key.is_admin, key.chains) == (end, True, ("support", "sales"))
+        assert key.concurrency == 3
         assert secret.startswith(key.prefix)
 
     def test_what_a_key_may_use(self, accounts):

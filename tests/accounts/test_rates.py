@@ -141,3 +141,68 @@ def test_a_rate_that_is_given_back_counts_again(accounts):
     assert [admitted(accounts, free).refused for _ in range(3)] == [None] * 3
     again = accounts.change("app", requests_per_minute=1)
     assert admitted(accounts, again).refused == "requests"
+
+
+class TestConcurrency:
+    def test_so_many_at_once_and_no_more(self, accounts):
+        """A request has its place until it is settled, once; the next one gets it then."""
+        key, _ = accounts.create("app", concurrency=2)
+        first, second, third = (admitted(accounts, key) for _ in range(3))
+        assert (first.refused, second.refused, third.refused) == (None, None, "concurrency")
+        assert third.retry_after_s == 1
+        third.settle(0)  # it has none to give back
+        first.settle(10)
+        first.settle(10)
+        assert [admitted(accounts, key).refused for _ in range(2)] == [None, "concurrency"]
+
+    def test_each_process_counts_its_own(self, accounts, open_accounts, database):
+        """Another process has as many places of its own."""
+        key, _ = accounts.create("app", concurrency=1)
+        other = open_accounts(database)
+        assert [admitted(one, key).refused for one in (accounts, other, other)] == [
+            None,
+            None,
+            "concurrency",
+        ]
+
+    def test_a_refused_request_has_no_place(self, accounts):
+        """Where a rate refuses a request, its place is free for the next; where there is no place, no rate is counted."""
+        key, _ = accounts.create("app", concurrency=1, tokens_per_minute=1000)
+        assert admitted(accounts, key, 2000).refused == "tokens"
+        inside = admitted(accounts, key, 600)
+        assert [admitted(accounts, key, 600).refused for _ in range(2)] == ["concurrency"] * 2
+        inside.settle(400)
+        assert admitted(accounts, key, 600).refused is None
+
+    def test_a_request_that_leaves_while_it_waits_has_no_place(self, accounts):
+        """Cancelled while its rate is asked for, a request gives its place back."""
+        key, _ = accounts.create("app", concurrency=1, tokens_per_minute=100)
+
+        async def main():
+            task = asyncio.create_task(accounts.admit(key, 10))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(main())
+        assert admitted(accounts, key, 10).refused is None
+
+    def test_a_limit_that_is_changed_holds_at_once(self, accounts):
+        """Requests that are in flight count under the new limit, too."""
+        key, _ = accounts.create("app", concurrency=1)
+        inside = admitted(accounts, key)
+        more = accounts.change("app", concurrency=2)
+        assert [admitted(accounts, more).refused for _ in range(2)] == [None, "concurrency"]
+        none = accounts.change("app", concurrency=None)
+        assert admitted(accounts, none).refused is None
+        inside.settle(0)
+        assert admitted(accounts, more).refused is None
+
+
+def test_what_is_at_hand_is_taken_whole_or_not_at_all(accounts):
+    """A request whose tokens are at hand and whose own place in the minute is not takes none of them."""
+    key, _ = accounts.create("app", requests_per_minute=1, tokens_per_minute=100_000)
+    admitted(accounts, key, 100).settle(100)
+    assert [admitted(accounts, key, 100).refused for _ in range(5)] == ["requests"] * 5
+    assert admitted(accounts, key, 0).left["tokens"].remaining == 99_900

@@ -10,6 +10,8 @@ from cascade.accounts import tables
 from cascade.accounts.keyring import Keyring
 from cascade.traces import migrations
 
+KNOWN = list(range(1, len(tables.TABLES.steps) + 1))
+
 
 def versions(database, name):
     return [row[0] for row in database.sql(f"SELECT number FROM {name} ORDER BY number")]  # noqa: S608
@@ -25,9 +27,7 @@ def test_traces_and_keys_share_a_database(database):
     assert versions(database, "cascade_migrations") == list(
         range(1, len(migrations.TABLES.steps) + 1)
     )
-    assert versions(database, "cascade_accounts_migrations") == list(
-        range(1, len(tables.TABLES.steps) + 1)
-    )
+    assert versions(database, "cascade_accounts_migrations") == KNOWN
 
 
 def test_a_store_of_before_keeps_its_numbers(database):
@@ -44,7 +44,7 @@ def test_keys_of_a_newer_version_are_refused(database):
     """Tables that a newer version has changed are not touched."""
     Keyring(database.where)
     database.sql("INSERT INTO cascade_accounts_migrations VALUES (99, 'x')")
-    with pytest.raises(StoreError, match=r"schema version 99.*up to 1; upgrade frugal-cascade"):
+    with pytest.raises(StoreError, match=r"schema version 99.*up to 2; upgrade frugal-cascade"):
         Keyring(database.where)
 
 
@@ -55,7 +55,24 @@ def test_later_steps_keep_keys(database, monkeypatch):
     monkeypatch.setattr("cascade.accounts.keyring.TABLES", replace(tables.TABLES, steps=steps))
     for _ in range(2):
         assert Keyring(database.where).list() == [key]
-    assert versions(database, "cascade_accounts_migrations") == [1, 2]
+    assert versions(database, "cascade_accounts_migrations") == [*KNOWN, KNOWN[-1] + 1]
+
+
+def test_keys_of_the_first_version(database, monkeypatch):
+    """Keys that were made before there was a limit of requests in flight have none, and can be given one."""
+    first = replace(tables.TABLES, steps=tables.TABLES.steps[:1])
+    with monkeypatch.context() as older:
+        older.setattr("cascade.accounts.keyring.TABLES", first)
+        Keyring(database.where)
+    database.sql(
+        "INSERT INTO cascade_keys VALUES ('key_1', 'app', 'ck-abcde', 'd', "
+        "'2026-11-01T00:00:00+00:00', '[]', '[]', '5', NULL, 60, NULL, NULL, NULL, 0)"
+    )
+    keyring = Keyring(database.where)
+    (key,) = keyring.list()
+    assert (key.budget_day_usd, key.requests_per_minute, key.concurrency) == (5, 60, None)
+    assert keyring.change("app", concurrency=4).concurrency == 4
+    assert keyring.get("app").concurrency == 4
 
 
 def test_many_at_once_make_the_tables_once(database):
@@ -74,4 +91,4 @@ def test_many_at_once_make_the_tables_once(database):
     for thread in threads:
         thread.join()
     assert errors == []
-    assert versions(database, "cascade_accounts_migrations") == [1]
+    assert versions(database, "cascade_accounts_migrations") == KNOWN

@@ -235,6 +235,22 @@ def test_more_tokens_than_any_minute_has(client, accounts):
     assert caught.value.response.headers["x-should-retry"] == "false"
 
 
+def test_requests_at_once(client, served, accounts, upstream):
+    """As many requests as a key may have in flight are answered; one more is 429 at once, until one of them is over."""
+    _, secret = accounts.create("team", concurrency=1)
+    head = [*JSON, ("authorization", f"Bearer {secret}")]
+    with Raw(served.port) as raw:
+        raw.send(request(body_of("hang", max_completion_tokens=10), headers=head))
+        until(lambda: upstream.under_way == 1)
+        with pytest.raises(openai.RateLimitError) as caught:
+            ask(client(secret))
+    assert "concurrent requests: Limit 1 in flight" in caught.value.message
+    assert (caught.value.type, caught.value.code) == ("requests", "rate_limit_exceeded")
+    assert caught.value.response.headers["retry-after"] == "1"
+    until(lambda: served.app.turns.in_flight == 0)
+    assert ask(client(secret)).cascade["tier"] == "small"
+
+
 def test_tags_of_ours(client, accounts):
     """Nobody can mark a trace as another key's."""
     _, secret = accounts.create("team")
