@@ -25,7 +25,10 @@ __all__ = ["keys"]
 keys = typer.Typer(no_args_is_help=True, help="Make, show, change and revoke keys of the gateway.")
 
 NONE = "none"
-"""Takes a limit away."""
+"""Takes a limit away; as a model, all models."""
+
+EVERY = "*"
+"""All chains, or every model."""
 
 SPAN = re.compile(r"(\d{1,6})([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -42,24 +45,16 @@ DatabaseOption = Annotated[
 ]
 ChainOption = Annotated[
     list[str] | None,
-    typer.Option(help="Chain that it may use; may be given more than once. All unless given."),
+    typer.Option(
+        help='Chain that it may use, and no others; may be given more than once, "*" for all. A '
+        "new key may use all unless given."
+    ),
 ]
 ModelOption = Annotated[
     list[str] | None,
     typer.Option(
-        help='Plain model that it may use; may be given more than once, "*" for every one. None '
-        "unless given."
-    ),
-]
-OtherChainOption = Annotated[
-    list[str] | None,
-    typer.Option(help="Chain that it may use, and no others; may be given more than once."),
-]
-OtherModelOption = Annotated[
-    list[str] | None,
-    typer.Option(
         help='Plain model that it may use, and no others; may be given more than once, "*" for '
-        "every one."
+        'every one, "none" for none. A new key may use none unless given.'
     ),
 ]
 DayOption = Annotated[
@@ -70,6 +65,12 @@ MonthOption = Annotated[
 ]
 RequestsOption = Annotated[str | None, typer.Option(help='Requests a minute; "none" for no limit.')]
 TokensOption = Annotated[str | None, typer.Option(help='Tokens a minute; "none" for no limit.')]
+ConcurrencyOption = Annotated[
+    str | None,
+    typer.Option(
+        help='Requests in flight at once, in each process that serves it; "none" for no limit.'
+    ),
+]
 ExpiresOption = Annotated[
     str | None,
     typer.Option(help='When it ends: 30d, 12h, 2027-01-31, 2027-01-31T09:00; "none" for never.'),
@@ -86,6 +87,7 @@ def create_key(
     budget_month: MonthOption = None,
     requests_per_minute: RequestsOption = None,
     tokens_per_minute: TokensOption = None,
+    concurrency: ConcurrencyOption = None,
     expires: ExpiresOption = None,
     admin: Annotated[
         bool, typer.Option("--admin", help="May see what all keys do, and manage them.")
@@ -97,15 +99,16 @@ def create_key(
     keyring = _keyring(database, must_exist=False)
     settings = _settings(
         keyring,
+        chains=_names("--chain", chain),
+        models=_names("--model", model),
         budget_day_usd=budget_day,
         budget_month_usd=budget_month,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
+        concurrency=concurrency,
         expires_at=expires,
     )
-    made, secret = keyring.create(
-        name, chains=chain or (), models=model or (), is_admin=admin, **settings
-    )
+    made, secret = keyring.create(name, is_admin=admin, **settings)
     if as_json:
         print_json({"key": _data(made), "secret": secret})
         return
@@ -169,16 +172,13 @@ def change_key(
     which: WhichArgument,
     *,
     name: Annotated[str | None, typer.Option(help="Another name.")] = None,
-    chain: OtherChainOption = None,
-    all_chains: Annotated[bool, typer.Option("--all-chains", help="It may use them all.")] = False,
-    model: OtherModelOption = None,
-    no_models: Annotated[
-        bool, typer.Option("--no-models", help="It may use no plain model.")
-    ] = False,
+    chain: ChainOption = None,
+    model: ModelOption = None,
     budget_day: DayOption = None,
     budget_month: MonthOption = None,
     requests_per_minute: RequestsOption = None,
     tokens_per_minute: TokensOption = None,
+    concurrency: ConcurrencyOption = None,
     expires: ExpiresOption = None,
     admin: Annotated[
         bool | None, typer.Option("--admin/--no-admin", help="May manage all keys, or not.")
@@ -190,18 +190,17 @@ def change_key(
     keyring = _keyring(database)
     changes = _settings(
         keyring,
+        can_remove=True,
+        chains=_names("--chain", chain),
+        models=_names("--model", model),
         budget_day_usd=budget_day,
         budget_month_usd=budget_month,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
+        concurrency=concurrency,
         expires_at=expires,
     )
-    given = {
-        "name": name,
-        "chains": () if all_chains else chain,
-        "models": () if no_models else model,
-        "is_admin": admin,
-    }
+    given = {"name": name, "is_admin": admin}
     changes.update({field: value for field, value in given.items() if value is not None})
     if not changes:
         raise UsageError(f"nothing to change in key {which!r}; see `cascade keys change --help`")
@@ -230,34 +229,67 @@ def _keyring(database: str | None, *, must_exist: bool = True) -> Keyring:
     return Keyring(database)
 
 
-def _settings(keyring: Keyring, **given: str | None) -> dict[str, Any]:
-    """What was given on the command line, read."""
+def _settings(
+    keyring: Keyring, *, can_remove: bool = False, **given: str | tuple[str, ...] | None
+) -> dict[str, Any]:
+    """What was given on the command line, read.
+
+    Args:
+        keyring: whose clock applies.
+        can_remove: there may be a limit already, which "none" takes away; errors tell so.
+        given: names, or words, by setting.
+    """
     read: dict[str, Any] = {}
     for field, value in given.items():
         if value is None:
             continue
-        if value == NONE:
+        if not isinstance(value, str):
+            read[field] = value
+        elif value == NONE:
             read[field] = None
         elif field == "expires_at":
-            read[field] = _moment(value, keyring)
+            read[field] = _moment(value, keyring, or_none=", or none" if can_remove else "")
         elif field.endswith("_usd"):
-            read[field] = _amount(field, value)
+            read[field] = _amount(field, value, can_remove=can_remove)
         else:
-            read[field] = _count(field, value)
+            read[field] = _count(field, value, or_none=", or none" if can_remove else "")
     return read
 
 
-def _amount(field: str, value: str) -> Decimal:
+def _names(option: str, given: list[str] | None) -> tuple[str, ...] | None:
+    """Names of chains, empty for all of them; or of models, empty for none.
+
+    Raises:
+        UsageError: they contradict each other, or no chain at all is meant.
+    """
+    if not given:
+        return None
+    takes_chains = option == "--chain"
+    if takes_chains and NONE in given:
+        raise UsageError(
+            f"{option} {NONE}: a key without any chain cannot be; name chains, or give "
+            f"{option} '{EVERY}' for all of them"
+        )
+    empty = EVERY if takes_chains else NONE
+    if empty not in given:
+        return tuple(given)
+    if len(given) > 1:
+        raise UsageError(f"{option} '{empty}' stands alone; it was given with other names")
+    return ()
+
+
+def _amount(field: str, value: str, *, can_remove: bool) -> Decimal:
     try:
         return Budget(value).limit_usd
     except ConfigError as error:
-        raise UsageError(f"{_option(field)}: {error}; none takes the limit away") from None
+        hint = "; none takes the limit away" if can_remove else ""
+        raise UsageError(f"{_option(field)}: {error}{hint}") from None
 
 
-def _count(field: str, value: str) -> int:
+def _count(field: str, value: str, *, or_none: str) -> int:
     if not re.fullmatch(r"\d{1,15}", value) or not int(value):
         raise UsageError(
-            f"{_option(field)} {value!r} is no whole number above 0; expected e.g. 60, or none"
+            f"{_option(field)} {value!r} is no whole number above 0; expected e.g. 60{or_none}"
         )
     return int(value)
 
@@ -266,7 +298,7 @@ def _option(field: str) -> str:
     return f"--{field.removesuffix('_usd').replace('_', '-')}"
 
 
-def _moment(value: str, keyring: Keyring) -> datetime:
+def _moment(value: str, keyring: Keyring, *, or_none: str) -> datetime:
     """A moment to come, by the database's clock.
 
     Raises:
@@ -281,7 +313,7 @@ def _moment(value: str, keyring: Keyring) -> datetime:
             moment = datetime.fromisoformat(value)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"--expires {value!r} is no moment; expected e.g. 30d, 12h, 2027-01-31, or none"
+            f"--expires {value!r} is no moment; expected e.g. 30d, 12h, 2027-01-31{or_none}"
         ) from None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     if moment <= now:

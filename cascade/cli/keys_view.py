@@ -20,7 +20,11 @@ __all__ = ["key_table", "keys_table"]
 def keys_table(keys: Sequence[Key], spent: Mapping[str, Spent], now: datetime) -> Table:
     """One line for each key."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "id", "secret", "may use", "today", "this month", "a minute", "ends"):
+    columns = ["name", "id", "secret", "may use", "today", "this month", "a minute", "ends"]
+    are_counted = any(key.concurrency is not None for key in keys)
+    if are_counted:
+        columns.insert(-1, "at once")
+    for column in columns:
         is_amount = column in ("today", "this month")
         table.add_column(column, justify="right" if is_amount else "left", overflow="fold")
     for key in keys:
@@ -33,6 +37,7 @@ def keys_table(keys: Sequence[Key], spent: Mapping[str, Spent], now: datetime) -
             _of(sums.day_usd if sums else None, key.budget_day_usd),
             _of(sums.month_usd if sums else None, key.budget_month_usd),
             _rates(key),
+            *([_at_once(key)] if are_counted else []),
             _ends(key, now),
         )
     return table
@@ -53,6 +58,7 @@ def key_table(key: Key, spent: Spent | None, now: datetime) -> Table:
         "this month": _of(spent.month_usd if spent else None, key.budget_month_usd),
         "in use": f"${plain(spent.leased_usd)}" if spent else "?",
         "a minute": _rates(key),
+        "at once": _at_once(key),
         "ends": _ends(key, now),
     }
     for name, value in lines.items():
@@ -79,6 +85,10 @@ def _rates(key: Key) -> str:
     rates = {"requests": key.requests_per_minute, "tokens": key.tokens_per_minute}
     given = [f"{limit:,} {name}" for name, limit in rates.items() if limit is not None]
     return ", ".join(given) or "no limit"
+
+
+def _at_once(key: Key) -> str:
+    return "no limit" if key.concurrency is None else f"{key.concurrency:,}"
 
 
 def _ends(key: Key, now: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -77,8 +77,12 @@ class Keys:
         """What each key is called, by its id."""
         return {key.id: key.name for key in self._kept.list()}
 
-    def create(self, form: Mapping[str, str]) -> tuple[Key, str]:
+    def create(self, form: Mapping[str, str], chains: Collection[str]) -> tuple[Key, str]:
         """Make a key of what a form says.
+
+        Args:
+            form: its fields.
+            chains: that there are; none where that is not known.
 
         Returns:
             The key and its secret, which is told this once.
@@ -87,12 +91,13 @@ class Keys:
             ConfigError: what it says cannot be meant.
         """
         settings: dict[str, Any] = {
-            "chains": _names(form.get("chains", "")),
+            "chains": _known(_names(form.get("chains", "")), chains),
             "models": _names(form.get("models", "")),
             "budget_day_usd": form.get("budget_day_usd", "").strip() or None,
             "budget_month_usd": form.get("budget_month_usd", "").strip() or None,
             "requests_per_minute": _number(form, "requests_per_minute"),
             "tokens_per_minute": _number(form, "tokens_per_minute"),
+            "concurrency": _number(form, "concurrency"),
             "expires_at": self._end_of(form.get("expires_at", "").strip()),
             "is_admin": form.get("is_admin") == "yes",
         }
@@ -113,6 +118,16 @@ class Keys:
         if end <= self._kept.now():
             raise ConfigError(f"{day} has passed: the key would never work; expected a day to come")
         return end
+
+
+def _known(names: list[str], chains: Collection[str]) -> list[str]:
+    for name in names:
+        if chains and name not in chains:
+            raise ConfigError(
+                f"chains: there is no chain {name!r} here; expected some of "
+                f"{', '.join(sorted(chains))}, or nothing for all"
+            )
+    return names
 
 
 def _names(text: str) -> list[str]:

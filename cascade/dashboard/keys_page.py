@@ -34,7 +34,7 @@ def create_key(visit: Visit) -> Response:
     if not _may_manage(visit):
         return visit.message(*NOT_YOURS, status=403)
     try:
-        made, secret = keys.create(visit.form)
+        made, secret = keys.create(visit.form, _chains(visit) if visit.site.chains else ())
     except ConfigError as error:
         return _shown(visit, keys, error=str(error), status=400)
     return _shown(visit, keys, made=made, secret=secret)
@@ -72,13 +72,18 @@ def _shown(
         status=status,
         lines=lines,
         may_manage=_may_manage(visit),
-        chains=sorted({*visit.site.chains, *visit.traces.names("chain")}),
+        chains=sorted(_chains(visit)),
         error=error,
         made=made,
         secret=secret,
         revoked=revoked,
         filled=visit.form if error else {},
     )
+
+
+def _chains(visit: Visit) -> set[str]:
+    """The gateway's chains, and those that others which share its store have answered by."""
+    return {*visit.site.chains, *visit.traces.names("chain")}
 
 
 def _visible(visit: Visit, keys: Keys) -> Sequence[KeyLine]:

@@ -38,7 +38,15 @@ def test_all_settings(keys, place):
     options = [
         *("--chain", "support", "--chain", "sales", "--model", "gpt-5.4", "--budget-day", "0.10"),
         *("--budget-month", "3.000000001", "--requests-per-minute", "60"),
-        *("--tokens-per-minute", "100000", "--expires", "2999-01-31", "--admin"),
+        *(
+            "--tokens-per-minute",
+            "100000",
+            "--concurrency",
+            "4",
+            "--expires",
+            "2999-01-31",
+            "--admin",
+        ),
     ]
     data = json.loads(keys("create", "app", *options, "--json").stdout)
     with Accounts(place) as accounts:
@@ -47,6 +55,8 @@ def test_all_settings(keys, place):
     assert (made["chains"], made["models"]) == (["support", "sales"], ["gpt-5.4"])
     assert (made["budget_day_usd"], made["budget_month_usd"]) == ("0.1", "3.000000001")
     assert (made["requests_per_minute"], made["tokens_per_minute"]) == (60, 100_000)
+    assert made["concurrency"] == 4
+    assert "at once" in keys("list").stdout
     assert (made["expires_at"], made["is_admin"]) == ("2999-01-31T00:00:00+00:00", True)
     shown = keys("show", "app").stdout
     for words in ("support, sales, gpt-5.4; admin", "$0 of $0.1", "60 requests, 100,000 tokens"):
@@ -82,7 +92,7 @@ def test_changes(keys, place):
     """What is given is changed and nothing else; "none" takes a limit away."""
     keys("create", "app", "--budget-day", "5", "--chain", "support", "--expires", "30d")
     done = keys(
-        "change", "app", "--budget-day", "none", "--all-chains", "--model", "*", "--name", "b"
+        "change", "app", "--budget-day", "none", "--chain", "*", "--model", "*", "--name", "b"
     )
     assert done.exit_code == 0
     with Accounts(place) as accounts:
@@ -90,7 +100,17 @@ def test_changes(keys, place):
     assert (key.budget_day_usd, key.chains, key.models, key.is_admin) == (None, (), ("*",), False)
     left = key.expires_at - datetime.now(UTC)
     assert timedelta(days=29) < left < timedelta(days=31)
-    keys("change", "b", "--expires", "none", "--no-models", "--admin", "--requests-per-minute", "7")
+    keys(
+        "change",
+        "b",
+        "--expires",
+        "none",
+        "--model",
+        "none",
+        "--admin",
+        "--requests-per-minute",
+        "7",
+    )
     with Accounts(place) as accounts:
         key = accounts.get("b")
     assert (key.expires_at, key.models, key.is_admin, key.requests_per_minute) == (
@@ -117,6 +137,11 @@ def test_changes(keys, place):
         (["create", "x", "--expires", "999999w"], "is no moment"),
         (["create", " "], "is no name for a key"),
         (["change", "app"], "nothing to change in key 'app'"),
+        (["change", "app", "--chain", "none"], "--chain none: a key without any chain cannot be"),
+        (["create", "x", "--chain", "none"], "give --chain '*' for all of them"),
+        (["change", "app", "--chain", "*", "--chain", "a"], "--chain '*' stands alone"),
+        (["change", "app", "--model", "a", "--model", "none"], "--model 'none' stands alone"),
+        (["change", "app", "--concurrency", "0"], "--concurrency '0' is no whole number above 0"),
     ],
 )
 def test_calls_that_cannot_work(keys, args, words):
@@ -128,6 +153,33 @@ def test_calls_that_cannot_work(keys, args, words):
     assert [key["name"] for key in json.loads(keys("list", "--all", "--json").stdout)["keys"]] == [
         "app"
     ]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--budget-day=-1",),
+        ("--requests-per-minute", "0"),
+        ("--concurrency", "many"),
+        ("--expires", "soon"),
+    ],
+)
+def test_none_is_explained_where_there_may_be_a_limit(keys, option):
+    """A new key has no limit that "none" could take away; one that is changed may have."""
+    keys("create", "app")
+    assert "none" not in keys("create", "x", *option).stderr
+    assert "none" in keys("change", "app", *option).stderr
+
+
+def test_words_that_stand_for_names(keys, place):
+    """A star is all chains and every model, "none" is no model, in both commands."""
+    keys("create", "app", "--chain", "*", "--model", "none")
+    keys("create", "b", "--chain", "support", "--model", "*")
+    with Accounts(place) as accounts:
+        assert [(key.chains, key.models) for key in accounts.list()] == [
+            ((), ()),
+            (("support",), ("*",)),
+        ]
 
 
 def test_places_and_keys_that_there_are_not(keys, place, cli):

@@ -294,6 +294,7 @@ class TestKeys:
             "budget_day_usd": "2.50",
             "budget_month_usd": "",
             "requests_per_minute": "60",
+            "concurrency": "4",
             "chains": "support, triage",
             "models": "*",
             "expires_at": "2099-01-31",
@@ -308,6 +309,8 @@ class TestKeys:
         )
         assert (key.chains, key.models) == (("support", "triage"), ("*",))
         assert key.expires_at == datetime(2099, 2, 1, tzinfo=UTC)
+        assert key.concurrency == 4
+        assert "4 at once" in page(boss.get("/keys")).words
         assert not key.is_admin
         assert secret not in boss.get("/keys").text
 
@@ -321,6 +324,7 @@ class TestKeys:
             ("requests_per_minute", "many", "requests per minute: 'many' is no whole number"),
             ("requests_per_minute", "9" * 5_000, "is no whole number"),
             ("tokens_per_minute", "0", "tokens_per_minute"),
+            ("concurrency", "0", "concurrency is 0; expected a whole number above 0"),
             ("expires_at", "soon", "'soon' is no day"),
             ("expires_at", "2020-01-31", "2020-01-31 has passed"),
         ],
@@ -335,6 +339,23 @@ class TestKeys:
         assert words in shown.words
         assert value in [a.get("value", "") for a in shown.all("input") if a.get("name") == field]
         assert len(accounts.list()) == 2
+
+    def test_chains_that_there_are_not(self, store, accounts, keys, boss):
+        """A gateway that knows its chains takes them, and those of its traces; pages that know none take any name."""
+        known = {"sales": Chain((Tier("nano", price=Price.of("1", "2")),), name="sales")}
+        knowing = app_of(store, accounts=accounts, secret=b"s" * 32, chains=known)
+        answers = []
+        for client, chains in (
+            (logged_in(knowing, keys["boss"][1]), "sales, suport"),
+            (logged_in(knowing, keys["boss"][1]), "sales, support"),
+            (boss, "suport"),
+        ):
+            token = page(client.get("/keys")).token()
+            form = {"token": token, "name": f"for {chains} {len(answers)}", "chains": chains}
+            answers.append(client.post("/keys/new", data=form))
+        assert [answer.status_code for answer in answers] == [400, 200, 200]
+        (told,) = re.findall("there is no chain 'suport' here; .*", page(answers[0]).words)
+        assert "sales, support" in told
 
     def test_revoking_asks_first(self, boss, accounts, keys):
         """The first press asks, the second revokes."""
