@@ -1,6 +1,7 @@
 """The record of one request: who was asked, what each scorer said, what every call cost, and why.
 
-A trace is a value: it is complete, never changes, and reads back from JSON as the same value.
+A trace is a value: it is complete, never changes, and reads back from JSON as the same value. So
+what it adds up it adds up once, however many ask.
 `cascade/data/trace.schema.json` describes the JSON.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from cascade.core.price import EXACT
@@ -200,7 +202,7 @@ class Trace:
     stop_at: str | None = None
     replayed: bool = field(default=False, compare=False)
 
-    @property
+    @cached_property
     def charges(self) -> tuple[Charge, ...]:
         """Every exchange of the request, in order."""
         if len(self.attempts) == 1:
@@ -217,7 +219,7 @@ class Trace:
         """How often the request moved on to a further tier."""
         return max(0, sum(attempt.asked for attempt in self.attempts) - 1)
 
-    @property
+    @cached_property
     def cost_usd(self) -> Decimal | None:
         """All charges together; `None` where one of them is unknown."""
         return total_usd(self.charges)
@@ -237,7 +239,7 @@ class Trace:
         """Cost per tier name, scorers' calls counted where their draft was."""
         return {attempt.tier: attempt.cost_usd for attempt in self.attempts}
 
-    @property
+    @cached_property
     def saved_usd(self) -> Decimal | None:
         """`top_tier_cost_usd - cost_usd`; negative where the cascade cost more."""
         cost = self.cost_usd
@@ -253,11 +255,11 @@ class Trace:
             return "unknown"
         return "estimated" if "estimated" in found else "exact"
 
-    @property
+    @cached_property
     def usage(self) -> Usage:
         """Tokens of all charges that reported them."""
-        known = (charge.usage for charge in self.charges if charge.usage is not None)
-        return sum(known, Usage(0, 0))
+        known = [charge.usage for charge in self.charges if charge.usage is not None]
+        return sum(known[1:], known[0]) if known else Usage(0, 0)
 
     # Showing and keeping; the room `cascade.core.trace_json` holds the format. --------------------
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from decimal import Decimal, DecimalException
 from functools import cache
+from operator import attrgetter
 from typing import Any, get_args
 
 from cascade.core.price import EXACT
@@ -35,15 +36,21 @@ VERSION = 1
 FINEST = Decimal("1e-40")
 """Smallest step of an amount, as in a budget; sums of finer ones could not be exact."""
 
-SUMMARY = ("cost_usd", "scoring_cost_usd", "saved_usd", "basis")
-"""Derived values written for other readers and ignored when reading back."""
-
 
 def trace_to_dict(trace: Trace) -> dict[str, Any]:
     """A trace as JSON-ready data."""
-    data: dict[str, Any] = {"format": FORMAT, "version": VERSION}
-    data.update(_plain(trace))
-    data.update({name: _value(getattr(trace, name)) for name in SUMMARY})
+    data = {"format": FORMAT, "version": VERSION, **_fields(trace)}
+    data["attempts"] = [_attempt_to_dict(attempt) for attempt in trace.attempts]
+    data["request"] = _copied(trace.request)
+    data["metadata"] = _copied(trace.metadata)
+    data["tags"] = list(trace.tags)
+    data["top_tier_cost_usd"] = _digits(trace.top_tier_cost_usd)
+    data["budget_usd"] = _digits(trace.budget_usd)
+    # Derived values, written for other readers and ignored when reading back.
+    data["cost_usd"] = _digits(trace.cost_usd)
+    data["scoring_cost_usd"] = _digits(trace.scoring_cost_usd)
+    data["saved_usd"] = _digits(trace.saved_usd)
+    data["basis"] = trace.basis
     return data
 
 
@@ -107,29 +114,53 @@ def trace_from_dict(data: object) -> Trace:
         ) from error
 
 
-ATOMS = frozenset({str, int, float, bool, type(None)})
-
-
 @cache
 def _names(kind: Any) -> tuple[str, ...]:
     return tuple(spec.name for spec in fields(kind))
 
 
-def _plain(value: Any) -> dict[str, Any]:
+@cache
+def _reader(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """Reads all fields of a value at once: every request is written, and most have four values."""
+    return attrgetter(*_names(kind))
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of a value as they are."""
     kind: Any = type(value)
-    return {name: _value(getattr(value, name)) for name in _names(kind)}
+    return dict(zip(_names(kind), _reader(kind)(value), strict=True))
 
 
-def _value(value: Any) -> Any:
-    if type(value) in ATOMS:
-        return value
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, Usage | Attempt | Charge | ScoreRecord):
-        return _plain(value)
-    if isinstance(value, tuple):
-        return [_value(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value
+def _attempt_to_dict(attempt: Attempt) -> dict[str, Any]:
+    data = _fields(attempt)
+    data["score"] = None if attempt.score is None else _score_to_dict(attempt.score)
+    data["tool_calls"] = [_copied(call) for call in attempt.tool_calls]
+    data["charges"] = [_charge_to_dict(charge) for charge in attempt.charges]
+    return data
+
+
+def _charge_to_dict(charge: Charge) -> dict[str, Any]:
+    data = _fields(charge)
+    data["cost_usd"] = _digits(charge.cost_usd)
+    data["usage"] = None if charge.usage is None else _fields(charge.usage)
+    data["reply"] = _copied(charge.reply)
+    data["notes"] = list(charge.notes)
+    return data
+
+
+def _score_to_dict(score: ScoreRecord) -> dict[str, Any]:
+    data = _fields(score)
+    data["parts"] = [_score_to_dict(part) for part in score.parts]
+    return data
+
+
+def _copied(data: Any) -> Any:
+    return dict(data) if type(data) is dict or isinstance(data, Mapping) else data
+
+
+def _digits(amount: Decimal | None) -> str | None:
+    """An amount in digits, without an exponent."""
+    return None if amount is None else format(amount, "f")
 
 
 def _trace(data: Mapping[str, Any]) -> Trace:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Connection,
     Dialect,
     Double,
@@ -27,24 +27,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cascade.core.trace import Trace
 from cascade.errors import TraceError
 from cascade.traces.filters import Sort, Wanted, checked
 from cascade.traces.row import TraceRow
-from cascade.traces.schema import (
-    charge_rows,
-    charges,
-    column_text,
-    tag_rows,
-    tags,
-    trace_row,
-    traces,
-    utc,
-)
+from cascade.traces.schema import Kept, charges, column_text, tags, traces, utc
 
 __all__ = [
     "Conditions",
-    "Kept",
     "Mark",
     "OnDamaged",
     "Place",
@@ -58,7 +47,6 @@ __all__ = [
     "page",
     "replace_rows",
     "rows_from",
-    "rows_of",
     "sliced",
 ]
 
@@ -91,19 +79,6 @@ CHUNK = 500
 """Ids named in one question: databases take some thousands at most."""
 
 
-class Kept(NamedTuple):
-    """A trace's row of `traces`, and its rows of `charges` and `tags`."""
-
-    trace: dict[str, Any]
-    charges: list[dict[str, Any]]
-    tags: list[dict[str, Any]]
-
-
-def rows_of(trace: Trace) -> Kept:
-    """A trace as it is kept."""
-    return Kept(trace_row(trace), charge_rows(trace), tag_rows(trace))
-
-
 def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
     """Write traces with their charges in place of what their ids stood for.
 
@@ -114,35 +89,39 @@ def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
     if not rows:
         return
     _write(connection, _upsert(connection.dialect.name), [kept.trace for kept in rows])
-    ids = [kept.trace["id"] for kept in rows]
+    ids = [{"of": kept.trace["id"]} for kept in rows]
     of_all = {
         charges: [row for kept in rows for row in kept.charges],
         tags: [row for kept in rows for row in kept.tags],
     }
     for table, found in of_all.items():
         remove, add = _statements(table)
-        connection.execute(remove, {"ids": ids})
+        _write(connection, remove, ids)
         if found:
             _write(connection, add, found)
 
 
 def _write(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     """Execute a statement for each of several rows whose values any driver takes as they are."""
-    text, places = _compiled(statement, connection.dialect, tuple(rows[0]))
-    given: Any = rows if places is None else [tuple([row[at] for at in places]) for row in rows]
+    text, in_order = _compiled(statement, connection.dialect, tuple(rows[0]))
+    given: Any = rows if in_order is None else [*map(in_order, rows)]
     connection.exec_driver_sql(text, given)
 
 
 @lru_cache(16)
 def _compiled(
     statement: Any, dialect: Dialect, names: tuple[str, ...]
-) -> tuple[str, Sequence[str] | None]:
-    """A statement as the database reads it, and the order of its values where they have no names.
+) -> tuple[str, Callable[[Mapping[str, Any]], Sequence[Any]] | None]:
+    """A statement as the database reads it, and what puts a row in order where it has no names.
 
     SQLAlchemy would look this up for every batch, and look at every value.
     """
     made = statement.compile(dialect=dialect, column_keys=list(names))
-    return str(made), made.positiontup
+    places = made.positiontup
+    if places is None:
+        return str(made), None
+    in_order = itemgetter(*places)
+    return str(made), in_order if len(places) > 1 else lambda row: (in_order(row),)
 
 
 @cache
@@ -155,9 +134,8 @@ def _upsert(dialect: str) -> Any:
 
 @cache
 def _statements(table: Table) -> tuple[Any, Any]:
-    """Removes the rows of some traces, and adds rows."""
-    ids: BindParameter[Any] = bindparam("ids", expanding=True)
-    return delete(table).where(table.c.trace_id.in_(ids)), insert(table)
+    """Removes the rows of a trace, and adds rows."""
+    return delete(table).where(table.c.trace_id == bindparam("of")), insert(table)
 
 
 def find(connection: Connection, trace_id: str) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from cascade.core.trace import Trace
 from cascade.errors import StoreError, TraceError, TraceVersionError
-from cascade.traces.queries import Kept, rows_of
+from cascade.traces.schema import Kept, rows_of
 from cascade.traces.spool import LOOK_S, Spool
 
 __all__ = ["Relay"]

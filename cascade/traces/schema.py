@@ -6,9 +6,10 @@ because a database's floating point would round it; unknown is NULL, never 0.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import to_json
 from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table
@@ -16,20 +17,19 @@ from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Ta
 # Imported here and not on first use: a thread in the middle of an import when the process forks
 # leaves its child with half a module.
 from cascade.core import trace_json
-from cascade.core.trace import Charge, Trace
+from cascade.core.trace import Trace
+from cascade.core.usage import Usage
 
-__all__ = [
-    "charge_rows",
-    "charges",
-    "column_text",
-    "tag_rows",
-    "tags",
-    "trace_row",
-    "traces",
-    "utc",
-]
+__all__ = ["Kept", "Row", "charges", "column_text", "rows_of", "tags", "traces", "utc"]
+
+Row = dict[str, Any]
 
 Text = TypeVar("Text", str, str | None)
+
+NO_USAGE = dict.fromkeys(spec.name for spec in fields(Usage))
+
+ESCAPED_NUL = "\\u0000"
+"""How JSON writes the one character, besides halves of surrogate pairs, that no column may hold."""
 
 metadata = MetaData()
 
@@ -80,44 +80,24 @@ tags = Table(
 )
 
 
-def trace_row(trace: Trace) -> dict[str, Any]:
-    """A trace as a row of `traces`."""
-    return {
-        "id": column_text(trace.id),
-        "started_at": column_text(utc(trace.started_at)),
-        "status": column_text(trace.status),
-        "tier": column_text(trace.tier),
-        "chain": column_text(trace.chain),
-        "attempts": sum(attempt.asked for attempt in trace.attempts),
-        "cost_usd": _amount(trace.cost_usd),
-        "scoring_cost_usd": _amount(trace.scoring_cost_usd),
-        "saved_usd": _amount(trace.saved_usd),
-        "basis": trace.basis,
-        "duration_s": trace.duration_s,
-        "content": trace.content,
-        "json": _json_of(trace),
-        "parent_id": column_text(trace.parent_id),
-    }
+class Kept(NamedTuple):
+    """A trace's row of `traces`, and its rows of `charges` and `tags`."""
+
+    trace: Row
+    charges: list[Row]
+    tags: list[Row]
 
 
-def _json_of(trace: Trace) -> str:
-    """The whole trace; `json` takes five times as long."""
+def rows_of(trace: Trace) -> Kept:
+    """A trace as it is kept."""
+    data = trace_json.trace_to_dict(trace)
     try:
-        return to_json(trace_json.trace_to_dict(trace), inf_nan_mode="null").decode()
+        json = to_json(data, inf_nan_mode="null").decode()  # `json` takes five times as long
+        is_plain = ESCAPED_NUL not in json
     except ValueError:  # half of a surrogate pair, or what JSON cannot hold at all
-        return trace_json.trace_to_json(trace)
-
-
-def charge_rows(trace: Trace) -> list[dict[str, Any]]:
-    """A trace's charges as rows of `charges`, in order."""
-    return [_charge_row(trace.id, place, charge) for place, charge in enumerate(trace.charges)]
-
-
-def tag_rows(trace: Trace) -> list[dict[str, Any]]:
-    """A trace's tags as rows of `tags`, in order; a tag given twice is one tag."""
-    found = enumerate(dict.fromkeys(trace.tags))
-    trace_id = column_text(trace.id)
-    return [{"trace_id": trace_id, "position": at, "tag": column_text(tag)} for at, tag in found]
+        json, is_plain = trace_json.trace_to_json(trace), False
+    kept = Kept(_trace_row(trace, data, json), _charge_rows(data), _tag_rows(trace))
+    return kept if is_plain else _in_any_database(kept)
 
 
 def column_text(text: Text) -> Text:
@@ -145,25 +125,59 @@ def utc(moment: str | datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _charge_row(trace_id: str, position: int, charge: Charge) -> dict[str, Any]:
-    usage = charge.usage
+def _trace_row(trace: Trace, data: Mapping[str, Any], json: str) -> Row:
     return {
-        "trace_id": column_text(trace_id),
-        "position": position,
-        "tier": column_text(charge.tier),
-        "model": column_text(charge.model),
-        "purpose": column_text(charge.purpose),
-        "outcome": column_text(charge.outcome),
-        "cost_usd": _amount(charge.cost_usd),
-        "basis": charge.basis,
-        "input_tokens": usage.input_tokens if usage else None,
-        "cached_tokens": usage.cached_tokens if usage else None,
-        "cache_write_tokens": usage.cache_write_tokens if usage else None,
-        "output_tokens": usage.output_tokens if usage else None,
-        "reasoning_tokens": usage.reasoning_tokens if usage else None,
-        "latency_s": charge.latency_s,
+        "id": trace.id,
+        "started_at": utc(trace.started_at),
+        "status": trace.status,
+        "tier": trace.tier,
+        "chain": trace.chain,
+        "attempts": sum([attempt.asked for attempt in trace.attempts]),
+        "cost_usd": data["cost_usd"],
+        "scoring_cost_usd": data["scoring_cost_usd"],
+        "saved_usd": data["saved_usd"],
+        "basis": data["basis"],
+        "duration_s": trace.duration_s,
+        "content": trace.content,
+        "json": json,
+        "parent_id": trace.parent_id,
     }
 
 
-def _amount(value: Decimal | None) -> str | None:
-    return None if value is None else format(value, "f")
+def _charge_rows(data: Mapping[str, Any]) -> list[Row]:
+    """A trace's charges, in order."""
+    found = enumerate([charge for attempt in data["attempts"] for charge in attempt["charges"]])
+    return [_charge_row(data["id"], position, charge) for position, charge in found]
+
+
+def _charge_row(trace_id: str, position: int, charge: Mapping[str, Any]) -> Row:
+    return {
+        "trace_id": trace_id,
+        "position": position,
+        "tier": charge["tier"],
+        "model": charge["model"],
+        "purpose": charge["purpose"],
+        "outcome": charge["outcome"],
+        "cost_usd": charge["cost_usd"],
+        "basis": charge["basis"],
+        **(charge["usage"] or NO_USAGE),
+        "latency_s": charge["latency_s"],
+    }
+
+
+def _tag_rows(trace: Trace) -> list[Row]:
+    """A trace's tags, in order; a tag given twice is one tag."""
+    found = enumerate(dict.fromkeys(trace.tags))
+    return [{"trace_id": trace.id, "position": at, "tag": tag} for at, tag in found]
+
+
+def _in_any_database(kept: Kept) -> Kept:
+    """The same rows with text that every database can hold."""
+    trace, *others = (
+        [
+            {name: column_text(v) if isinstance(v, str) else v for name, v in row.items()}
+            for row in rows
+        ]
+        for rows in ([kept.trace], kept.charges, kept.tags)
+    )
+    return Kept(trace[0], *others)

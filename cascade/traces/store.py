@@ -29,11 +29,12 @@ from cascade.errors import ConfigError, StoreError
 from cascade.traces import queries
 from cascade.traces.content import check_content, redact
 from cascade.traces.migrations import TABLES
-from cascade.traces.queries import Kept
 from cascade.traces.reader import TraceReader
 from cascade.traces.relay import Relay
 from cascade.traces.row import TraceRow
+from cascade.traces.schema import Kept, rows_of
 from cascade.traces.spool import SPOOL_BYTES, Spool
+from cascade.traces.suspicion import may_hold_secret
 from cascade.traces.writer import Writer
 
 __all__ = ["TraceRow", "TraceStore"]
@@ -260,12 +261,20 @@ class TraceStore(TraceReader):
         errors: Errors = []
         for trace in batch:
             try:
-                rows[trace.id] = queries.rows_of(redact(trace, self.content, self._key))
+                rows[trace.id] = self._kept(trace)
             except Exception as error:  # noqa: BLE001  whatever it holds; reported by flush()
                 errors.append(error)
         write = self._insert if self._relay is None else self._relay.write
         with self._gate:
             return errors + write(list(rows.values()))
+
+    def _kept(self, trace: Trace) -> Kept:
+        """A trace as the content policy lets it be kept."""
+        if self.content == trace.content == "full":
+            rows = rows_of(trace)
+            if not may_hold_secret(rows.trace["json"]):
+                return rows  # as it would be after looking at every text in it
+        return rows_of(redact(trace, self.content, self._key))
 
     def _insert(self, rows: Rows) -> Errors:
         """Write rows; raises `StoreError` where the place is in trouble, not a row."""

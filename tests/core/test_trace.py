@@ -5,10 +5,12 @@ from __future__ import annotations
 import decimal
 import io
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cascade import Attempt, Charge, ScoreRecord, Trace, TraceError, TraceVersionError, Usage
 from cascade.core.trace_text import dollars, score_text, shorten
@@ -202,3 +204,91 @@ def test_a_trace_shows_itself_in_rich():
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(FULL)
     assert "low" in console.export_text()
+
+
+# The JSON's text is a stored format: as the plain walk over the fields gives it. --------------------
+
+
+def walked(value):
+    """A value as JSON-ready data, field by field."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Trace | Usage | Attempt | Charge | ScoreRecord):
+        return {spec.name: walked(getattr(value, spec.name)) for spec in fields(value)}
+    if isinstance(value, tuple):
+        return [walked(item) for item in value]
+    return value
+
+
+AMOUNTS = st.decimals(0, 10**6, places=12) | st.sampled_from(
+    [Decimal("0E-20"), Decimal("1E-7"), Decimal("2E+3")]
+)
+WORDS = st.none() | st.text(max_size=5)
+PLAIN = st.none() | st.dictionaries(
+    st.text(max_size=5), st.floats() | st.text(max_size=5) | st.lists(st.integers())
+)
+USAGES = st.none() | st.builds(
+    Usage,
+    st.integers(9, 99),
+    st.integers(9, 99),
+    st.integers(0, 4),
+    st.integers(0, 4),
+    st.integers(0, 9),
+)
+CHARGES = st.builds(
+    charge,
+    AMOUNTS | st.none(),
+    usage=USAGES,
+    reply=PLAIN,
+    message=WORDS,
+    latency_s=st.floats(0, 9),
+    purpose=st.sampled_from(["draft", "scorer"]),
+    notes=st.lists(st.text(max_size=5)).map(tuple),
+)
+SCORES = st.recursive(
+    st.builds(ScoreRecord, st.text(), st.just("score"), st.floats(0, 1), WORDS),
+    lambda inner: st.builds(
+        ScoreRecord,
+        st.text(),
+        st.just("score"),
+        st.none(),
+        WORDS,
+        st.lists(inner, max_size=2).map(tuple),
+    ),
+    max_leaves=4,
+)
+CALLS = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5)), max_size=2).map(tuple)
+ATTEMPTS = st.lists(CHARGES, max_size=3).flatmap(
+    lambda charges: st.builds(
+        attempt, *map(st.just, charges), score=st.none() | SCORES, text=WORDS, tool_calls=CALLS
+    )
+)
+TRACES = st.lists(ATTEMPTS, max_size=3).flatmap(
+    lambda attempts: st.builds(
+        trace, *map(st.just, attempts), request=PLAIN, metadata=PLAIN.filter(bool), parent_id=WORDS,
+        tags=st.lists(st.text(max_size=5)).map(tuple), budget_usd=st.none() | AMOUNTS, top_tier_cost_usd=st.none() | AMOUNTS,
+    )
+)  # fmt: skip
+
+
+@given(TRACES)
+def test_the_json_form_is_the_walk_over_the_fields(made):
+    """Every field in its order, amounts in digits, then what is derived, in text and in order."""
+    derived = ("cost_usd", "scoring_cost_usd", "saved_usd", "basis")
+    plain = {"format": "cascade.trace", "version": 1, **walked(made)}
+    plain |= {name: walked(getattr(made, name)) for name in derived}
+    assert json.dumps(made.to_dict()) == json.dumps(plain)
+
+
+@given(TRACES)
+def test_sums_are_those_of_the_charges(made):
+    """However often they are asked for, by whomever first, sums are those of the charges."""
+    charges = [item for one in made.attempts for item in one.charges]
+    for _ in range(2):
+        assert list(made.charges) == charges
+        assert made.usage == sum((c.usage for c in charges if c.usage), Usage(0, 0))
+        known = [c.cost_usd for c in charges if c.cost_usd is not None]
+        assert made.known_cost_usd == sum(known)
+        assert made.cost_usd == (sum(known) if len(known) == len(charges) else None)
+    assert replace(made, attempts=()).cost_usd == 0
+    assert replace(made) == made

@@ -15,7 +15,7 @@ from cascade import StoreError, TraceStore, Usage
 from cascade.errors import ConfigError, TraceError
 from cascade.traces import writer
 from cascade.traces.migrations import TABLES
-from cascade.traces.queries import rows_of
+from cascade.traces.schema import rows_of
 
 
 @pytest.fixture
