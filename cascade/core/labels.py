@@ -16,7 +16,7 @@ def tags_of(tags: object) -> tuple[str, ...]:
     """Tags as given, checked; raises `RequestError` unless they are short texts."""
     if tags is None:
         return ()
-    if isinstance(tags, str) or not isinstance(tags, Iterable):
+    if isinstance(tags, str) or not isinstance(tags, (tuple, list, Iterable)):
         raise RequestError(f"tags is {tags!r}: expected a list of short texts, e.g. ['billing']")
     found = tuple(tags)
     for tag in found:

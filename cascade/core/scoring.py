@@ -8,7 +8,6 @@ things: a missing signal is never a number.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -67,12 +66,12 @@ class Score:
 
     def __post_init__(self) -> None:
         given: object = self.value
-        if not isinstance(given, Real):
-            raise TypeError(f"a score is a number in [0, 1], not {given!r}")
-        value = float(given)
-        if math.isnan(value) or not 0.0 <= value <= 1.0:
-            raise ValueError(f"score {value!r} is outside [0, 1]")
-        object.__setattr__(self, "value", value)
+        if type(given) is not float:
+            if not isinstance(given, Real):
+                raise TypeError(f"a score is a number in [0, 1], not {given!r}")
+            object.__setattr__(self, "value", float(given))
+        if not 0.0 <= self.value <= 1.0:  # NaN is not either
+            raise ValueError(f"score {self.value!r} is outside [0, 1]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,10 +54,6 @@ class LazyModels:
 class LazyAsyncModels(LazyModels):
     """The same for async drivers."""
 
-    async def call(self, call: Any) -> Any:
-        """Make a call."""
-        return await self.made.call(call)
-
     async def close(self) -> None:
         """Close the connections that were opened."""
         if self._made is not None:
