@@ -245,8 +245,8 @@ def _first_choice(tied: Sequence[Reply], draft: Reply) -> Reply:
 
 
 def _mean_logprob(reply: Reply) -> float | None:
-    tokens = reply.logprobs
-    return sum(token.logprob for token in tokens) / len(tokens) if tokens else None
+    columns = reply.logprob_columns
+    return sum(columns[1]) / len(columns[1]) if columns else None
 
 
 def _kept(payload: Mapping[str, Any]) -> str | None:

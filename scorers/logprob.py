@@ -93,21 +93,24 @@ class LogprobConfidence:
 
     def __call__(self, draft: Draft) -> Score | Abstained:
         """Weigh the answer's tokens; abstains where there are none."""
-        tokens: Sequence[TokenLogprob] | None = draft.reply.logprobs
-        if not tokens:
+        columns, text = draft.reply.logprob_columns, draft.text
+        if columns is None:
             return Abstained("the model gave no log-probabilities")
-        if not draft.text.strip():
+        core = text.strip()
+        if not core:
             return Abstained("the answer has no text, and log-probabilities cover text only")
-        aligned = align(tokens, draft.text)
+        words, values = columns
+        if core == text == "".join(words) and words[0] and words[-1] and self._reads_numbers:
+            return self._score(self._of_numbers(values), len(values))  # each token is the text's
+        tokens: Sequence[TokenLogprob] = draft.reply.logprobs or ()
+        aligned = align(tokens, text)
         if self.over == "json_values":
-            return self._weakest_value(aligned, draft.text)
+            return self._weakest_value(aligned, text)
         if aligned is not None:  # without a fit, all tokens are the best reading there is
-            tokens = aligned.between(*_content(draft.text))
+            tokens = aligned.between(*_content(text))
         if self.labels is not None:
-            return self._label(tokens, draft.text, self.labels)
-        count = len(tokens)
-        value = self._combined(tokens)
-        return Score(value, f"{self._words} {value:.4g} over {count} token{'s' * (count != 1)}")
+            return self._label(tokens, text, self.labels)
+        return self._score(self._combined(tokens), len(tokens))
 
     def hopeless(self, text: str, tokens: Sequence[TokenLogprob], threshold: float) -> str | None:
         """Whether the threshold is out of reach already, for `Policy.stop_early`.
@@ -132,7 +135,18 @@ class LogprobConfidence:
             return fsum(map(margin, tokens)) / len(tokens)
         if self.aggregate == "first":
             return exp(next((t for t in tokens if t.token.strip()), tokens[0]).logprob)
-        values = [token.logprob for token in tokens]
+        return self._of_numbers([token.logprob for token in tokens])
+
+    @property
+    def _reads_numbers(self) -> bool:
+        """Whether the numbers of all tokens are all that counts."""
+        return (
+            self.aggregate not in ("margin", "first")
+            and self.over == "text"
+            and self.labels is None
+        )
+
+    def _of_numbers(self, values: Sequence[float]) -> float:
         if self.aggregate == "mean":
             return exp(fsum(values) / len(values))
         if self.aggregate == "min":
@@ -140,6 +154,9 @@ class LogprobConfidence:
         if self.aggregate == "sum":
             return exp(fsum(values))
         return exp(quantile(sorted(values), self.quantile))
+
+    def _score(self, value: float, count: int) -> Score:
+        return Score(value, f"{self._words} {value:.4g} over {count} token{'s' * (count != 1)}")
 
     def _weakest_value(self, aligned: AnswerTokens | None, text: str) -> Score | Abstained:
         try:

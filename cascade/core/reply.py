@@ -128,6 +128,32 @@ class Reply:
             return None
         return read_tokens(self.raw_logprobs) or None
 
+    @cached_property
+    def logprob_columns(self) -> tuple[tuple[str, ...], tuple[float, ...]] | None:
+        """The texts and the log-probabilities of `logprobs`, for who reads nothing else of them.
+
+        An object for each token takes more than twice the time.
+        """
+        entries = self.raw_logprobs
+        try:
+            texts = tuple([entry["token"] for entry in entries])  # type: ignore[union-attr]
+            values = tuple(
+                [
+                    value
+                    for entry in entries or ()
+                    if type(value := entry["logprob"]) is float and FLOOR_LOGPROB <= value <= 0.0
+                ]
+            )
+            "".join(texts)  # refuses what is no text
+        except (KeyError, TypeError):
+            values = ()
+        if values and len(values) == len(texts):
+            return texts, values
+        tokens = self.logprobs  # something is odd about one of them, or there are none
+        if tokens is None:
+            return None
+        return tuple([one.token for one in tokens]), tuple([one.logprob for one in tokens])
+
 
 def read_tokens(entries: Sequence[Any]) -> tuple[TokenLogprob, ...]:
     """Log-probability entries as they come on the wire, read as `Reply.logprobs` says."""

@@ -58,8 +58,10 @@ class Holdback:
 
     def pass_on(self, chunk: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """The chunks that may go out now that this one has come."""
+        if self.shown:
+            return [chunk]
         self._held.append(chunk)
-        if not self.shown and not shows(chunk):
+        if not shows(chunk):
             return []
         self.shown = True
         ready, self._held = self._held, []

@@ -19,7 +19,7 @@ from cascade.core.reply import Reply
 from cascade.core.tier import Endpoint
 from cascade.core.wishes import ModelCall
 from cascade.provider.base import ModelsBase, StreamedCall
-from cascade.provider.exchange import Exchange
+from cascade.provider.exchange import Exchange, Way
 from cascade.provider.retry import retrying, worth_retrying
 
 __all__ = ["AsyncOpenAIModels", "AsyncStream"]
@@ -67,7 +67,7 @@ class AsyncOpenAIModels(ModelsBase):
             return super()._make(endpoint)
         http = AiohttpClient()
         client = self._sdk_client(endpoint, http)
-        self._short_ways[client] = ShortWay(http)
+        self._ways[client] = Way.of(client, ShortWay(http))
         return client
 
     async def _bury(self) -> None:
@@ -105,8 +105,7 @@ class AsyncOpenAIModels(ModelsBase):
             exchange = self._exchange(call, client)
             with exchange:
                 async with asyncio.timeout(exchange.timeout_s), AsyncBody() as body:
-                    async for data in await body.of(exchange):
-                        exchange.take(data)
+                    exchange.take(await body.whole(exchange))
                 exchange.settle()
             if not exchange.may_resend():
                 return exchange.settled
@@ -158,6 +157,13 @@ class AsyncBody:
         self._response: Any = None
         self.rest: AsyncIterator[bytes]
 
+    async def whole(self, exchange: Exchange) -> bytes:
+        """Send an exchange and give its body, once all of it has come."""
+        self._response = await exchange.send()
+        exchange.begin(self._response)
+        body: bytes = await self._response.aread()
+        return body
+
     async def of(self, exchange: Exchange) -> AsyncIterator[bytes]:
         """Send an exchange and give the pieces of its body as they come."""
         self._response = await exchange.send()
@@ -171,6 +177,8 @@ class AsyncBody:
         Raises:
             TimeoutError: it did not come in time.
         """
+        if limit_s is None:  # the connection has a limit of its own for each piece
+            return await anext(self.rest, None)
         async with asyncio.timeout(limit_s):
             return await anext(self.rest, None)
 

@@ -15,7 +15,7 @@ from cascade.core.tier import Endpoint, Tier
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import ConfigError
 from cascade.provider.downgrades import Downgrades
-from cascade.provider.exchange import Exchange
+from cascade.provider.exchange import Exchange, Way
 
 __all__ = ["ModelsBase", "StreamedCall"]
 
@@ -39,7 +39,7 @@ class ModelsBase:
         self._clock = clock
         self._memory = Downgrades()
         self._made: dict[Any, dict[Endpoint | None, Any]] = {}
-        self._short_ways: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._ways: WeakKeyDictionary[Any, Way] = WeakKeyDictionary()
         self._lock = Lock()
         self._ready: tuple[Any, Any] | None = None
         self._inherited: list[Any] = []
@@ -127,11 +127,19 @@ class ModelsBase:
             ) from error
 
     def _exchange(self, call: ModelCall, client: Any, *, stream: bool = False) -> Exchange:
+        return Exchange(
+            call, client, self._memory, self._clock, stream=stream, way=self._way(client)
+        )
+
+    def _way(self, client: Any) -> Way:
+        """How a client's calls go out; made anew where somebody points it elsewhere."""
         try:
-            way = self._short_ways.get(client)
+            way = self._ways.get(client)
+            if way is None or way.base_url is not client.base_url:
+                way = self._ways[client] = Way.of(client, way and way.short)
         except TypeError:  # a client of the user's, of a class that cannot be looked up
-            way = None
-        return Exchange(call, client, self._memory, self._clock, stream=stream, short_way=way)
+            return Way.of(client)
+        return way
 
     def _forget(self) -> list[Any]:
         """The clients made here, to be closed; the next call makes new ones."""

@@ -15,7 +15,7 @@ from cascade.core.wishes import ModelCall
 from cascade.forms.api import Api
 from cascade.forms.params import LOGPROBS
 
-__all__ = ["body_of", "is_openai", "options_of", "secrets_in", "timeout_of"]
+__all__ = ["body_of", "connect_timeout_s", "is_openai", "options_of", "secrets_in", "timeout_of"]
 
 OPENAI_HOST = "api.openai.com"
 
@@ -94,7 +94,12 @@ def timeout_of(timeout_s: float) -> Any:
     """The SDK's limits for a call that may take so long."""
     import httpx2  # noqa: PLC0415  comes with the SDK
 
-    return httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
+    return httpx2.Timeout(timeout_s, connect=connect_timeout_s(timeout_s))
+
+
+def connect_timeout_s(timeout_s: float) -> float:
+    """How long of that a connection may take to be made."""
+    return min(timeout_s, CONNECT_TIMEOUT_S)
 
 
 def secrets_in(call: ModelCall, client: Any) -> tuple[str, ...]:

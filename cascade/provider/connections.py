@@ -23,11 +23,20 @@ import aiohttp
 import httpx2
 from aiohttp.client_exceptions import InvalidURL, NonHttpUrlClientError
 from httpx2 import USE_CLIENT_DEFAULT
+from multidict import CIMultiDict
 from yarl import URL
 
 from cascade.provider.tls import trusted
 
-__all__ = ["IN_HAND", "AiohttpClient", "AiohttpTransport", "as_httpx", "limits_of", "renamed"]
+__all__ = [
+    "IN_HAND",
+    "AiohttpClient",
+    "AiohttpTransport",
+    "Line",
+    "as_httpx",
+    "limits_of",
+    "renamed",
+]
 
 MAX_CONNECTIONS = 1000
 """The SDK's own limit."""
@@ -66,60 +75,96 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     """Carries httpx2's requests over aiohttp's connections; belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._owner: AsyncGenerator[aiohttp.ClientSession] | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._owner: AsyncGenerator[list[aiohttp.ClientSession]] | None = None
+        self._sessions: list[aiohttp.ClientSession] = []
         self._used = 0.0
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; gives the response with its body unread."""
         timeout = request.extensions.get("timeout", {})
-        response = await self.request(
-            request.method,
-            str(request.url),
-            [(name.decode(), value.decode()) for name, value in request.headers.raw],
-            await request.aread(),
-            limits_of(timeout.get("connect"), timeout.get("read")),
-        )
+        session = await self._first()
+        with renamed:
+            response = await self.send(
+                session,
+                request.method,
+                _yarl_url(str(request.url)),
+                data=await request.aread(),
+                headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+                limits=limits_of(timeout.get("connect"), timeout.get("read")),
+            )
         return as_httpx(response, request)
 
-    async def request(
+    async def line(self, url: str, headers: CIMultiDict[str]) -> Line:
+        """A way to one address that holds the headers which all requests have."""
+        first = await self._first()
+        session = _new_session(
+            connector=first.connector,
+            connector_owner=False,
+            headers=headers,
+            skip_auto_headers=[name for name in AUTOMATIC if name not in headers],
+        )
+        self._sessions.append(session)
+        return Line(self, session, _yarl_url(url))
+
+    async def _first(self) -> aiohttp.ClientSession:
+        """The session that owns the connections."""
+        if self._owner is None:
+            self._owner = _all_sessions()
+            self._sessions = await anext(self._owner)
+        return self._sessions[0]
+
+    async def send(
         self,
+        session: aiohttp.ClientSession,
         method: str,
-        url: str,
-        headers: Any,
+        url: URL,
+        *,
         data: bytes,
+        headers: Any,
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        """Send a request; gives aiohttp's response, its body unread, or raises as httpx2 does."""
-        if self._session is None:
-            self._owner = _session()
-            self._session = await anext(self._owner)
-        await self._look_around()
-        with renamed:
-            return await self._session.request(
-                method,
-                _yarl_url(url),
-                headers=headers,
-                data=data,
-                allow_redirects=False,
-                timeout=limits,
-            )
-
-    async def _look_around(self) -> None:
-        """Let the event loop read what came while nothing was asked.
-
-        A request over a connection that the server has closed fails as one that may have been
-        billed.
-        """
-        if monotonic() - self._used > QUIET_S:
+        """Send a request over one of the sessions; gives the response with its body unread."""
+        now = monotonic()
+        if now - self._used > QUIET_S:
+            # A request over a connection that the server has closed meanwhile fails as one that may
+            # have been billed. So let the event loop read what came while nothing was asked:
             await asyncio.sleep(0)  # the sockets are polled,
             await asyncio.sleep(0)  # and what they hold is read
-        self._used = monotonic()
+        self._used = now
+        return await session.request(
+            method, url, data=data, headers=headers, timeout=limits, allow_redirects=False
+        )
 
     async def aclose(self) -> None:
         """Close the connections."""
         if self._owner is not None:
             await self._owner.aclose()
+
+
+class Line:
+    """Posts to one address. What all requests have in common is merged once, not for each.
+
+    Args:
+        transport: whose connections are used.
+        session: a session over them with the common headers.
+        url: the address.
+    """
+
+    def __init__(
+        self, transport: AiohttpTransport, session: aiohttp.ClientSession, url: URL
+    ) -> None:
+        self._transport = transport
+        self._session = session
+        self._url = url
+
+    async def post(
+        self, data: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        """Post a body; gives aiohttp's response, its body unread, or raises as httpx2 does."""
+        with renamed:
+            return await self._transport.send(
+                self._session, "POST", self._url, data=data, headers=headers, limits=limits
+            )
 
 
 def as_httpx(
@@ -233,27 +278,38 @@ USUAL = frozenset({"headers", "content", "timeout"})
 """What the SDK gives with every request."""
 
 
-async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
-    """A session that closes with its event loop, if nobody closes it before.
+async def _all_sessions() -> AsyncGenerator[list[aiohttp.ClientSession]]:
+    """A session, and those that join it, which close with their event loop if nobody does before.
 
     An event loop that ends closes the generators that began in it; that keeps a forgotten client
     from leaving sockets open and warnings behind.
     """
-    session = aiohttp.ClientSession(
+    session = _new_session(
         connector=aiohttp.TCPConnector(
             limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_S, ssl=trusted()
         ),
+        skip_auto_headers=AUTOMATIC,
+    )
+    sessions = [session]  # kept by this frame: one that is dropped before the end would complain
+    try:
+        yield sessions
+    finally:
+        with suppress(RuntimeError):  # the event loop has closed, and every connection with it
+            await session.close()  # and so do those that use its connections
+
+
+AUTOMATIC = ("accept", "accept-encoding", "user-agent")
+"""Headers that aiohttp adds where there are none."""
+
+
+def _new_session(**more: Any) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # httpx2 does it
         max_line_size=LONGEST_HEADER,
         max_field_size=LONGEST_HEADER,
-        skip_auto_headers=("accept", "accept-encoding", "user-agent"),
+        **more,
     )
-    try:
-        yield session
-    finally:
-        with suppress(RuntimeError):  # the event loop has closed, and every connection with it
-            await session.close()
 
 
 @lru_cache(64)

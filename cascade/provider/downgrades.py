@@ -83,6 +83,11 @@ class Downgrades:
         self._changes: dict[Situation, dict[str, Change]] = {}
         self._lock = Lock()
 
+    @property
+    def any(self) -> bool:
+        """Whether anything was learned at all."""
+        return bool(self._changes)
+
     def apply(self, situation: Situation, body: Body) -> tuple[str, ...]:
         """Change a body in place as the model needs it.
 

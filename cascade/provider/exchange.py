@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -23,13 +23,13 @@ from cascade.core.usage import Usage
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import CascadeError
 from cascade.forms.api import Api
-from cascade.provider.body import body_of, options_of, secrets_in, timeout_of
+from cascade.provider.body import body_of, options_of, secrets_in
 from cascade.provider.downgrades import Downgrades, Situation
 from cascade.provider.failures import classify
 from cascade.provider.incoming import Incoming
 from cascade.wire.faults import MalformedReply
 
-__all__ = ["Exchange"]
+__all__ = ["Exchange", "Way"]
 
 PATHS: Mapping[Api, str] = {
     "chat": "/chat/completions",
@@ -45,6 +45,34 @@ MAX_DOWNGRADES = 4
 """Different parameters that one call may have to give up before it goes through."""
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the calls of one client go out; the same for all of them.
+
+    Attributes:
+        base_url: the client's.
+        server: the same as text.
+        paths: where a call of each API goes: the whole address, which the SDK need not put together
+            for each call. Other kinds of client, such as Azure's, make theirs of the path alone.
+        short: a `ShortWay` to the server, where there is one.
+    """
+
+    base_url: Any
+    server: str
+    paths: Mapping[Api, str]
+    short: Any = None
+
+    @classmethod
+    def of(cls, client: Any, short: Any = None) -> Way:
+        """The way of a client."""
+        server = str(client.base_url)
+        plain = type(client).__name__ in PLAIN_CLIENTS and server.endswith("/")
+        paths: Mapping[Api, str] = (
+            {api: server[:-1] + path for api, path in PATHS.items()} if plain else PATHS
+        )
+        return cls(client.base_url, server, paths, short)
+
+
 class Exchange:
     """One exchange for a call.
 
@@ -54,7 +82,7 @@ class Exchange:
         memory: what models were found not to accept.
         clock: seconds.
         stream: whether the answer is asked for in chunks.
-        short_way: a `ShortWay` to the client's server, where there is one.
+        way: how the client's calls go out; `None` reads it from the client.
 
     Attributes:
         body: the JSON body to send.
@@ -71,17 +99,17 @@ class Exchange:
         clock: Callable[[], float],
         *,
         stream: bool = False,
-        short_way: Any = None,
+        way: Way | None = None,
     ) -> None:
         self.call = call
         self.clock = clock
         self._client = client
-        self._short_way = short_way
+        self._way = way if way is not None else Way.of(client)
+        self._stream = stream
         self._memory = memory
-        self._server = str(client.base_url)
-        self._situation = Situation.of(self._server, call.model, call.payload, call.api)
+        self._server = self._way.server
         self.body = body_of(call, self._server, stream=stream)
-        self._notes = memory.apply(self._situation, self.body)
+        self._notes = memory.apply(self._situation, self.body) if memory.any else ()
         self.result: Reply | CallFailure | None = None
         self.incoming = Incoming(call.api, stream=stream)
         self._reading = False
@@ -102,31 +130,31 @@ class Exchange:
 
     def send(self) -> Any:
         """Send it: the raw HTTP response, its body unread (awaitable on an async client)."""
-        options = self.call.options
-        if self._short_way is None or "extra_headers" in options or "extra_query" in options:
+        options, short = self.call.options, self._way.short
+        if short is None or "extra_headers" in options or "extra_query" in options:
             return self._through_sdk()
-        timeout = timeout_of(self.timeout_s)
-        return self._short_way.post(self._path(), self.body, timeout, self._through_sdk)
+        return short.post(
+            self._way.paths[self.call.api],
+            self.body,
+            self.timeout_s,
+            stream=self._stream,
+            through_sdk=self._through_sdk,
+        )
 
     def _through_sdk(self) -> Any:
         import httpx2  # noqa: PLC0415  comes with the SDK
 
         return self._client.post(
-            self._path(),
+            self._way.paths[self.call.api],
             body=self.body,
             cast_to=httpx2.Response,
             options=options_of(self.call, self.timeout_s),
             stream=True,
         )
 
-    def _path(self) -> str:
-        """Where it goes: the whole address, which the SDK need not put together for each call.
-
-        Other kinds of client, such as Azure's, make theirs of the path alone.
-        """
-        path = PATHS[self.call.api]
-        plain = type(self._client).__name__ in PLAIN_CLIENTS and self._server.endswith("/")
-        return self._server[:-1] + path if plain else path
+    @property
+    def _situation(self) -> Situation:
+        return Situation.of(self._server, self.call.model, self.call.payload, self.call.api)
 
     # Reading -------------------------------------------------------------------------------------
 
@@ -275,9 +303,9 @@ class Exchange:
 
     def _usage_of(self, reply: Reply | None) -> tuple[Usage | None, bool]:
         """The usage, and whether it is an estimate: only a stream can be estimated."""
-        known = (
-            reply.usage if reply else self._usage or Usage.from_wire(self.incoming.assembler.usage)
-        )
+        if reply is not None and reply.usage is not None:
+            return reply.usage, False
+        known = None if reply else self._usage or Usage.from_wire(self.incoming.assembler.usage)
         stream = self.incoming.assembler
         tokens = stream.output_tokens
         if known is None and tokens:

@@ -56,14 +56,16 @@ class Incoming:
         Raises:
             MalformedReply: one is no chunk, or an error frame.
         """
-        while self._pending and not self.done:
-            event = self._pending.popleft()
+        pending, feed = self._pending, self.assembler.feed
+        while pending and not self.done:
+            event = pending.popleft()
             if event.startswith(b"[DONE]"):
                 self.done = True
                 return
-            chunk = self.assembler.feed(decode(event, "a stream event"))
+            chunk = feed(decode(event, "a stream event"))
             if chunk is not None:
-                self.done = chunk.get("type") in TERMINAL
+                if chunk.get("type") in TERMINAL:
+                    self.done = True
                 yield chunk
 
     def first_chunks(self) -> Iterator[Mapping[str, Any]]:
@@ -90,8 +92,9 @@ class Incoming:
 
     def drain(self) -> None:
         """Read what came and was not shown: it counts all the same."""
-        with suppress(MalformedReply):
-            deque(self.chunks(), maxlen=0)
+        if self._pending:
+            with suppress(MalformedReply):
+                deque(self.chunks(), maxlen=0)
 
     def reply(self) -> Reply:
         """What has come, as a reply.

@@ -15,8 +15,10 @@ from typing import Any
 import aiohttp
 import httpx2
 from multidict import CIMultiDict, CIMultiDictProxy
+from pydantic_core import to_json
 
-from cascade.provider.connections import IN_HAND, AiohttpClient, as_httpx, limits_of, renamed
+from cascade.provider.body import connect_timeout_s
+from cascade.provider.connections import IN_HAND, AiohttpClient, Line, as_httpx, limits_of, renamed
 
 __all__ = ["ShortWay"]
 
@@ -27,8 +29,8 @@ MADE_ANEW = frozenset({"content-length", READ_TIMEOUT})
 
 PLAIN_CODINGS = ("", "identity")
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-"""As the SDK encodes a body; a request holds nothing but plain JSON."""
+NO_JSON = (b"NaN", b"Infinity")
+"""What stands for a number that JSON does not have; or a word of somebody's text."""
 
 log = logging.getLogger("openai")
 
@@ -44,17 +46,24 @@ class ShortWay:
 
     def __init__(self, http: AiohttpClient) -> None:
         self._http = http
-        self._known: dict[str, tuple[str, CIMultiDict[str]]] = {}
+        self._known: dict[str, Line] = {}
 
     async def post(
-        self, path: str, body: Mapping[str, Any], limit: httpx2.Timeout, through_sdk: Send
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        timeout_s: float,
+        *,
+        stream: bool,
+        through_sdk: Send,
     ) -> Straight | httpx2.Response:
         """Send a body; gives the response with its own body unread.
 
         Args:
             path: where the SDK is told to send it.
             body: what is asked.
-            limit: how long it may take.
+            timeout_s: how long it may take.
+            stream: whether this holds for each piece of the answer; else the caller stops it.
             through_sdk: sends the same through the SDK.
 
         Raises:
@@ -62,21 +71,25 @@ class ShortWay:
         """
         if self._http.is_closed or log.isEnabledFor(logging.DEBUG):  # its log shows every request
             return await through_sdk()
-        known = self._known.get(path)
-        if known is None:
-            known = self._known[path] = await _rehearsed(through_sdk)
-        data = _encode(body).encode()
-        url, headers = known[0], known[1].copy()
-        if limit.read is not None:
-            headers[READ_TIMEOUT] = str(limit.read)
-        limits = limits_of(limit.connect, limit.read)
+        line = self._known.get(path) or await self._rehearse(path, through_sdk)
+        data = _encoded(body)
+        limits = limits_of(connect_timeout_s(timeout_s), timeout_s if stream else None)
         try:
-            response = await self._http.connections.request("POST", url, headers, data, limits)
+            response = await line.post(data, {READ_TIMEOUT: str(timeout_s)}, limits)
         except Exception as error:  # noqa: BLE001  the SDK tells what it means
             return await _with(error, through_sdk)
         if _is_answer(response):
             return Straight(response)
         return await _with(as_httpx(response), through_sdk)
+
+    async def _rehearse(self, path: str, through_sdk: Send) -> Line:
+        """See where the SDK sends a request, and its headers."""
+        sent = (await _with(httpx2.Response(200), through_sdk)).request
+        kept = [(name, text) for name, text in sent.headers.multi_items() if name not in MADE_ANEW]
+        if path not in self._known:  # else another call was faster
+            line = await self._http.connections.line(str(sent.url), CIMultiDict(kept))
+            self._known[path] = line
+        return self._known[path]
 
 
 class Straight:
@@ -93,32 +106,39 @@ class Straight:
         self._response = response
         self.headers: CIMultiDictProxy[str] = response.headers
 
+    async def aread(self) -> bytes:
+        """The whole body."""
+        with renamed:
+            return await self._response.content.read()
+
     async def aiter_bytes(self) -> AsyncIterator[bytes]:
         """The pieces of the body as they come."""
         with renamed:
-            async for data in self._response.content.iter_any():
+            while data := await self._response.content.readany():
                 yield data
 
     async def aclose(self) -> None:
         """Give the connection back; one whose body was not read to its end is closed."""
-        self._response.close()
+        if not self._response.closed:  # as it is by itself at the end of its body
+            self._response.close()
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """A body as JSON; a request holds nothing that is none."""
+    data = to_json(body)
+    if any(word in data for word in NO_JSON):
+        json.dumps(body, allow_nan=False)  # refuses a number, lets a text pass
+    return data
 
 
 def _is_answer(response: aiohttp.ClientResponse) -> bool:
     """Whether the SDK would pass it on as it is, bytes and headers."""
     headers = response.headers
     return (
-        httpx2.codes.is_success(response.status)
+        200 <= response.status < 300  # noqa: PLR2004
         and headers.get("content-encoding", "") in PLAIN_CODINGS
         and headers.get("x-request-id", "").isascii()
     )
-
-
-async def _rehearsed(through_sdk: Send) -> tuple[str, CIMultiDict[str]]:
-    """Where the SDK sends a request, and its headers."""
-    sent = (await _with(httpx2.Response(200), through_sdk)).request
-    kept = [(name, text) for name, text in sent.headers.multi_items() if name not in MADE_ANEW]
-    return str(sent.url), CIMultiDict(kept)
 
 
 async def _with(found: httpx2.Response | Exception, through_sdk: Send) -> httpx2.Response:

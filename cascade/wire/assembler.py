@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cascade.wire.chat import choice_of, delta_of
+from cascade.wire.chat import choice_of
 from cascade.wire.faults import OBJECT, ErrorFrame, MalformedReply, error_in
 
 __all__ = ["ChunkAssembler"]
@@ -38,6 +38,9 @@ class ChunkAssembler:
     calls: dict[int, Any] = field(default_factory=dict)
     pieces: int = 0
     outrun: bool = False
+    _keys: frozenset[str] = field(default=frozenset(), repr=False)
+    _kept: tuple[str, ...] = field(default=(), repr=False)
+    _known: list[Any] = field(default_factory=list, repr=False)
 
     def feed(self, chunk: object) -> Mapping[str, Any] | None:
         """Take in one chunk.
@@ -54,21 +57,23 @@ class ChunkAssembler:
             raise MalformedReply(f"a stream event is a {kind}, expected a JSON object")
         if chunk.get("error"):
             raise ErrorFrame(*error_in(chunk, "the stream carried an error"))
-        for key, value in chunk.items():
-            if key not in NOT_KEPT and value is not None:
-                self.head[key] = value
-        counted = self.usage is not None
-        if chunk.get("usage") is not None:
-            self.usage = chunk["usage"]
+        if chunk.keys() != self._keys or list(map(chunk.get, self._kept)) != self._known:
+            self._take_head(chunk)  # rarely: one chunk's head is as the other's
+        counted, usage = self.usage is not None, chunk.get("usage")
+        if usage is not None:
+            self.usage = usage
         choice = choice_of(chunk)
-        if choice.get("finish_reason") is not None:
-            self.finish_reason = choice["finish_reason"]
-        if choice.get("logprobs"):
-            self._take_logprobs(choice["logprobs"])
-        carries = self._take_delta(delta_of(chunk))
-        self.pieces += carries
-        self.outrun = self.outrun or (counted and carries)
-        return chunk if choice else None
+        if not choice:
+            return None
+        reason, logprobs, delta = map(choice.get, ("finish_reason", "logprobs", "delta"))
+        if reason is not None:
+            self.finish_reason = reason
+        if logprobs:
+            self._take_logprobs(logprobs)
+        if isinstance(delta, OBJECT) and self._take_delta(delta):
+            self.pieces += 1
+            self.outrun = self.outrun or counted
+        return chunk
 
     @property
     def begun(self) -> bool:
@@ -97,6 +102,14 @@ class ChunkAssembler:
         }
         return {**self.head, "object": "chat.completion", "choices": [choice], "usage": self.usage}
 
+    def _take_head(self, chunk: Mapping[str, Any]) -> None:
+        self._keys = frozenset(chunk)
+        self._kept = tuple(self._keys - NOT_KEPT)
+        self._known = list(map(chunk.get, self._kept))
+        for key in chunk:
+            if key in self._kept and chunk[key] is not None:
+                self.head[key] = chunk[key]
+
     def _take_delta(self, delta: Mapping[str, Any]) -> bool:
         carries = False
         for key, value in delta.items():
@@ -104,11 +117,12 @@ class ChunkAssembler:
                 continue
             if key == "tool_calls":
                 self._take_calls(value)
-            elif isinstance(value, str) and key not in SET_ONCE:
+            elif type(value) is str and key not in SET_ONCE:
                 self.texts.setdefault(key, []).append(value)
             else:
                 self.message[key] = _joined(key, self.message.get(key), value)
-            carries = carries or (bool(value) and key != "role")
+            if value and key != "role":
+                carries = True
         return carries
 
     def _take_calls(self, calls: object) -> None:
@@ -128,7 +142,7 @@ class ChunkAssembler:
         return last if known else last + 1
 
     def _take_logprobs(self, logprobs: object) -> None:
-        if isinstance(logprobs, Mapping):
+        if isinstance(logprobs, OBJECT):
             for key, entries in logprobs.items():
                 if isinstance(entries, list):
                     self.logprobs.setdefault(key, []).extend(entries)

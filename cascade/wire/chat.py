@@ -53,32 +53,33 @@ def _reply(body: Mapping[str, Any], usage: Usage | None, service_tier: str | Non
     if body.get("error"):
         raise MalformedReply(*error_in(body, "an error came with status 200"))
     message, choice = _message_of(body)
-    logprobs = choice.get("logprobs")
+    logprobs, finish = choice.get("logprobs"), choice.get("finish_reason")
     content = logprobs.get("content") if isinstance(logprobs, OBJECT) else None
+    model = text_or_none(body.get("model"))
+    usual = usage and model and type(finish) is str and finish in FINISH_REASONS
     return Reply(
         text=_text_of(message.get("content")),
         wire=body,
-        model=text_or_none(body.get("model")),
-        finish_reason=text_or_none(choice.get("finish_reason")),
+        model=model,
+        finish_reason=text_or_none(finish),
         refusal=text_or_none(message.get("refusal")),
         tool_calls=_tool_calls(message),
         usage=usage,
         service_tier=service_tier,
         id=text_or_none(body.get("id")),
         raw_logprobs=content if isinstance(content, list) else None,
-        notes=tuple(_oddities(body, choice, usage)),
+        notes=() if usual else tuple(_oddities(body, finish, usage, model)),
     )
 
 
 def _oddities(
-    body: Mapping[str, Any], choice: Mapping[str, Any], usage: Usage | None
+    body: Mapping[str, Any], finish: object, usage: Usage | None, model: str | None
 ) -> Iterator[str]:
     if usage is None:
         given = "is missing" if body.get("usage") is None else "cannot be read"
         yield f"usage {given}"
-    if text_or_none(body.get("model")) is None:
+    if model is None:
         yield "model is missing"
-    finish = choice.get("finish_reason")
     if finish is None:
         yield "finish_reason is missing"
     elif not isinstance(finish, str) or finish not in FINISH_REASONS:
@@ -109,9 +110,10 @@ def _text_of(content: object) -> str:
 
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    calls = message.get("tool_calls")
+    calls, legacy = message.get("tool_calls"), message.get("function_call")
+    if not calls and not legacy:
+        return ()
     found = tuple(c for c in calls if isinstance(c, Mapping)) if isinstance(calls, list) else ()
-    legacy = message.get("function_call")
     if not found and isinstance(legacy, Mapping):
         return ({"type": "function", "function": legacy},)
     return found
@@ -123,6 +125,8 @@ def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 def chunk_text(chunk: Mapping[str, Any]) -> str:
     """The text that a chunk adds."""
     content = delta_of(chunk).get("content")
+    if type(content) is str:
+        return content
     return _text_of(content) if isinstance(content, str | list) else ""
 
 
@@ -136,7 +140,7 @@ def logprob_entries(chunk: Mapping[str, Any]) -> list[Any]:
 def choice_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
     """The choice of a chunk, empty where it has none."""
     choices = chunk.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
+    first = choices[0] if choices and isinstance(choices, list) else None
     return first if isinstance(first, OBJECT) else {}
 
 

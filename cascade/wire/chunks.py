@@ -15,12 +15,12 @@ Piece = Mapping[str, Any]
 
 def is_event(chunk: Piece) -> bool:
     """Whether this is an event of a Responses stream; else it is a chunk of Chat's."""
-    return isinstance(chunk.get("type"), str) and "choices" not in chunk
+    return "choices" not in chunk and isinstance(chunk.get("type"), str)
 
 
 def chunk_text(chunk: Piece) -> str:
     """The text that a piece adds."""
-    if not is_event(chunk):
+    if "choices" in chunk or not is_event(chunk):
         return chat.chunk_text(chunk)
     delta = chunk.get("delta") if chunk["type"] == "response.output_text.delta" else None
     return delta if isinstance(delta, str) else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from cascade.core.usage import Usage
@@ -53,12 +54,17 @@ def decode(data: bytes | str, what: str = "the reply") -> Any:
     Raises:
         MalformedReply: it is no JSON, or nested too deep to be one's answer.
     """
-    from jiter import from_json  # noqa: PLC0415  with the first reply; the SDK's own parser
-
     try:
-        return from_json(data if isinstance(data, bytes) else data.encode(), allow_inf_nan=False)
+        return _parser()(data if isinstance(data, bytes) else data.encode(), allow_inf_nan=False)
     except ValueError:  # it reads less than json does, the same way, in a third of the time
         return _decode_slowly(data, what)
+
+
+@cache  # an import, even of what is there, takes as long as reading the event of a stream
+def _parser() -> Callable[..., Any]:
+    from jiter import from_json  # noqa: PLC0415  with the first reply; the SDK's own parser
+
+    return from_json
 
 
 def _decode_slowly(data: bytes | str, what: str) -> Any:

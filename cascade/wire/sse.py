@@ -30,21 +30,28 @@ class EventDecoder:
         if b"\n" not in data and b"\r" not in data:
             return []
         text = b"".join(self._parts)
-        half = b"\r" if text.endswith(b"\r") else b""  # perhaps the first half of a "\r\n"
-        *lines, rest = LINE_END.split(text.removesuffix(half))
-        self._parts = [rest + half]
-        events = (self._take(line) for line in lines)
-        return [event for event in events if event is not None]
+        if b"\r" in text:
+            half = b"\r" if text.endswith(b"\r") else b""  # perhaps the first half of a "\r\n"
+            *lines, rest = LINE_END.split(text.removesuffix(half))
+            self._parts = [rest + half]
+        else:
+            *lines, rest = text.split(b"\n")
+            self._parts = [rest]
+        return self._events_of(lines)
 
     def end(self) -> list[bytes]:
         """No more bytes will come: an event that lacks its empty line counts all the same."""
         return self.feed(b"\n\n")
 
-    def _take(self, line: bytes) -> bytes | None:
-        if not line:
-            data, self._data = self._data, []
-            return b"\n".join(data) if data else None
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            self._data.append(value.removeprefix(b" "))
-        return None
+    def _events_of(self, lines: list[bytes]) -> list[bytes]:
+        """The events that these lines complete; no function is called for each of them."""
+        events = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[6 if line.startswith(b" ", 5) else 5 :])
+            elif line == b"data":
+                self._data.append(b"")
+            elif not line and self._data:
+                events.append(b"\n".join(self._data))
+                self._data = []
+        return events

@@ -56,6 +56,29 @@ def test_entries_without_a_number_are_left_out(entry):
     assert len(read(entry, {"token": "a", "logprob": -1.0})) == 1
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [{"token": "b", "logprob": -0.25}, {"token": "b", "logprob": -9999.0},
+     {"token": "b", "logprob": 0.1}, {"token": "b", "logprob": -1}, {"token": "b", "logprob": None},
+     {"token": "b", "logprob": float("nan")}, {"token": 1, "logprob": -0.5}, {"token": "b"},
+     {"logprob": -1.0}, None, [], "b"],
+    ids=str,
+)  # fmt: skip
+def test_columns_are_what_the_tokens_say(odd):
+    """Texts and numbers apart are those of the tokens, however odd one of them is."""
+    first = {"token": "a", "logprob": -0.5}
+    for entries in ([first, odd, first], [odd]):
+        reply = Reply("x", raw_logprobs=entries)
+        tokens = reply.logprobs
+        columns = tokens and (
+            tuple(token.token for token in tokens),
+            tuple(token.logprob for token in tokens),
+        )
+        assert reply.logprob_columns == columns
+    assert Reply("x").logprob_columns is None
+    assert Reply("x", raw_logprobs=[]).logprob_columns is None
+
+
 def test_no_log_probabilities_are_none():
     """A reply without log-probabilities has none, which is not the same as certain ones."""
     assert Reply("x").logprobs is None

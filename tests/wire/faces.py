@@ -13,6 +13,7 @@ from cascade.core.pricing import Price
 from cascade.core.tier import Retry
 from cascade.provider.client import AsyncOpenAIModels, OpenAIModels
 from cascade.provider.connections import AiohttpClient
+from cascade.provider.exchange import Way
 from cascade.provider.short_way import ShortWay
 from cascade.testing import ManualClock
 
@@ -58,7 +59,7 @@ class Face:
             client, sleep=self._awaited if kind == "async" else self._slept, **timing
         )
         if short:
-            self.models._short_ways[client] = ShortWay(http)
+            self.models._ways[client] = Way.of(client, ShortWay(http))
         engine = AsyncCascade if kind == "async" else Cascade
         self.llm = engine(tiers, models=self.models, observers=[self.traces.append], **settings)
 

@@ -250,6 +250,6 @@ async def test_a_cancelled_request_leaves_its_connection():
                 await task
             assert [charge.outcome for charge in traces[0].charges] == ["cancelled"]
             client = next(iter(next(iter(llm._models.made._made.values())).values()))
-            connector = client._client._transport._session.connector
+            connector = client._client._transport._sessions[0].connector
             assert not connector._acquired
             assert not any(connector._conns.values())
