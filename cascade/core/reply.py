@@ -132,7 +132,7 @@ class Reply:
     def logprob_columns(self) -> tuple[tuple[str, ...], tuple[float, ...]] | None:
         """The texts and the log-probabilities of `logprobs`, for who reads nothing else of them.
 
-        An object for each token takes more than twice the time.
+        Long answers hold thousands: no object is made for each.
         """
         entries = self.raw_logprobs
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import math
 from contextlib import suppress
 
 import pytest
@@ -14,6 +15,7 @@ from server import Server, answers, cuts, drops, streams
 
 from cascade import AsyncCascade, CascadeError, Endpoint, Tier
 from cascade.core.tier import Retry
+from cascade.provider.short_way import _encoded
 
 pytestmark = pytest.mark.loopback
 
@@ -136,6 +138,26 @@ def test_a_stream():
         for _ in range(2):
             stream, chunks = face.stream()
             assert "".join(chunk.text for chunk in chunks) == "Paris" == stream.completion.text
+        face.close()
+
+
+def test_words_for_numbers_that_json_lacks():
+    """They may stand in a text; a number that JSON cannot write is refused as the SDK does it."""
+    body = {"messages": [{"role": "user", "content": "NaN, Infinity and \u00fc"}], "seed": -1.5e300}
+    assert json.loads(_encoded(body)) == body
+    for number in (math.nan, math.inf, -math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            _encoded({"temperature": number})
+
+
+def test_a_client_that_is_pointed_elsewhere():
+    """The next request goes where it points now."""
+    with Server(answers(completion())) as first, Server(answers(completion())) as second:
+        face = Face("short", one(), base_url=first.url)
+        face.complete()
+        face.client.base_url = second.url
+        face.complete()
+        assert (first.requests, second.requests) == (1, 1)
         face.close()
 
 
