@@ -11,6 +11,7 @@ from cascade.endpoint.books import books_of, usage_of
 from cascade.endpoint.calls import Call
 from cascade.endpoint.failures import Failure
 from cascade.endpoint.own_options import FIELD
+from cascade.endpoint.unasked import without_logprobs
 from cascade.engine.completion import Completion
 from cascade.wire.chat import choice_of
 from cascade.wire.response_assembler import TERMINAL
@@ -24,7 +25,10 @@ DONE = b"data: [DONE]\n\n"
 
 def body_of(completion: Completion, call: Call, books: Mapping[str, Any]) -> dict[str, Any]:
     """The body of an answer: the reply as it came, the tokens of every attempt, what it cost."""
-    body = {**completion.reply.wire, "usage": usage_of(completion.trace, call.api)}
+    wire = completion.reply.wire
+    if not call.shows_logprobs:
+        wire = without_logprobs(call.api, wire)
+    body = {**wire, "usage": usage_of(completion.trace, call.api)}
     if call.shows_books:
         body[FIELD] = books
     return body
@@ -60,6 +64,8 @@ class FrameWriter:
 
     def take(self, piece: Piece) -> bytes:
         """The frame of a piece; empty where it has to wait."""
+        if not self._call.shows_logprobs:
+            piece = without_logprobs(self._call.api, piece)
         if self._call.api == "responses":
             if piece.get("type") not in TERMINAL:
                 return self._event(piece)

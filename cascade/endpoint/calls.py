@@ -10,6 +10,7 @@ from typing import Any, Literal
 from cascade.core.request import CALL_OPTIONS, Request
 from cascade.endpoint.faults import BadCall, shown
 from cascade.endpoint.own_options import FIELD, NAMES, own_options
+from cascade.endpoint.unasked import asks_logprobs
 from cascade.errors import RequestError
 
 __all__ = ["ENDPOINTS", "Call", "Endpoint", "read_body", "read_call"]
@@ -65,6 +66,7 @@ class Call:
         stream: whether the answer is wanted in pieces.
         include_usage: whether a Chat stream ends with the tokens.
         shows_books: whether the answer's body holds the `cascade` field.
+        shows_logprobs: whether the answer holds log-probabilities.
         keywords: what `complete` and `stream` are told besides the request: those of `budget`,
             `deadline_s`, `start_at`, `stop_at` and `conversation` that the call says.
     """
@@ -75,6 +77,7 @@ class Call:
     stream: bool = False
     include_usage: bool = False
     shows_books: bool = True
+    shows_logprobs: bool = True
     keywords: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -133,6 +136,7 @@ def read_call(
         stream=stream,
         include_usage=_flag(wanted.get("include_usage"), "stream_options.include_usage"),
         shows_books=shows_books,
+        shows_logprobs=asks_logprobs(api, payload),
         keywords=options,
     )
 
