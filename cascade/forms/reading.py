@@ -25,7 +25,7 @@ __all__ = [
 Payload = Mapping[str, Any]
 
 PROMPT = ("messages", "input", "instructions", "questions")
-BESIDE = ("tools", "functions", "response_format", "text")
+BESIDE = frozenset({"tools", "functions", "response_format", "text"})
 """Rendered into the prompt as well."""
 
 ELSEWHERE = frozenset({"previous_response_id", "conversation", "prompt", "web_search_options"})
@@ -59,11 +59,9 @@ def messages_of(payload: Payload) -> list[Mapping[str, Any]]:
 
 def output_limit(payload: Payload) -> int | None:
     """The longest answer the request allows, in tokens; `None` without a limit that counts."""
-    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-        limit = payload.get(name)
-        if limit:
-            return limit if type(limit) is int and limit > 0 else None
-    return None
+    get = payload.get
+    limit = get("max_completion_tokens") or get("max_tokens") or get("max_output_tokens")
+    return limit if type(limit) is int and limit > 0 else None
 
 
 def tools_of(payload: Payload) -> list[Mapping[str, Any]]:
@@ -107,7 +105,9 @@ def prompt_of(payload: Payload) -> tuple[list[Any], dict[str, Any]]:
         part = payload.get(name)
         if part:
             listed += part if isinstance(part, list | tuple) else [part]
-    return listed, {name: payload[name] for name in BESIDE if name in payload}
+    if BESIDE.isdisjoint(payload):
+        return listed, {}
+    return listed, {name: payload[name] for name in payload if name in BESIDE}
 
 
 def has_media(payload: Payload) -> bool:
@@ -120,19 +120,13 @@ def has_media(payload: Payload) -> bool:
     listed = payload.get("messages") or payload.get("input")
     if not isinstance(listed, list | tuple):
         return False
-    return any(
-        isinstance(item, Mapping) and _holds_media(item) for item in listed if not _is_words(item)
-    )
-
-
-def _is_words(item: object) -> bool:
-    """Whether it is a message of text alone, as nearly all are."""
-    return (
-        type(item) is dict
-        and type(item.get("content")) is str
-        and "role" in item
-        and "output" not in item
-    )
+    for item in listed:
+        words = type(item) is dict and type(item.get("content")) is str  # as nearly all are
+        if words and "role" in item and "output" not in item:
+            continue
+        if isinstance(item, Mapping) and _holds_media(item):
+            return True
+    return False
 
 
 def _is_hosted(tool: object) -> bool:

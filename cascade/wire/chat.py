@@ -140,8 +140,10 @@ def logprob_entries(chunk: Mapping[str, Any]) -> list[Any]:
 def choice_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
     """The choice of a chunk, empty where it has none."""
     choices = chunk.get("choices")
-    first = choices[0] if choices and isinstance(choices, list) else None
-    return first if isinstance(first, OBJECT) else {}
+    if choices and isinstance(choices, list) and isinstance(choices[0], OBJECT):
+        first: Mapping[str, Any] = choices[0]
+        return first
+    return {}
 
 
 def delta_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:

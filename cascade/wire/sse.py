@@ -47,8 +47,10 @@ class EventDecoder:
         """The events that these lines complete; no function is called for each of them."""
         events = []
         for line in lines:
-            if line.startswith(b"data:"):
-                self._data.append(line[6 if line.startswith(b" ", 5) else 5 :])
+            if line.startswith(b"data: "):
+                self._data.append(line[6:])
+            elif line.startswith(b"data:"):
+                self._data.append(line[5:])
             elif line == b"data":
                 self._data.append(b"")
             elif not line and self._data:
