@@ -7,6 +7,7 @@ microseconds, because a background thread writes; `cascade.traces.writer` says w
 from __future__ import annotations
 
 import logging
+import marshal
 import os
 import threading
 import time
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,6 +42,15 @@ __all__ = ["TraceRow", "TraceStore"]
 
 QUEUE_SIZE = 10_000
 """Traces that may wait to be written: seconds of a writer's work, and some tens of megabytes."""
+
+QUEUE_BYTES = 1 << 28
+"""What these may weigh together: a burst of images, or of long answers, reaches this sooner."""
+
+TOKEN_BYTES = 128
+"""What a token of an answer weighs: so much of JSON it is with its log-probability."""
+
+LEAST_BYTES = 1024
+"""What a trace weighs besides."""
 
 READ_WAIT_S = 10.0
 """How long reading waits for this process's own traces to be written first."""
@@ -77,7 +87,7 @@ class TraceStore(TraceReader):
         content: what of a conversation is kept; see `cascade.traces.content.redact`.
         key: makes the digests of content "hashed" an HMAC.
         queue_size: traces that may wait for the writer; further ones are dropped, counted in
-            `dropped` and reported in the log.
+            `dropped` and reported in the log. So are those that would make it more than 256 MB.
         spool: a folder of this machine where traces wait while the place cannot be written: they
             are delivered when it can, also by a later process. The store then opens although its
             server is away. Without it such traces are dropped.
@@ -121,7 +131,12 @@ class TraceStore(TraceReader):
         watch_forks(self)
         self._open()
         self._writer: Writer[Trace] = Writer(
-            self._write, self._rest, queue_size=queue_size, name=name
+            self._write,
+            self._rest,
+            queue_size=queue_size,
+            queue_bytes=QUEUE_BYTES,
+            weigh=_weight,
+            name=name,
         )
         if self._spool is not None:
             self._writer.begin()
@@ -361,6 +376,16 @@ def _spool_of(
     query = sorted(item for item in url.query.items() if "passw" not in item[0].lower())
     place = (url.get_backend_name(), url.host, url.port, url.database, query)
     return Spool(Path(folder), repr(place), most)
+
+
+def _weight(trace: Trace) -> int:
+    """About how many bytes a trace takes; what was asked may be images, so it is measured."""
+    request: Any = trace.request
+    try:
+        asked = len(marshal.dumps(request, 2))  # the quickest copy there is of what JSON holds
+    except ValueError:  # made by hand, of something else
+        asked = len(str(request))
+    return LEAST_BYTES + asked + TOKEN_BYTES * trace.usage.output_tokens
 
 
 def _identity(file: Path | None) -> Identity:

@@ -57,15 +57,27 @@ class Writer(Generic[Item]):
         rest: called on the same thread when there has been no work for a while, and at the end.
             Says after how many seconds it is to be called again even so; `None` for not at all.
         queue_size: items that may wait; further ones are dropped.
+        queue_bytes: what they may weigh together, those that are just being written included. An
+            item that is alone may weigh more.
+        weigh: about how many bytes an item takes; called on the caller's thread.
         name: of the place written to, for messages.
     """
 
     def __init__(
-        self, write: Write[Item], rest: Callable[[], float | None], *, queue_size: int, name: str
+        self,
+        write: Write[Item],
+        rest: Callable[[], float | None],
+        *,
+        queue_size: int,
+        queue_bytes: int,
+        weigh: Callable[[Item], int],
+        name: str,
     ) -> None:
         self._do_write = write
         self._rest = rest
         self._size = queue_size
+        self._most = queue_bytes
+        self._weigh = weigh
         self._enough = min(BATCH, max(1, queue_size // 2))  # to begin with
         self._name = name
         self._closed = False
@@ -86,7 +98,8 @@ class Writer(Generic[Item]):
         The lock is new as well: a thread of the parent may have held the old one.
         """
         self._changed = threading.Condition()
-        self._items: deque[Item] = deque()
+        self._items: deque[tuple[Item, int]] = deque()  # with their weights
+        self._weight = 0  # of what waits and of what is being written
         self._thread: threading.Thread | None = None
         self._taken = 0  # items ever taken on
         self._settled = 0  # of those, written or given up
@@ -117,11 +130,14 @@ class Writer(Generic[Item]):
         Raises:
             StoreError: the writer is closed.
         """
+        weight = self._weigh(item)
         with self._changed:
             if self._closed:
                 raise StoreError(f"{self._name} is closed: it takes no more traces")
-            if len(self._items) < self._size:
-                self._items.append(item)
+            total = self._weight + weight
+            if len(self._items) < self._size and (total <= self._most or not self._weight):
+                self._items.append((item, weight))
+                self._weight = total
                 self._taken += 1
                 if self._thread is None:
                     self._start()
@@ -130,12 +146,14 @@ class Writer(Generic[Item]):
                 return True
             self._dropped += 1
             self._burst += 1
-            first = self._burst == 1
+            first, count = self._burst == 1, len(self._items)
         if first:  # outside the lock: a log handler may be slow
             log.warning(
-                "%s cannot keep up: its queue of %d is full and traces are being dropped",
+                "%s cannot keep up: its queue is full with %d traces (about %d MB with those that "
+                "are being written) and traces are being dropped",
                 self._name,
-                self._size,
+                count,
+                (total - weight) // 1_000_000,
             )
         return False
 
@@ -213,14 +231,14 @@ class Writer(Generic[Item]):
             self._thread.start()
         except RuntimeError:  # the interpreter is ending and starts no more threads
             self._thread = None
-            self._write(self._batch())
+            self._write(*self._batch())
 
     def _run(self) -> None:
         wait_s: float | None = 0.0
         while self._has_work(wait_s) or not self._ending:
             if self._items:
                 self._gather()
-                self._write(self._batch())
+                self._write(*self._batch())
                 wait_s = IDLE_S
             else:
                 wait_s = self._rest()
@@ -242,11 +260,13 @@ class Writer(Generic[Item]):
         with self._changed:
             self._changed.wait_for(enough, GATHER_S)
 
-    def _batch(self) -> list[Item]:
+    def _batch(self) -> tuple[list[Item], int]:
+        """The next items, and what they weigh."""
         with self._changed:
-            return [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
+            found = [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
+        return [item for item, _ in found], sum([weight for _, weight in found])
 
-    def _write(self, batch: list[Item]) -> None:
+    def _write(self, batch: list[Item], weight: int) -> None:
         """Write a batch, or give it up after a bounded number of tries."""
         try:
             errors = self._try(batch)
@@ -254,7 +274,7 @@ class Writer(Generic[Item]):
         except Exception as error:  # noqa: BLE001  whatever a database raises; flush() tells
             errors = [error] * len(batch)
             self._failing = True
-        self._settle(len(batch), errors)
+        self._settle(len(batch), errors, weight)
 
     def _try(self, batch: list[Item]) -> list[Exception]:
         for wait_s in (RETRY_WAIT_S * 2**number for number in range(TRIES - 1)):
@@ -267,9 +287,10 @@ class Writer(Generic[Item]):
                 time.sleep(wait_s)
         return self._do_write(batch)
 
-    def _settle(self, count: int, errors: list[Exception]) -> None:
+    def _settle(self, count: int, errors: list[Exception], weight: int = 0) -> None:
         with self._changed:
             self._settled += count
+            self._weight -= weight
             self._dropped += len(errors)
             self._lost += len(errors)
             if errors:

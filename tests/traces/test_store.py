@@ -16,6 +16,7 @@ from cascade.errors import ConfigError, TraceError
 from cascade.traces import writer
 from cascade.traces.migrations import TABLES
 from cascade.traces.schema import rows_of
+from cascade.traces.store import _weight
 
 
 @pytest.fixture
@@ -566,6 +567,57 @@ class TestTrouble:
         assert any("caught up: 15" in m for m in messages)
         assert any("15 traces were dropped in all" in m for m in messages)
         assert store.count() == 6
+
+    def test_a_burst_of_huge_traces_is_bounded_in_bytes(
+        self, database, make_trace, caplog, monkeypatch
+    ):
+        """Where a few traces are as much as may wait, further ones are dropped as from a full queue."""
+        monkeypatch.setattr("cascade.traces.store.QUEUE_BYTES", 10_000_000)
+        gate = threading.Event()
+        store = TraceStore(database.where)
+        real = store._writer._do_write
+        monkeypatch.setattr(
+            store._writer, "_do_write", lambda batch: (gate.wait(10), real(batch))[1]
+        )
+        small, huge = make_trace(), make_trace("x" * 3_000_000)
+        store.save(replace(huge, id="first"))
+        while store._writer._items:
+            time.sleep(0.001)
+        for number in range(20):  # beside the one that is being written
+            store.save(replace(huge, id=f"t{number}"))
+        assert store.dropped == 18
+        store.save(small)  # there is room for it
+        assert store.dropped == 18
+        gate.set()
+        store.flush()
+        assert store.count() == 4
+        for name in ("one", "two", "three"):
+            store.save(replace(huge, id=name))
+        store.close()
+        assert (store.count(), store.dropped) == (7, 18)
+        assert "queue is full with 2 traces (about 9 MB" in caplog.text
+        assert "caught up: 18" in caplog.text
+
+    def test_a_trace_larger_than_the_queue_is_kept(self, database, make_trace, monkeypatch):
+        """What nothing waits beside is taken on, whatever it weighs."""
+        monkeypatch.setattr("cascade.traces.store.QUEUE_BYTES", 1000)
+        with TraceStore(database.where) as store:
+            for number in range(2):
+                store.save(replace(make_trace("x" * 100_000), id=str(number)))
+                store.flush()
+            assert (store.count(), store.dropped) == (2, 0)
+
+    @pytest.mark.parametrize("request_", [None, {"a": "\ud800" * 500}, {"a": {b"x": object}}])
+    def test_any_trace_can_be_weighed(self, trace, request_):
+        """A trace without a request, or one that was made by hand, weighs something too."""
+        assert _weight(replace(trace, request=request_)) > 1000
+
+    def test_an_answer_weighs_by_its_tokens(self, trace):
+        """A long answer is not in the request; its tokens say how long it was."""
+        first = trace.attempts[0]
+        charge = replace(first.charges[0], usage=Usage(5, 100_000))
+        long = replace(trace, attempts=(replace(first, charges=(charge,)),))
+        assert _weight(long) > 10_000_000
 
     def test_a_lock_that_passes_costs_nothing(self, path, trace, monkeypatch):
         """A write that fails because the file is locked is tried again and succeeds."""
