@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import itemgetter
 from typing import Any
 
 from cascade.core.usage import Usage
@@ -135,28 +134,25 @@ class Reply:
 
         Long answers hold thousands: no object is made for each.
         """
-        columns = _columns(self.raw_logprobs or ())
-        if columns is not None:
-            return columns
+        entries = self.raw_logprobs
+        try:
+            texts = tuple([entry["token"] for entry in entries])  # type: ignore[union-attr]
+            values = tuple(
+                [
+                    value
+                    for entry in entries or ()
+                    if type(value := entry["logprob"]) is float and FLOOR_LOGPROB <= value <= 0.0
+                ]
+            )
+            "".join(texts)  # refuses what is no text
+        except (KeyError, TypeError):
+            values = ()
+        if values and len(values) == len(texts):
+            return texts, values
         tokens = self.logprobs  # something is odd about one of them, or there are none
         if tokens is None:
             return None
         return tuple([one.token for one in tokens]), tuple([one.logprob for one in tokens])
-
-
-def _columns(entries: Sequence[Any]) -> tuple[tuple[str, ...], tuple[float, ...]] | None:
-    """Texts and numbers of entries; `None` where one of them is odd, or there are none."""
-    try:
-        texts, values = tuple(map(TOKEN, entries)), tuple(map(LOGPROB, entries))
-        "".join(texts)  # refuses what is no text
-    except (KeyError, TypeError):
-        return None
-    if set(map(type, values)) != {float} or not FLOOR_LOGPROB <= min(values) <= max(values) <= 0.0:
-        return None
-    return (texts, values) if sum(values) <= 0.0 else None  # the sum shows what is no number
-
-
-TOKEN, LOGPROB = itemgetter("token"), itemgetter("logprob")
 
 
 def read_tokens(entries: Sequence[Any]) -> tuple[TokenLogprob, ...]:
