@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from cascade.core.trace import Trace
 from cascade.endpoint.books import books_of, usage_of
 from cascade.endpoint.calls import Call
@@ -36,11 +38,9 @@ def body_of(completion: Completion, call: Call, books: Mapping[str, Any]) -> dic
 
 def encode(data: Any) -> bytes:
     """Data as JSON: what models wrote is written whatever it holds."""
-    import pydantic_core  # noqa: PLC0415  comes with the SDK; a fifth of json's time
-
     try:
-        return pydantic_core.to_json(data, inf_nan_mode="null")
-    except ValueError:  # half of a surrogate pair, which only an escape can hold
+        return orjson.dumps(data)
+    except orjson.JSONEncodeError:  # half of a surrogate pair, which only an escape can hold
         return json.dumps(data, separators=(",", ":"), default=dict).encode()
 
 

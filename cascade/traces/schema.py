@@ -11,7 +11,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic_core import to_json
+import orjson
 from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table
 
 # Imported here and not on first use: a thread in the middle of an import when the process forks
@@ -92,9 +92,9 @@ def rows_of(trace: Trace) -> Kept:
     """A trace as it is kept."""
     data = trace_json.trace_to_dict(trace)
     try:
-        json = to_json(data, inf_nan_mode="null").decode()  # `json` takes five times as long
+        json = orjson.dumps(data).decode()  # `json` takes fifteen times as long
         is_plain = ESCAPED_NUL not in json
-    except ValueError:  # half of a surrogate pair, or what JSON cannot hold at all
+    except orjson.JSONEncodeError:  # half of a surrogate pair, or what JSON cannot hold at all
         json, is_plain = trace_json.trace_to_json(trace), False
     kept = Kept(_trace_row(trace, data, json), _charge_rows(data), _tag_rows(trace))
     return kept if is_plain else _in_any_database(kept)
