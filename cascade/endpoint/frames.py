@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
+from typing import Any
 
 from cascade.endpoint.answers import FrameWriter
 from cascade.endpoint.calls import Call
@@ -28,9 +29,9 @@ class Outlet:
         self._writer = FrameWriter(call)
         self._ready: list[bytes] = []
 
-    def take(self, piece: object) -> bytes:
+    def take(self, piece: Mapping[str, Any]) -> bytes:
         """What goes out now that a piece has come."""
-        frame = self._writer.take(piece)  # type: ignore[arg-type]
+        frame = self._writer.take(piece)
         if self._stream.completion is None:
             return frame
         self._ready.append(frame)
@@ -63,8 +64,8 @@ def frames(stream: CompletionStream, call: Call, *, inside: bool = False) -> Gen
     outlet = Outlet(stream, call, inside=inside)
     with stream:
         try:
-            for chunk in stream:
-                if frame := outlet.take(chunk.wire):
+            for piece in stream.wire_chunks():
+                if frame := outlet.take(piece):
                     yield frame
             last = outlet.end()
         except Exception as error:  # noqa: BLE001  whatever it is, the reader is told
@@ -79,8 +80,8 @@ async def async_frames(
     outlet = Outlet(stream, call, inside=inside)
     async with stream:
         try:
-            async for chunk in stream:
-                if frame := outlet.take(chunk.wire):
+            async for piece in stream.wire_chunks():
+                if frame := outlet.take(piece):
                     yield frame
             last = outlet.end()
         except Exception as error:  # noqa: BLE001  whatever it is, the reader is told

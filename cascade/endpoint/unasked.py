@@ -12,6 +12,7 @@ from typing import Any
 
 from cascade.forms.api import Api
 from cascade.forms.params import LOGPROBS
+from cascade.wire.faults import OBJECT
 
 __all__ = ["asks_logprobs", "without_logprobs"]
 
@@ -38,14 +39,12 @@ def _chat(data: Data) -> Data:
     choices = data.get("choices")
     if not isinstance(choices, list):
         return data
-    for choice in choices:
-        if isinstance(choice, Mapping) and choice.get("logprobs") is not None:
-            return {**data, "choices": [_silent(choice) for choice in choices]}
-    return data
+    new = [_silent(choice) for choice in choices]
+    return {**data, "choices": new} if any(map(is_not, new, choices)) else data
 
 
 def _silent(choice: Any) -> Any:
-    if isinstance(choice, Mapping) and choice.get("logprobs") is not None:
+    if isinstance(choice, OBJECT) and choice.get("logprobs") is not None:
         return {**choice, "logprobs": None}
     return choice
 
@@ -64,7 +63,7 @@ def _responses(data: Data) -> Data:
 
 
 def _held(held: Any) -> Any:
-    if isinstance(held, Mapping):
+    if isinstance(held, OBJECT):
         return _responses(held)
     if not isinstance(held, list):
         return held

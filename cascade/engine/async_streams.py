@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from typing import Self, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Any, Self, cast
 
 from cascade.core.escalation import Decision
 from cascade.core.trace import Trace
@@ -11,7 +11,7 @@ from cascade.drivers import asynchronous
 from cascade.drivers.base import AsyncModels
 from cascade.engine.completion import Chunk, Completion
 from cascade.engine.run import Run
-from cascade.engine.streams import close_unbegun, rest_of
+from cascade.engine.streams import close_unbegun
 from cascade.wire.chunks import chunk_text
 from cascade.wire.feed import Feed
 
@@ -46,26 +46,32 @@ class AsyncCompletionStream:
         """The trace, once the stream has ended, in whatever way."""
         return self._run.trace
 
-    async def _iterate(self, models: AsyncModels) -> AsyncGenerator[Chunk]:
+    def wire_chunks(self) -> AsyncIterator[Mapping[str, Any]]:
+        """The chunks as they stand on the wire, for who passes them on; instead of iterating."""
+        return self._chunks
+
+    async def _iterate(self, models: AsyncModels) -> AsyncGenerator[Mapping[str, Any]]:
+        self._begun = True
         with self._run as run:
             end = asynchronous.StreamEnd()
             live = asynchronous.drive_stream(run.decisions, models, run.timing, end)
             try:
                 async for chunk in live:
                     for piece in self._feed.take(chunk):
-                        yield Chunk(chunk_text(piece), piece)
+                        yield piece
             finally:
                 await live.aclose()
             self.completion = run.finish(cast("Decision", end.decision))
-            for rest in rest_of(self._feed, self.completion, streamed=end.streamed):
-                yield rest
+            reply, usage = self.completion.reply, self.completion.trace.usage
+            for piece in self._feed.rest(reply, usage, streamed=end.streamed):
+                yield piece
 
     def __aiter__(self) -> AsyncCompletionStream:
         return self
 
     async def __anext__(self) -> Chunk:
-        self._begun = True
-        return await anext(self._chunks)
+        piece = await anext(self._chunks)
+        return Chunk(chunk_text(piece), piece)
 
     async def aclose(self) -> None:
         """Stop reading."""

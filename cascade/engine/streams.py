@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import Self
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, Self
 
 from cascade.core.trace import Trace
 from cascade.drivers import sync
@@ -13,7 +13,7 @@ from cascade.engine.run import Run
 from cascade.wire.chunks import chunk_text
 from cascade.wire.feed import Feed
 
-__all__ = ["CompletionStream", "close_unbegun", "rest_of"]
+__all__ = ["CompletionStream", "close_unbegun"]
 
 
 class CompletionStream:
@@ -46,7 +46,12 @@ class CompletionStream:
         """The trace, once the stream has ended, in whatever way."""
         return self._run.trace
 
-    def _iterate(self, models: Models) -> Generator[Chunk]:
+    def wire_chunks(self) -> Iterator[Mapping[str, Any]]:
+        """The chunks as they stand on the wire, for who passes them on; instead of iterating."""
+        return self._chunks
+
+    def _iterate(self, models: Models) -> Generator[Mapping[str, Any]]:
+        self._begun = True
         with self._run as run:
             live = sync.drive_stream(run.decisions, models, run.timing)
             while True:
@@ -56,20 +61,20 @@ class CompletionStream:
                     decision, streamed = stop.value
                     break
                 try:
-                    for piece in self._feed.take(chunk):
-                        yield Chunk(chunk_text(piece), piece)
+                    yield from self._feed.take(chunk)
                 except BaseException:
                     live.close()
                     raise
             self.completion = run.finish(decision)
-            yield from rest_of(self._feed, self.completion, streamed=streamed)
+            reply, usage = self.completion.reply, self.completion.trace.usage
+            yield from self._feed.rest(reply, usage, streamed=streamed)
 
     def __iter__(self) -> CompletionStream:
         return self
 
     def __next__(self) -> Chunk:
-        self._begun = True
-        return next(self._chunks)
+        piece = next(self._chunks)
+        return Chunk(chunk_text(piece), piece)
 
     def close(self) -> None:
         """Stop reading."""
@@ -90,9 +95,3 @@ def close_unbegun(run: Run, *, begun: bool) -> None:
     """Close the trace of a stream nobody read: a generator that never ran cannot do it itself."""
     if not begun:
         run.__exit__(None, None, None)
-
-
-def rest_of(feed: Feed, completion: Completion, *, streamed: bool) -> Iterator[Chunk]:
-    """What is still to be shown of an answer, then the usage of every attempt together."""
-    for piece in feed.rest(completion.reply, completion.trace.usage, streamed=streamed):
-        yield Chunk(chunk_text(piece), piece)
