@@ -118,6 +118,12 @@ class Chain:
         return min((window for window in windows if window is not None), default=math.inf)
 
     @cached_property
+    def largest_window(self) -> float:
+        """A longer prompt, in tokens, fits no tier whose window is known."""
+        windows = [self.facts(tier).max_input_tokens for tier in self.tiers]
+        return max((window for window in windows if window is not None), default=math.inf)
+
+    @cached_property
     def doubtful(self) -> dict[tuple[Api, bool], tuple[Tier, ...]]:
         """Tiers that may not take every request, by its API and whether it has tools.
 

@@ -104,7 +104,8 @@ class Route:
                 why = None
                 window = chain.facts(tier).max_input_tokens
                 if window is not None and size_bytes > window:
-                    tokens = prompt_tokens_at_least(payload) if tokens is None else tokens
+                    if tokens is None:
+                        tokens = prompt_tokens_at_least(payload, chain.largest_window)
                     why = _too_long(chain, tiers[place:], window, tokens)
                 yield Leg(tier, why)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,23 +20,31 @@ LONGEST_BYTES = 8
 """Bytes of text that a token stands for at most, on average: English prose has 4 to 5, scripts with
 three bytes to a letter have more."""
 
+PROMPT = ("messages", "input", "instructions", "tools")
+"""Where a payload holds what a model reads."""
+
 MEDIA = frozenset({"image_url", "input_image", "input_audio", "audio", "file", "input_file"})
 """Parts of a message whose bytes say nothing about their tokens."""
 
 
-def prompt_tokens_at_least(payload: Mapping[str, Any]) -> int:
+def prompt_tokens_at_least(payload: Mapping[str, Any], enough: float = math.inf) -> int:
     """Tokens that a prompt holds, rather too few than too many; media count nothing.
 
     A tier that is asked in vain refuses for nothing; one that is passed over in vain costs the
     price of the next.
+
+    Args:
+        payload: the request as asked.
+        enough: no more has to be known of a prompt that holds more than this: counting the words
+            of 20 MB would hold everybody else up for a second.
     """
-    pieces = size = 0
-    for key in ("messages", "input", "instructions", "tools"):
-        for text in _texts(payload.get(key)):
-            pieces += sum(1 for _ in PIECES.finditer(text))
-            # A token may be a long run of spaces, as in a table or in code.
-            size += len(" ".join(text.split()).encode(errors="replace"))
-    return max(pieces, size // LONGEST_BYTES)
+    texts = [text for key in PROMPT for text in _texts(payload.get(key))]
+    # A token may be a long run of spaces, as in a table or in code.
+    size = sum([len(" ".join(text.split()).encode(errors="replace")) for text in texts])
+    least = size // LONGEST_BYTES
+    if least > enough:
+        return least
+    return max(least, sum([PIECES.subn("", text)[1] for text in texts]))
 
 
 def _texts(value: object) -> Iterator[str]:

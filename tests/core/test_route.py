@@ -137,10 +137,21 @@ def test_a_prompt_is_counted_once(monkeypatch):
     """A long one takes a while: not again for each tier."""
     counted = []
     monkeypatch.setattr(
-        "cascade.core.route.prompt_tokens_at_least", lambda payload: counted.append(1) or 5000
+        "cascade.core.route.prompt_tokens_at_least",
+        lambda payload, enough: counted.append(enough) or 5000,
     )
     assert walk(WHOLE, chain(100, 200, 300, None), "word " * 300) == ["-t0", "-t1", "-t2", "t3!"]
-    assert counted == [1]
+    assert counted == [300]
+
+
+def test_a_prompt_beyond_every_window_is_not_counted_out(monkeypatch):
+    """Its bytes say enough; its words, of which there may be millions, are not counted."""
+    text = "word " * 1000
+    exact = prompt_tokens_at_least({"input": text})
+    assert exact == 1000
+    monkeypatch.setattr("cascade.core.window.PIECES", None)
+    assert prompt_tokens_at_least({"input": text}, enough=300) == len(text.strip()) // 8
+    assert walk(WHOLE, chain(100, 200, 300, None), text) == ["-t0", "-t1", "-t2", "t3!"]
 
 
 def test_media_count_nothing():
