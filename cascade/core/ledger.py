@@ -344,16 +344,18 @@ class Ledger:
     def _no_room(self, booked: Booked) -> str:
         budget = cast("Budget", self.budget)
         where = f"tier {booked.call.tier.name!r}"
+        responses = booked.call.api == "responses"
+        limit = "max_output_tokens" if responses else "max_completion_tokens"
         if booked.bound_usd is None:
             return (
-                f"{where}: no upper bound can be computed for the call; set max_completion_tokens "
+                f"{where}: no upper bound can be computed for the call; set {limit} "
                 "on the request, or price= and capabilities= on the tier"
             )
         advice = (
             "the prompt holds images or files, whose tokens are not known beforehand: the bound is "
             "the model's longest prompt (Capabilities(max_input_tokens=...) on the tier lowers it)"
             if has_media(booked.call.payload)
-            else "a lower max_completion_tokens lowers the bound"
+            else f"a lower {limit} lowers the bound"
         )
         return (
             f"{where}: the call could cost up to ${plain(booked.bound_usd)} and "

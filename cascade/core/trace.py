@@ -207,7 +207,7 @@ class Trace:
         """Every exchange of the request, in order."""
         if len(self.attempts) == 1:
             return self.attempts[0].charges
-        return tuple(charge for attempt in self.attempts for charge in attempt.charges)
+        return tuple([charge for attempt in self.attempts for charge in attempt.charges])
 
     @property
     def accepted(self) -> bool:
@@ -232,7 +232,7 @@ class Trace:
     @property
     def scoring_cost_usd(self) -> Decimal | None:
         """The part of the cost that scorers caused."""
-        return total_usd(tuple(c for c in self.charges if c.purpose == "scorer"))
+        return total_usd(tuple([c for c in self.charges if c.purpose == "scorer"]))
 
     @property
     def cost_by_tier(self) -> dict[str, Decimal | None]:

@@ -42,7 +42,8 @@ class Chains(Generic[Engine]):
             is opened once for all of them.
 
     Raises:
-        ConfigError: a chain or a setting that cannot work, or a cascade of the other kind.
+        ConfigError: a chain or a setting that cannot work, a setting of chains where none is made,
+            or a cascade of the other kind.
     """
 
     def __init__(self, kind: type[Engine], given: Given, **settings: Any) -> None:
@@ -55,6 +56,11 @@ class Chains(Generic[Engine]):
             self._store = settings["store"] = TraceStore(settings["store"])
         self._making = {key: settings.pop(key) for key in OF_CHAINS if key in settings}
         self._settings = settings
+        those = given.values() if isinstance(given, Mapping) else (given,)
+        if self._making and all(isinstance(one, Chain | Cascade | AsyncCascade) for one in those):
+            raise ConfigError(
+                f"{min(self._making)}= goes with a list of tiers; a Chain has its own"
+            )
         if isinstance(given, Mapping):
             found = {_checked(name): self._cascade(one, name) for name, one in given.items()}
             if not found:

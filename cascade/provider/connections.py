@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
+from io import BytesIO
 from time import monotonic
 from types import TracebackType
 from typing import Any
@@ -40,6 +41,9 @@ __all__ = [
 
 MAX_CONNECTIONS = 1000
 """The SDK's own limit."""
+
+LARGE_BYTES = 2**20
+"""A body from here on is sent in pieces: as one it would hold the event loop up, says aiohttp."""
 
 KEEPALIVE_S = 15.0
 """aiohttp's own: how long an unused connection is kept."""
@@ -131,8 +135,9 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             await asyncio.sleep(0)  # the sockets are polled,
             await asyncio.sleep(0)  # and what they hold is read
         self._used = now
+        body = data if len(data) < LARGE_BYTES else BytesIO(data)
         return await session.request(
-            method, url, data=data, headers=headers, timeout=limits, allow_redirects=False
+            method, url, data=body, headers=headers, timeout=limits, allow_redirects=False
         )
 
     async def aclose(self) -> None:

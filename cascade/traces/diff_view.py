@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cascade.core.price import EXACT
 from cascade.core.trace_text import dollars
+from cascade.percent import percent
 from cascade.traces.diff import TIMES, AttemptDiff, Change, TraceDiff
 from cascade.traces.lines import line
 from cascade.traces.tables import Column, fitted
@@ -110,8 +111,9 @@ def _delta(change: Change) -> Text:
     before, after = change.before, change.after
     if isinstance(before, Decimal) and isinstance(after, Decimal):
         step = EXACT.subtract(after, before)
-        share = f" ({float(step / before):+.0%})" if before > 0 else ""
-        return Text(f"{'+' if step > 0 else ''}{dollars(step)}{share}")
+        sign = "+" if step > 0 else ""
+        share = f" ({sign}{percent(float(step / before), 0)})" if before > 0 else ""
+        return Text(f"{sign}{dollars(step)}{share}")
     if isinstance(before, int | float) and isinstance(after, int | float):
         return Text(f"{after - before:+.4g}")
     return Text()

@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from cascade.core.trace_text import dollars
+from cascade.percent import percent
 from cascade.traces.lines import line, seconds, short_dollars
 from cascade.traces.stats import Amount, ScorerStats, Stats, TierStats
 from cascade.traces.summary import STATUSES
@@ -176,7 +177,7 @@ def _bar(value: float, whole: float) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
+    return "-" if value is None else percent(value)
 
 
 def _score(value: float | None) -> str:

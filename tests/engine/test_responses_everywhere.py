@@ -8,6 +8,7 @@ import pytest
 
 from cascade import AsyncCascade, Budget, Cascade, Policy, Price, Score, Tier, replay
 from cascade.core.scoring import Needs
+from cascade.errors import RunError
 from cascade.testing import ManualClock, ScriptedModels, reply
 
 ASKED = {
@@ -133,3 +134,10 @@ def test_a_scorers_better_answer_comes_in_the_callers_form():
     done = llm.complete(ASKED)
     assert done.reply.wire["output"][0]["content"][0]["text"] == "better"
     assert "".join(chunk.text for chunk in llm.stream(ASKED)) == "better"
+
+
+def test_a_budget_without_room_names_the_limit_that_the_api_has():
+    """The advice can be followed: Responses knows no `max_completion_tokens`."""
+    cascade = Cascade([Tier("gpt-5.4-nano")], models=ScriptedModels({}))
+    with pytest.raises(RunError, match="a lower max_output_tokens lowers the bound"):
+        cascade.complete({"input": "hi", "max_output_tokens": 100}, budget="0.00001")

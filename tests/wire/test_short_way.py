@@ -207,3 +207,16 @@ def test_a_client_made_here_takes_it(monkeypatch):
         assert face.run(ask(users)) == 3
         face.run(client.close())
         face.close()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", WAYS)
+def test_a_large_body_goes_in_pieces(kind):
+    """It arrives whole, and aiohttp has nothing to complain about."""
+    with Server(answers(completion())) as server:
+        face = Face(kind, one(), base_url=server.url)
+        face.complete("word " * 300_000)
+        face.close()
+        length = [line for line in lines_of(server.head) if line.startswith(b"content-length")]
+        assert int(length[0].split()[1]) > 1_500_000
+        assert face.traces[-1].charges[0].outcome == "ok"
