@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 PORT = 8_000
+
+PORT_TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 STICKY_S = 900.0
 
@@ -165,7 +168,10 @@ def _run(made: Assembled, host: str, port: int) -> None:
     try:
         sock = listen(host, port)
     except OSError as error:
-        raise UsageError(f"cannot listen at {host}:{port}: {error.strerror}") from error
+        other = "--port (0 for any)" if error.errno in PORT_TAKEN else "--host"
+        raise UsageError(
+            f"cannot listen at {host}:{port}: {error.strerror}; give another {other}"
+        ) from error
     shown = f"[{host}]" if ":" in host else host
     root = f"http://{shown}:{sock.getsockname()[1]}"
 

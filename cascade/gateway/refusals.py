@@ -52,8 +52,13 @@ def refuse(
 
 
 def no_such_url(method: str, path: str) -> Refusal:
-    """A path that is none of ours."""
-    return refuse(404, f"Invalid URL ({method} {path})")
+    """A path that is none of ours; a base URL without its end is the usual reason."""
+    hint = f". Did you mean /v1{path}?" if path in AFTER_BASE else ""
+    return refuse(404, f"Invalid URL ({method} {path}){hint}")
+
+
+AFTER_BASE = ("/models", "/chat/completions", "/responses")
+"""Paths as clients add them to their base URL."""
 
 
 def wrong_method(method: str, path: str, allowed: str) -> Refusal:

@@ -98,6 +98,7 @@ def test_a_port_in_use(cli, free, tmp_path):
         done = cli("serve", "--chain", free("a"), "--database", place, "--port", port)
     assert done.exit_code == 2
     assert f"cannot listen at 127.0.0.1:{port}" in done.stderr
+    assert "give another --port (0 for any)" in " ".join(done.stderr.split())
 
 
 @pytest.mark.loopback

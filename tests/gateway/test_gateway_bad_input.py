@@ -166,6 +166,14 @@ def test_other_paths_and_methods(port, method, path, status, allow):
     assert "set-cookie" not in answer[1]
 
 
+@pytest.mark.parametrize("path", ["/chat/completions", "/responses"])
+def test_a_base_url_without_its_end(port, path):
+    """Whoever forgets `/v1` is told."""
+    status, error = error_of(asked(port, request(body_of(), path=path)))
+    assert status == 404
+    assert error["message"] == f"Invalid URL (POST {path}). Did you mean /v1{path}?"
+
+
 @pytest.mark.parametrize("path", ["/v1/chat/completions/", "/v1/models/"])
 def test_a_request_is_sent_nowhere_else(serve, path):
     """No request with a key in it is redirected: behind a proxy it would leave the encryption."""
