@@ -93,16 +93,18 @@ class LogprobConfidence:
 
     def __call__(self, draft: Draft) -> Score | Abstained:
         """Weigh the answer's tokens; abstains where there are none."""
-        columns, text = draft.reply.logprob_columns, draft.text
-        if columns is None:
-            return Abstained("the model gave no log-probabilities")
+        reply, text = draft.reply, draft.text
         core = text.strip()
+        columns = reply.logprob_columns if self._reads_numbers else None
+        if columns is not None:
+            words, values = columns
+            if core == text == "".join(words) and words[0] and words[-1]:
+                return self._score(self._of_numbers(values), len(values))  # each is the text's
+        tokens: Sequence[TokenLogprob] | None = reply.logprobs
+        if tokens is None:
+            return Abstained("the model gave no log-probabilities")
         if not core:
             return Abstained("the answer has no text, and log-probabilities cover text only")
-        words, values = columns
-        if core == text == "".join(words) and words[0] and words[-1] and self._reads_numbers:
-            return self._score(self._of_numbers(values), len(values))  # each token is the text's
-        tokens: Sequence[TokenLogprob] = draft.reply.logprobs or ()
         aligned = align(tokens, text)
         if self.over == "json_values":
             return self._weakest_value(aligned, text)
