@@ -92,7 +92,7 @@ def rows_of(trace: Trace) -> Kept:
     """A trace as it is kept."""
     data = trace_json.trace_to_dict(trace)
     try:
-        json = orjson.dumps(data).decode()  # `json` takes fifteen times as long
+        json = orjson.dumps(data).decode()  # `json` takes many times as long
         is_plain = ESCAPED_NUL not in json
     except orjson.JSONEncodeError:  # half of a surrogate pair, or what JSON cannot hold at all
         json, is_plain = trace_json.trace_to_json(trace), False

@@ -48,8 +48,8 @@ SUSPICIOUS = "|".join(
     )
 )
 
-# Rust's search reads the text once, however many patterns there are. In Python's `re` it takes a
-# hundred times as long, and asking with `in` for one word after the other ten times.
+# Rust's search reads the text once, however many patterns there are. Python's `re`, and asking with
+# `in` for one word after the other, take many times as long.
 _search = SchemaValidator(core_schema.str_schema(pattern=SUSPICIOUS)).isinstance_python
 
 

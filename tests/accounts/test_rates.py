@@ -97,19 +97,25 @@ def test_a_key_without_rates_asks_nobody(accounts, monkeypatch):
     assert admitted(accounts, key, 10**9).left == {}
 
 
-def test_a_request_that_leaves_while_it_waits_counts_nothing(accounts, monkeypatch):
-    """Cancelled while its rate is asked for, a request leaves the rate as it was."""
-    key, _ = accounts.create("app", tokens_per_minute=100)
-    lease = accounts._lease(key, "tokens")
+def leave_while_waiting(accounts, key, tokens):
+    """A request that is cancelled while its rate is asked for."""
 
     async def main():
-        task = asyncio.create_task(accounts.admit(key, 100))
+        task = asyncio.create_task(accounts.admit(key, tokens))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(main())
+
+
+def test_a_request_that_leaves_while_it_waits_counts_nothing(accounts, monkeypatch):
+    """Cancelled while its rate is asked for, a request leaves the rate as it was."""
+    key, _ = accounts.create("app", tokens_per_minute=100)
+    lease = accounts._lease(key, "tokens")
+
+    leave_while_waiting(accounts, key, 100)
     for _ in range(50):
         if lease.reserve(Decimal(100)) or admitted(accounts, key, 100).refused is None:
             return
@@ -177,15 +183,7 @@ class TestConcurrency:
     def test_a_request_that_leaves_while_it_waits_has_no_place(self, accounts):
         """Cancelled while its rate is asked for, a request gives its place back."""
         key, _ = accounts.create("app", concurrency=1, tokens_per_minute=100)
-
-        async def main():
-            task = asyncio.create_task(accounts.admit(key, 10))
-            await asyncio.sleep(0)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-        asyncio.run(main())
+        leave_while_waiting(accounts, key, 10)
         assert admitted(accounts, key, 10).refused is None
 
     def test_a_limit_that_is_changed_holds_at_once(self, accounts):
