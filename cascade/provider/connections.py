@@ -27,6 +27,7 @@ from httpx2 import USE_CLIENT_DEFAULT
 from multidict import CIMultiDict
 from yarl import URL
 
+from cascade.provider.prepared import Answer, PreparedPost, is_possible
 from cascade.provider.tls import trusted
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "AiohttpClient",
     "AiohttpTransport",
     "Line",
+    "Response",
     "as_httpx",
     "limits_of",
     "renamed",
@@ -44,6 +46,9 @@ MAX_CONNECTIONS = 1000
 
 LARGE_BYTES = 2**20
 """A body from here on is sent in pieces: as one it would hold the event loop up, says aiohttp."""
+
+AT_ONCE_BYTES = 2**16
+"""A body up to this leaves at once; with a larger one a session waits until the server takes it."""
 
 KEEPALIVE_S = 15.0
 """aiohttp's own: how long an unused connection is kept."""
@@ -70,6 +75,8 @@ ERRORS: tuple[tuple[type[Exception], type[httpx2.TransportError]], ...] = (
 )
 """What aiohttp's exceptions are called by httpx2, in the order they must be tried. Whatever comes
 after a request was sent must not look like a connection that was never made."""
+
+Response = aiohttp.ClientResponse | Answer
 
 _httpx_url = lru_cache(64)(httpx2.URL)
 _yarl_url = lru_cache(64)(lambda url: URL(url, encoded=True))
@@ -101,14 +108,15 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     async def line(self, url: str, headers: CIMultiDict[str]) -> Line:
         """A way to one address that holds the headers which all requests have."""
         first = await self._first()
+        skipped = [name for name in AUTOMATIC if name not in headers]
         session = _new_session(
             connector=first.connector,
             connector_owner=False,
             headers=headers,
-            skip_auto_headers=[name for name in AUTOMATIC if name not in headers],
+            skip_auto_headers=skipped,
         )
         self._sessions.append(session)
-        return Line(self, session, _yarl_url(url))
+        return Line(self, session, _yarl_url(url), _prepared(session, _yarl_url(url)))
 
     async def _first(self) -> aiohttp.ClientSession:
         """The session that owns the connections."""
@@ -128,17 +136,23 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         """Send a request over one of the sessions; gives the response with its body unread."""
-        now = monotonic()
-        if now - self._used > QUIET_S:
-            # A request over a connection that the server has closed meanwhile fails as one that may
-            # have been billed. So let the event loop read what came while nothing was asked:
-            await asyncio.sleep(0)  # the sockets are polled,
-            await asyncio.sleep(0)  # and what they hold is read
-        self._used = now
+        await self.catch_up()
         body = data if len(data) < LARGE_BYTES else BytesIO(data)
         return await session.request(
             method, url, data=body, headers=headers, timeout=limits, allow_redirects=False
         )
+
+    async def catch_up(self) -> None:
+        """Let the event loop see which connections the servers have closed.
+
+        A request over a connection that the server has closed meanwhile fails as one that may have
+        been billed.
+        """
+        now = monotonic()
+        if now - self._used > QUIET_S:
+            await asyncio.sleep(0)  # the sockets are polled,
+            await asyncio.sleep(0)  # and what they hold is read
+        self._used = now
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -153,28 +167,35 @@ class Line:
         transport: whose connections are used.
         session: a session over them with the common headers.
         url: the address.
+        prepared: sends what is not large without the session; `None` where that is not possible.
     """
 
     def __init__(
-        self, transport: AiohttpTransport, session: aiohttp.ClientSession, url: URL
+        self,
+        transport: AiohttpTransport,
+        session: aiohttp.ClientSession,
+        url: URL,
+        prepared: PreparedPost | None,
     ) -> None:
         self._transport = transport
         self._session = session
         self._url = url
+        self._prepared = prepared
 
     async def post(
         self, data: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+    ) -> Response:
         """Post a body; gives aiohttp's response, its body unread, or raises as httpx2 does."""
         with renamed:
+            if self._prepared is not None and len(data) <= AT_ONCE_BYTES:
+                await self._transport.catch_up()
+                return await self._prepared.send(data, headers, limits)
             return await self._transport.send(
                 self._session, "POST", self._url, data=data, headers=headers, limits=limits
             )
 
 
-def as_httpx(
-    response: aiohttp.ClientResponse, request: httpx2.Request | None = None
-) -> httpx2.Response:
+def as_httpx(response: Response, request: httpx2.Request | None = None) -> httpx2.Response:
     """A response of aiohttp's as one of httpx2's."""
     return httpx2.Response(
         response.status,
@@ -191,7 +212,7 @@ def as_httpx(
 class AiohttpStream(httpx2.AsyncByteStream):
     """The body of a response as it comes."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: Response) -> None:
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -307,14 +328,31 @@ AUTOMATIC = ("accept", "accept-encoding", "user-agent")
 """Headers that aiohttp adds where there are none."""
 
 
+BOUNDS: dict[str, Any] = {"max_line_size": LONGEST_HEADER, "max_field_size": LONGEST_HEADER}
+
+
 def _new_session(**more: Any) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # httpx2 does it
-        max_line_size=LONGEST_HEADER,
-        max_field_size=LONGEST_HEADER,
+        **BOUNDS,
         **more,
     )
+
+
+def _prepared(session: aiohttp.ClientSession, url: URL) -> PreparedPost | None:
+    """What posts to an address as a session does, where this aiohttp allows it."""
+    if session.connector is None or not is_possible():
+        return None
+    request = aiohttp.ClientRequest(
+        "POST",
+        url,
+        headers=session.headers,
+        skip_auto_headers=session.skip_auto_headers,
+        loop=asyncio.get_running_loop(),
+        session=session,
+    )
+    return PreparedPost(session.connector, request, BOUNDS)
 
 
 @lru_cache(64)

@@ -12,13 +12,20 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
-import aiohttp
 import httpx2
 from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic_core import to_json
 
 from cascade.provider.body import connect_timeout_s
-from cascade.provider.connections import IN_HAND, AiohttpClient, Line, as_httpx, limits_of, renamed
+from cascade.provider.connections import (
+    IN_HAND,
+    AiohttpClient,
+    Line,
+    Response,
+    as_httpx,
+    limits_of,
+    renamed,
+)
 
 __all__ = ["ShortWay"]
 
@@ -96,13 +103,13 @@ class Straight:
     """An answer, as far as it is looked at.
 
     Args:
-        response: aiohttp's.
+        response: as the line gives it.
 
     Attributes:
         headers: its headers.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: Response) -> None:
         self._response = response
         self.headers: CIMultiDictProxy[str] = response.headers
 
@@ -131,7 +138,7 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
     return data
 
 
-def _is_answer(response: aiohttp.ClientResponse) -> bool:
+def _is_answer(response: Response) -> bool:
     """Whether the SDK would pass it on as it is, bytes and headers."""
     headers = response.headers
     return (

@@ -20,6 +20,7 @@ class Server:
         requests: how many requests came.
         connections: how many connections were opened.
         head: the first lines of the last request.
+        body: its body.
     """
 
     def __init__(self, *behaviours):
@@ -27,7 +28,7 @@ class Server:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
         self.requests = self.connections = 0
-        self.head = b""
+        self.head = self.body = b""
         self.stopped = threading.Event()
         self._open = []
         self._threads = [threading.Thread(target=self._accept)]
@@ -46,8 +47,8 @@ class Server:
 
     def _serve(self, connection):
         with connection, suppress(OSError):
-            while head := _read_request(connection):
-                self.head = head
+            while request := _read_request(connection):
+                self.head, self.body = request
                 self.requests += 1
                 place = min(self.requests, len(self._behaviours)) - 1
                 if not self._behaviours[place](self, connection):
@@ -71,14 +72,18 @@ def _read_request(connection):
     while b"\r\n\r\n" not in data:
         more = connection.recv(65536)
         if not more:
-            return b""
+            return None
         data += more
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
     missing = int(lengths[0].split(b":")[1]) - len(body) if lengths else 0
     while missing > 0:
-        missing -= len(connection.recv(65536))
-    return head
+        more = connection.recv(65536)
+        if not more:
+            return None
+        missing -= len(more)
+        body += more
+    return head, body
 
 
 def head(kind="application/json", *, length=None):

@@ -15,6 +15,7 @@ from server import Server, answers, cuts, drops, streams
 
 from cascade import AsyncCascade, CascadeError, Endpoint, Tier
 from cascade.core.tier import Retry
+from cascade.provider import connections
 from cascade.provider.short_way import _encoded
 
 pytestmark = pytest.mark.loopback
@@ -72,6 +73,28 @@ def test_the_heads_are_those_of_the_sdk():
     assert through[3] == short[3] == 3, "nothing is sent that was not asked for"
 
 
+def test_another_aiohttp(monkeypatch):
+    """One that has not what is used of it past its documentation sends the same."""
+    asked("short", answers(completion()), times=2)
+    usual = asked("short", answers(completion()), times=3)
+    monkeypatch.setattr(connections, "is_possible", lambda: False)
+    other = asked("short", answers(completion()), times=3)
+    for one_head, another in zip(usual[2], other[2], strict=True):
+        assert lines_of(one_head) == lines_of(another)
+    assert other[0] == usual[0]
+
+
+@pytest.mark.parametrize("size", [60_000, 70_000, 2_000_000])
+def test_a_long_request_arrives_whole(size):
+    """Whether it leaves at once or in pieces."""
+    with Server(answers(completion())) as server:
+        face = Face("short", one(), base_url=server.url)
+        for _ in range(2):
+            face.complete("x" * size)
+            assert json.loads(server.body)["messages"][0]["content"] == "x" * size
+        face.close()
+
+
 def test_a_time_limit_of_its_own():
     """The header that tells the limit is that of the request at hand."""
     with Server(answers(completion())) as server:
@@ -83,8 +106,16 @@ def test_a_time_limit_of_its_own():
         face.close()
 
 
+def hints_first(server, connection):
+    """What comes later is announced before the answer."""
+    connection.sendall(b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n")
+    return answers(completion())(server, connection)
+
+
 SAID = {
     "answer": answers(completion()),
+    "hints": hints_first,
+    "no HTTP": lambda _server, connection: connection.sendall(b"Hello, who is there?\r\n\r\n"),
     "packed": says("200 OK\r\ncontent-encoding: gzip", gzip.compress(BODY)),
     "badly packed": says("200 OK\r\ncontent-encoding: gzip", b"no gzip"),
     "foreign id": says("200 OK\r\nx-request-id: r\xe9q", BODY),
