@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
+from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
     Dialect,
     Double,
+    Insert,
     Numeric,
     Table,
     bindparam,
@@ -78,6 +80,10 @@ KINDS: dict[str, Any] = {
 CHUNK = 500
 """Ids named in one question: databases take some thousands at most."""
 
+AT_ONCE = 20
+"""Rows that SQLite is given at once. After each statement the writer waits until the event loop
+lets go of Python, and for every row of its own that would be most of what writing takes."""
+
 
 def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
     """Write traces with their charges in place of what their ids stood for.
@@ -88,54 +94,105 @@ def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
     rows = sorted(rows, key=lambda kept: kept.trace["id"])
     if not rows:
         return
-    _write(connection, _upsert(connection.dialect.name), [kept.trace for kept in rows])
-    ids = [{"of": kept.trace["id"]} for kept in rows]
-    of_all = {
-        charges: [row for kept in rows for row in kept.charges],
-        tags: [row for kept in rows for row in kept.tags],
-    }
-    for table, found in of_all.items():
-        remove, add = _statements(table)
-        _write(connection, remove, ids)
-        if found:
-            _write(connection, add, found)
+    dialect = connection.dialect.name
+    found = [kept.trace for kept in rows]
+    if _write(connection, _insertion(dialect), found) != len(rows):  # some ids were there
+        _write(connection, _upsert(dialect), found)
+        ids = [{"of": kept.trace["id"]} for kept in rows]
+        for table in (charges, tags):
+            _write(connection, _removal(table), ids)
+    for table, added in (
+        (charges, [row for kept in rows for row in kept.charges]),
+        (tags, [row for kept in rows for row in kept.tags]),
+    ):
+        if added:
+            _write(connection, _addition(table), added)
 
 
-def _write(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Execute a statement for each of several rows whose values any driver takes as they are."""
-    text, in_order = _compiled(statement, connection.dialect, tuple(rows[0]))
-    given: Any = rows if in_order is None else [*map(in_order, rows)]
-    connection.exec_driver_sql(text, given)
+class Prepared(NamedTuple):
+    """A statement as a database reads it.
+
+    Attributes:
+        one: for a row.
+        several: for `AT_ONCE` rows; `None` where the driver has a quick way of its own.
+        in_order: a row's values in the statement's order; `None` where it takes them by name.
+    """
+
+    one: str
+    several: str | None
+    in_order: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None
+
+
+def _write(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Execute a statement for each of several rows whose values any driver takes as they are.
+
+    Returns:
+        How many rows of the table that changed; anything where the driver cannot tell.
+    """
+    made = _prepared(statement, connection.dialect, tuple(rows[0]))
+    given: Any = rows if made.in_order is None else [*map(made.in_order, rows)]
+    changed = 0
+    if made.several is not None:
+        while len(given) >= AT_ONCE:
+            some, given = given[:AT_ONCE], given[AT_ONCE:]
+            flat = tuple(chain.from_iterable(some))
+            changed += connection.exec_driver_sql(made.several, flat).rowcount
+    if given:
+        changed += connection.exec_driver_sql(made.one, given).rowcount
+    return changed
 
 
 @lru_cache(16)
-def _compiled(
-    statement: Any, dialect: Dialect, names: tuple[str, ...]
-) -> tuple[str, Callable[[Mapping[str, Any]], Sequence[Any]] | None]:
-    """A statement as the database reads it, and what puts a row in order where it has no names.
+def _prepared(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> Prepared:
+    """A statement for rows with these names.
 
     SQLAlchemy would look this up for every batch, and look at every value.
     """
     made = statement.compile(dialect=dialect, column_keys=list(names))
     places = made.positiontup
     if places is None:
-        return str(made), None
+        return Prepared(str(made), None, None)
+    several = None
+    if isinstance(statement, Insert):
+        rows = [dict.fromkeys(places)] * AT_ONCE
+        several = str(statement.values(rows).compile(dialect=dialect))
     in_order = itemgetter(*places)
-    return str(made), in_order if len(places) > 1 else lambda row: (in_order(row),)
+    return Prepared(
+        str(made), several, in_order if len(places) > 1 else lambda row: (in_order(row),)
+    )
+
+
+@cache
+def _insertion(dialect: str) -> Any:
+    """Writes traces whose ids are new, and passes over the others.
+
+    Statements are made once, because that takes longer than writing a trace.
+    """
+    return _insert(dialect).on_conflict_do_nothing(index_elements=[traces.c.id])
 
 
 @cache
 def _upsert(dialect: str) -> Any:
-    """Writes traces; made once, because that takes longer than writing one."""
-    upsert = (postgresql if dialect == "postgresql" else sqlite).insert(traces)
+    """Writes traces in place of what their ids stood for."""
+    upsert = _insert(dialect)
     others = {column.name: upsert.excluded[column.name] for column in traces.c}
     return upsert.on_conflict_do_update(index_elements=[traces.c.id], set_=others)
 
 
+def _insert(dialect: str) -> Any:
+    return (postgresql if dialect == "postgresql" else sqlite).insert(traces)
+
+
 @cache
-def _statements(table: Table) -> tuple[Any, Any]:
-    """Removes the rows of a trace, and adds rows."""
-    return delete(table).where(table.c.trace_id == bindparam("of")), insert(table)
+def _removal(table: Table) -> Any:
+    """Removes the rows of a trace."""
+    return delete(table).where(table.c.trace_id == bindparam("of"))
+
+
+@cache
+def _addition(table: Table) -> Any:
+    """Adds rows."""
+    return insert(table)
 
 
 def find(connection: Connection, trace_id: str) -> str | None:

@@ -49,6 +49,23 @@ class TestKeeping:
         assert store.get(trace.id).status == "cancelled"
         assert database.sql("SELECT count(*) FROM charges") == [(2,)]
 
+    @pytest.mark.parametrize("again", [0, 1, 33])
+    def test_new_traces_and_known_ones_in_one_batch(self, database, store, trace, again):
+        """However many ids of a batch are there already, each stands for its last trace alone."""
+        for number in range(33):
+            store.save(replace(trace, id=f"t{number:02}"))
+        store.flush()
+        later = replace(trace, status="cancelled", attempts=trace.attempts[:1], tags=("late",))
+        for number in range(33 - again, 83 - again):
+            store.save(replace(later, id=f"t{number:02}"))
+        store.flush()
+        assert store.count() == 83 - again
+        assert database.sql("SELECT count(*) FROM traces WHERE status = 'cancelled'") == [(50,)]
+        assert database.sql("SELECT count(*) FROM tags WHERE tag = 'late'") == [(50,)]
+        before = len(trace.charges) * (33 - again)
+        assert database.sql("SELECT count(*) FROM charges") == [(before + 50 * 2,)]
+        assert store.get("t40") == replace(later, id="t40")
+
     def test_money_is_kept_as_exact_text(self, database, store, trace):
         """Amounts in columns are decimal strings equal to the trace's own sums."""
         store.save(trace)
