@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from itertools import chain
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -32,7 +32,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from cascade.errors import TraceError
 from cascade.traces.filters import Sort, Wanted, checked
 from cascade.traces.row import TraceRow
-from cascade.traces.schema import Kept, charges, column_text, tags, traces, utc
+from cascade.traces.schema import Kept, Row, charges, column_text, tags, traces, utc
 
 __all__ = [
     "Conditions",
@@ -91,14 +91,14 @@ def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
     Other processes may write the same ids to a server at the same time. Whoever writes the row of a
     trace first holds it to the end of the transaction, and ids in order cannot deadlock.
     """
-    rows = sorted(rows, key=lambda kept: kept.trace["id"])
+    rows = sorted(rows, key=attrgetter("id"))
     if not rows:
         return
     dialect = connection.dialect.name
     found = [kept.trace for kept in rows]
     if _write(connection, _insertion(dialect), found) != len(rows):  # some ids were there
         _write(connection, _upsert(dialect), found)
-        ids = [{"of": kept.trace["id"]} for kept in rows]
+        ids: list[Row] = [(kept.id,) for kept in rows]
         for table in (charges, tags):
             _write(connection, _removal(table), ids)
     for table, added in (
@@ -115,51 +115,44 @@ class Prepared(NamedTuple):
     Attributes:
         one: for a row.
         several: for `AT_ONCE` rows; `None` where the driver has a quick way of its own.
-        in_order: a row's values in the statement's order; `None` where it takes them by name.
     """
 
     one: str
     several: str | None
-    in_order: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None
 
 
-def _write(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+def _write(connection: Connection, statement: Any, rows: list[Row]) -> int:
     """Execute a statement for each of several rows whose values any driver takes as they are.
 
     Returns:
         How many rows of the table that changed; anything where the driver cannot tell.
     """
-    made = _prepared(statement, connection.dialect, tuple(rows[0]))
-    given: Any = rows if made.in_order is None else [*map(made.in_order, rows)]
+    made = _prepared(statement, connection.dialect)
     changed = 0
     if made.several is not None:
-        while len(given) >= AT_ONCE:
-            some, given = given[:AT_ONCE], given[AT_ONCE:]
+        while len(rows) >= AT_ONCE:
+            some, rows = rows[:AT_ONCE], rows[AT_ONCE:]
             flat = tuple(chain.from_iterable(some))
             changed += connection.exec_driver_sql(made.several, flat).rowcount
-    if given:
-        changed += connection.exec_driver_sql(made.one, given).rowcount
+    if rows:
+        changed += connection.exec_driver_sql(made.one, rows).rowcount
     return changed
 
 
 @lru_cache(16)
-def _prepared(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> Prepared:
-    """A statement for rows with these names.
+def _prepared(statement: Any, dialect: Dialect) -> Prepared:
+    """A statement that takes its values in order.
 
     SQLAlchemy would look this up for every batch, and look at every value.
     """
-    made = statement.compile(dialect=dialect, column_keys=list(names))
-    places = made.positiontup
-    if places is None:
-        return Prepared(str(made), None, None)
+    if not dialect.positional:  # SQLAlchemy would name them; the driver takes either
+        kind: Any = type(dialect)
+        return Prepared(str(statement.compile(dialect=kind(paramstyle="format"))), None)
     several = None
     if isinstance(statement, Insert):
-        rows = [dict.fromkeys(places)] * AT_ONCE
+        rows = [dict.fromkeys(statement.table.c.keys())] * AT_ONCE
         several = str(statement.values(rows).compile(dialect=dialect))
-    in_order = itemgetter(*places)
-    return Prepared(
-        str(made), several, in_order if len(places) > 1 else lambda row: (in_order(row),)
-    )
+    return Prepared(str(statement.compile(dialect=dialect)), several)
 
 
 @cache

@@ -59,7 +59,7 @@ class Relay:
             errors = self._try(rows)
             if errors is not None:
                 return errors + (self._deliver() or [])
-        return self._spool.append([kept.trace["json"] for kept in rows]) + (self._deliver() or [])
+        return self._spool.append([kept.json for kept in rows]) + (self._deliver() or [])
 
     def idle(self) -> tuple[Errors, float]:
         """Deliver some of what waits.

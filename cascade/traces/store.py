@@ -287,7 +287,7 @@ class TraceStore(TraceReader):
         """A trace as the content policy lets it be kept."""
         if self.content == trace.content == "full":
             rows = rows_of(trace)
-            if not may_hold_secret(rows.trace["json"]):
+            if not may_hold_secret(rows.json):
                 return rows  # as it would be after looking at every text in it
         return rows_of(redact(trace, self.content, self._key))
 

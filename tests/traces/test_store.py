@@ -15,7 +15,7 @@ from cascade import StoreError, TraceStore, Usage
 from cascade.errors import ConfigError, TraceError
 from cascade.traces import writer
 from cascade.traces.migrations import TABLES
-from cascade.traces.schema import rows_of
+from cascade.traces.schema import rows_of, traces
 from cascade.traces.store import _weight
 
 
@@ -297,7 +297,7 @@ class TestOpening:
         with monkeypatch.context() as older:
             older.setattr("cascade.traces.store.TABLES", replace(TABLES, steps=TABLES.steps[:1]))
             TraceStore(database.where).close()
-        row = {**rows_of(trace).trace, "json": text}
+        row = {**dict(zip(traces.c.keys(), rows_of(trace).trace, strict=True)), "json": text}
         del row["parent_id"]
         with database.engine.begin() as connection:
             names = ", ".join(row)

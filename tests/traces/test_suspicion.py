@@ -55,7 +55,7 @@ def test_it_suspects_all_that_scrubbing_would_change(data):
     """Where the walk through the data takes something out, the search of the JSON says so."""
     trace = Trace("t", "accepted", "c", "d", "p", "2026-11-22", 1.0, request={"messages": data})
     if scrub(data) is not data:
-        assert may_hold_secret(rows_of(trace).trace["json"])
+        assert may_hold_secret(rows_of(trace).json)
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -77,7 +77,7 @@ def test_every_shape_is_suspicious(secret, around):
 def test_ordinary_traces_are_not_suspicious(make_trace, text):
     """Names of the trace's own fields and ordinary words cause no walk through the data."""
     trace = replace(make_trace(text, text, text, max_tokens=5), tags=("key:key_43d50cf91289",))
-    assert not may_hold_secret(rows_of(trace).trace["json"])
+    assert not may_hold_secret(rows_of(trace).json)
 
 
 @pytest.mark.parametrize("policy", ["full", "hashed", "none"])
