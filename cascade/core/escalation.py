@@ -51,7 +51,7 @@ RETURN_BEST: frozenset[Status] = frozenset({"budget_exceeded", "deadline_exceede
 """Ends that still give the best draft so far, where there is one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """How a request ended.
 
@@ -68,7 +68,7 @@ class Decision:
     failure: CallFailure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Graded:
     """A rejected draft, the score it got, if any, and why it was rejected.
 

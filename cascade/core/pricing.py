@@ -13,6 +13,7 @@ from typing import Literal
 
 from cascade.core.model_table import ModelInfo, ModelTable, is_regional
 from cascade.core.price import EXACT, Price, Rates, ServiceTier, Tariff, plain, tidy
+from cascade.core.quick import quick
 from cascade.core.usage import Usage
 
 __all__ = [
@@ -47,6 +48,7 @@ _UNPRICED = ("scale", "ultrafast")
 """OpenAI's tiers without published prices: a flat price does not cover them."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Cost:
     """The price of one call.

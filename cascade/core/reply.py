@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from cascade.core.quick import quick
 from cascade.core.usage import Usage
 from cascade.forms.api import Api
 
@@ -78,6 +79,7 @@ class TokenLogprob:
         return self.token, self.logprob, self.top, self.raw
 
 
+@quick
 @dataclass(frozen=True)
 class Reply:
     """What a model answered.

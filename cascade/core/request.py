@@ -13,6 +13,7 @@ from typing import Any
 
 from cascade.core.labels import parent_id_of, tags_of
 from cascade.core.plain_json import as_json
+from cascade.core.quick import quick
 from cascade.errors import RequestError
 from cascade.forms.answer_schema import BadFormat, with_schema, with_schema_of_type
 from cascade.forms.api import Api, api_of
@@ -56,6 +57,7 @@ reach the API as unknown keys. `metadata` and `conversation` are parameters of a
 """
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request to a chain.

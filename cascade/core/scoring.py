@@ -15,6 +15,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from cascade.core.copying import copy_of
+from cascade.core.quick import quick
 from cascade.core.reply import Reply
 from cascade.core.request import Message, Request
 from cascade.errors import ConfigError, ScorerError
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Score:
     """How good a draft seems.

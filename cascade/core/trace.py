@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cascade.core.price import EXACT
 from cascade.core.pricing import Basis
+from cascade.core.quick import quick
 from cascade.core.usage import Usage
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ FORESTALLED = ("budget", "deadline", "cancelled")
 """How a call ends that is not made; one that was made and cut off has other or no usage."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Charge:
     """One exchange with a provider and what it cost.
@@ -88,6 +90,7 @@ class Charge:
         return self.outcome not in FORESTALLED or self.usage != Usage(0, 0)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ScoreRecord:
     """What one scorer said: a score in [0, 1], "abstained" or "failed" (then `value` is `None`)."""
@@ -105,6 +108,7 @@ class ScoreRecord:
         return tuple(leaf for part in self.parts for leaf in part.leaves())
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One tier's turn: its draft, the scores, the verdict, and all that was paid for them."""
@@ -155,6 +159,7 @@ class Attempt:
         return max(charge.started_s + charge.latency_s for charge in self.charges) - begun
 
 
+@quick
 @dataclass(frozen=True, repr=False)
 class Trace:
     """Everything that happened to one request.

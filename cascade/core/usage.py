@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cascade.core.quick import quick
+
 __all__ = ["MAX_COUNT", "Usage"]
 
 MAX_COUNT = 2**53 - 1
@@ -18,6 +20,7 @@ MAX_COUNT = 2**53 - 1
 WHOLE = {int}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one call.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from cascade.core.failures import CallFailure, FailureKind
+from cascade.core.quick import quick
 from cascade.core.reply import Reply
 from cascade.core.scoring import Needs
 from cascade.core.tier import Tier
@@ -40,6 +41,7 @@ Watch = Callable[[str, Sequence[Any]], str | None]
 why it cannot be accepted any more, or `None`."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Try:
     """One HTTP exchange, or the attempt at one; whoever makes it appends it to `ModelCall.tries`.

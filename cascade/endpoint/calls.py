@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from cascade.core.quick import quick
 from cascade.core.request import CALL_OPTIONS, Request
 from cascade.endpoint.faults import BadCall, shown
 from cascade.endpoint.own_options import FIELD, NAMES, own_options
@@ -55,6 +56,7 @@ UNKNOWN: Mapping[Endpoint, frozenset[str]] = {
 CULPRIT = re.compile(r"(\w+)(?:\[\d+\])?(?:=| is )")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call to an endpoint.

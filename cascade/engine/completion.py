@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from cascade.core.pricing import plain
+from cascade.core.quick import quick
 from cascade.core.reply import Reply
 from cascade.core.trace import Trace
 
@@ -19,6 +20,7 @@ SHOWN_CHARS = 60
 """How much of an answer its `repr` shows."""
 
 
+@quick
 @dataclass(frozen=True, repr=False)
 class Completion:
     """The answer to a request, with everything it cost.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["NO_OPTIONS", "Options", "OwnOptions"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Options:
     """The keywords of `complete` and its like that are no wire parameters; see `Cascade.complete`.
 
