@@ -104,8 +104,8 @@ class AsyncOpenAIModels(ModelsBase):
         while True:
             exchange = self._exchange(call, client)
             with exchange:
-                async with asyncio.timeout(exchange.timeout_s), AsyncBody() as body:
-                    exchange.take(await body.whole(exchange))
+                async with asyncio.timeout(exchange.timeout_s):
+                    exchange.take(await _whole(exchange))
                 exchange.settle()
             if not exchange.may_resend():
                 return exchange.settled
@@ -146,6 +146,23 @@ class AsyncOpenAIModels(ModelsBase):
             await client.close()
 
 
+async def _whole(exchange: Exchange) -> bytes:
+    """Send an exchange and give its body, once all of it has come."""
+    response = await exchange.send()
+    try:
+        exchange.begin(response)
+        body: bytes = await response.aread()
+        return body
+    finally:
+        if not response.is_closed:
+            await _closed(response)
+
+
+async def _closed(response: Any) -> None:
+    with suppress(Exception):  # the connection may be gone already
+        await response.aclose()
+
+
 class AsyncBody:
     """The body of a response, closed whatever happens.
 
@@ -156,13 +173,6 @@ class AsyncBody:
     def __init__(self) -> None:
         self._response: Any = None
         self.rest: AsyncIterator[bytes]
-
-    async def whole(self, exchange: Exchange) -> bytes:
-        """Send an exchange and give its body, once all of it has come."""
-        self._response = await exchange.send()
-        exchange.begin(self._response)
-        body: bytes = await self._response.aread()
-        return body
 
     async def of(self, exchange: Exchange) -> AsyncIterator[bytes]:
         """Send an exchange and give the pieces of its body as they come."""
@@ -187,8 +197,7 @@ class AsyncBody:
 
     async def __aexit__(self, *exc: object) -> None:
         if self._response is not None:
-            with suppress(Exception):  # the connection may be gone already
-                await self._response.aclose()
+            await _closed(self._response)
 
 
 Opened = tuple[Exchange, AsyncBody, list[Mapping[str, Any]]]

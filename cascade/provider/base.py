@@ -15,7 +15,7 @@ from cascade.core.tier import Endpoint, Tier
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import ConfigError
 from cascade.provider.downgrades import Downgrades
-from cascade.provider.exchange import Exchange, Way
+from cascade.provider.exchange import Exchange, Way, base_url_of
 
 __all__ = ["ModelsBase", "StreamedCall"]
 
@@ -135,7 +135,7 @@ class ModelsBase:
         """How a client's calls go out; made anew where somebody points it elsewhere."""
         try:
             way = self._ways.get(client)
-            if way is None or way.base_url is not client.base_url:
+            if way is None or way.base_url is not base_url_of(client):
                 way = self._ways[client] = Way.of(client, way and way.short)
         except TypeError:  # a client of the user's, of a class that cannot be looked up
             return Way.of(client)

@@ -17,7 +17,6 @@ from contextvars import ContextVar
 from functools import lru_cache
 from io import BytesIO
 from time import monotonic
-from types import TracebackType
 from typing import Any
 
 import aiohttp
@@ -27,7 +26,7 @@ from httpx2 import USE_CLIENT_DEFAULT
 from multidict import CIMultiDict
 from yarl import URL
 
-from cascade.provider.prepared import Answer, PreparedPost, is_possible
+from cascade.provider.prepared import Answer, Header, PreparedPost, is_possible
 from cascade.provider.tls import trusted
 
 __all__ = [
@@ -38,7 +37,7 @@ __all__ = [
     "Response",
     "as_httpx",
     "limits_of",
-    "renamed",
+    "named",
 ]
 
 MAX_CONNECTIONS = 1000
@@ -94,7 +93,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         """Send a request; gives the response with its body unread."""
         timeout = request.extensions.get("timeout", {})
         session = await self._first()
-        with renamed:
+        try:
             response = await self.send(
                 session,
                 request.method,
@@ -103,6 +102,8 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
                 limits=limits_of(timeout.get("connect"), timeout.get("read")),
             )
+        except Exception as error:  # noqa: BLE001  by its other name
+            raise named(error)  # noqa: B904  knows its cause
         return as_httpx(response, request)
 
     async def line(self, url: str, headers: CIMultiDict[str]) -> Line:
@@ -136,23 +137,18 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         """Send a request over one of the sessions; gives the response with its body unread."""
-        await self.catch_up()
+        if self.was_quiet():
+            await caught_up()
         body = data if len(data) < LARGE_BYTES else BytesIO(data)
         return await session.request(
             method, url, data=body, headers=headers, timeout=limits, allow_redirects=False
         )
 
-    async def catch_up(self) -> None:
-        """Let the event loop see which connections the servers have closed.
-
-        A request over a connection that the server has closed meanwhile fails as one that may have
-        been billed.
-        """
-        now = monotonic()
-        if now - self._used > QUIET_S:
-            await asyncio.sleep(0)  # the sockets are polled,
-            await asyncio.sleep(0)  # and what they hold is read
+    def was_quiet(self) -> bool:
+        """Whether nothing was asked for a while; something is now."""
+        now, before = monotonic(), self._used
         self._used = now
+        return now - before > QUIET_S
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -182,17 +178,30 @@ class Line:
         self._url = url
         self._prepared = prepared
 
-    async def post(
-        self, data: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
-    ) -> Response:
-        """Post a body; gives aiohttp's response, its body unread, or raises as httpx2 does."""
-        with renamed:
-            if self._prepared is not None and len(data) <= AT_ONCE_BYTES:
-                await self._transport.catch_up()
-                return await self._prepared.send(data, headers, limits)
-            return await self._transport.send(
-                self._session, "POST", self._url, data=data, headers=headers, limits=limits
-            )
+    async def post(self, data: bytes, header: Header, limits: aiohttp.ClientTimeout) -> Response:
+        """Post a body; gives aiohttp's response, its body unread.
+
+        Raises:
+            Exception: what aiohttp raises; see `named`.
+        """
+        transport = self._transport
+        if self._prepared is not None and len(data) <= AT_ONCE_BYTES:
+            if transport.was_quiet():
+                await caught_up()
+            return await self._prepared.send(data, header, limits)
+        return await transport.send(
+            self._session, "POST", self._url, data=data, headers=[header], limits=limits
+        )
+
+
+async def caught_up() -> None:
+    """Let the event loop see which connections servers have closed.
+
+    A request over a connection that its server has closed meanwhile fails as one that may have been
+    billed.
+    """
+    await asyncio.sleep(0)  # the sockets are polled,
+    await asyncio.sleep(0)  # and what they hold is read
 
 
 def as_httpx(response: Response, request: httpx2.Request | None = None) -> httpx2.Response:
@@ -216,9 +225,11 @@ class AiohttpStream(httpx2.AsyncByteStream):
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with renamed:
+        try:
             async for data in self._response.content.iter_any():
                 yield data
+        except Exception as error:  # noqa: BLE001  by its other name
+            raise named(error)  # noqa: B904  knows its cause
 
     async def aclose(self) -> None:
         """Give the connection back; one whose body was not read to its end is closed."""
@@ -361,23 +372,11 @@ def limits_of(connect_s: float | None, read_s: float | None) -> aiohttp.ClientTi
     return aiohttp.ClientTimeout(sock_connect=connect_s, sock_read=read_s)
 
 
-class Renaming:
-    """Raises aiohttp's exceptions under httpx2's names; around every read, so no generator."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not isinstance(error, Exception):
-            return
-        for known, name in ERRORS:
-            if isinstance(error, known):
-                raise name(str(error) or type(error).__name__) from error
-
-
-renamed = Renaming()
+def named(error: Exception) -> Exception:
+    """An exception of aiohttp's under httpx2's name; any other as it is."""
+    for known, name in ERRORS:
+        if isinstance(error, known):
+            other = name(str(error) or type(error).__name__)
+            other.__cause__ = error
+            return other
+    return error

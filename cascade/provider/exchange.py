@@ -29,7 +29,7 @@ from cascade.provider.failures import classify
 from cascade.provider.incoming import Incoming
 from cascade.wire.faults import MalformedReply
 
-__all__ = ["Exchange", "Way"]
+__all__ = ["Exchange", "Way", "base_url_of"]
 
 PATHS: Mapping[Api, str] = {
     "chat": "/chat/completions",
@@ -65,12 +65,18 @@ class Way:
     @classmethod
     def of(cls, client: Any, short: Any = None) -> Way:
         """The way of a client."""
-        server = str(client.base_url)
+        base_url = base_url_of(client)
+        server = str(base_url)
         plain = type(client).__name__ in PLAIN_CLIENTS and server.endswith("/")
         paths: Mapping[Api, str] = (
             {api: server[:-1] + path for api, path in PATHS.items()} if plain else PATHS
         )
-        return cls(client.base_url, server, paths, short)
+        return cls(base_url, server, paths, short)
+
+
+def base_url_of(client: Any) -> Any:
+    """Where an SDK client sends; its property, which imports a module each time, may say it too."""
+    return getattr(client, "_base_url", None) or client.base_url
 
 
 class Exchange:

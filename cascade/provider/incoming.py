@@ -26,17 +26,24 @@ class Incoming:
         stream: whether chunks were asked for.
 
     Attributes:
-        assembler: the chunks read so far.
         done: whether the stream has said that nothing more will come.
     """
 
     def __init__(self, api: Api = "chat", *, stream: bool) -> None:
         self._api = api
-        self.assembler = ResponseAssembler() if api == "responses" else ChunkAssembler()
+        self._assembler: ResponseAssembler | ChunkAssembler | None = None
         self.done = False
         self._events: EventDecoder | None = EventDecoder() if stream else None
         self._pending: deque[bytes] = deque()
         self._received: list[bytes] = []
+
+    @property
+    def assembler(self) -> ResponseAssembler | ChunkAssembler:
+        """The chunks read so far; most answers come whole and need none."""
+        if self._assembler is None:
+            responses = self._api == "responses"
+            self._assembler = ResponseAssembler() if responses else ChunkAssembler()
+        return self._assembler
 
     def begin(self, content_type: str) -> None:
         """Look at what the server says it sends; some answer a streamed call in one piece."""

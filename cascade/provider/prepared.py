@@ -18,13 +18,16 @@ from aiohttp.client_reqrep import ClientRequest
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDictProxy
 
-__all__ = ["Answer", "PreparedPost", "is_possible"]
+__all__ = ["Answer", "Header", "PreparedPost", "is_possible"]
 
 INTERIM = range(100, 200)
 SWITCHED = 101
 """An interim status is followed by the answer's own, unless it changes the protocol."""
 
 ENDS_LINE = frozenset("\r\n\0")
+
+Header = tuple[str, str]
+"""Name and value."""
 
 USED: dict[Any, set[str]] = {
     aiohttp.BaseConnector.connect: {"req", "traces", "timeout"},
@@ -64,36 +67,15 @@ class PreparedPost:
         self._bounds = bounds
         self._head = b""
 
-    async def send(
-        self, data: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
-    ) -> Answer:
-        """Send a body; gives the answer, its own body unread.
+    async def send(self, data: bytes, header: Header, limits: aiohttp.ClientTimeout) -> Answer:
+        """Send a body, with a header of its own; gives the answer, its own body unread.
 
         Raises:
             Exception: what a session of aiohttp's raises.
         """
         if self._connector.closed:
             raise RuntimeError("Session is closed")
-        try:
-            return await self._sent(data, headers, limits)
-        except HttpProcessingError as error:
-            raise aiohttp.ClientResponseError(
-                self._request.request_info,
-                (),
-                status=error.code,
-                message=error.message,
-                headers=error.headers,
-            ) from error
-        except (aiohttp.ClientError, TimeoutError):  # some of which are errors of the system too
-            raise
-        except OSError as error:
-            raise aiohttp.ClientOSError(*error.args) from error
-
-    async def _sent(
-        self, data: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
-    ) -> Answer:
         head = self._head or self._common_head()
-        own = "".join([_line(name, text) for name, text in headers.items()]).encode()
         try:
             connection = await self._connector.connect(self._request, [], limits)
         except TimeoutError as error:
@@ -108,16 +90,27 @@ class PreparedPost:
                 read_timeout=limits.sock_read,
                 **self._bounds,
             )
-            told = (head, own, len(data), data)
+            told = (head, _line(*header).encode(), len(data), data)
             protocol.transport.write(b"%b%bContent-Length: %d\r\n\r\n%b" % told)
             protocol.start_timeout()
             message, content = await protocol.read()
             while message.code in INTERIM and message.code != SWITCHED:
                 message, content = await protocol.read()
             return Answer(connection, message, content)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, HttpProcessingError):
+                raise self._no_http(error) from error
             raise
+
+    def _no_http(self, error: HttpProcessingError) -> aiohttp.ClientResponseError:
+        return aiohttp.ClientResponseError(
+            self._request.request_info,
+            (),
+            status=error.code,
+            message=error.message,
+            headers=error.headers,
+        )
 
     def _common_head(self) -> bytes:
         """The lines that all requests begin with."""

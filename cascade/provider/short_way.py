@@ -24,7 +24,7 @@ from cascade.provider.connections import (
     Response,
     as_httpx,
     limits_of,
-    renamed,
+    named,
 )
 
 __all__ = ["ShortWay"]
@@ -35,9 +35,6 @@ MADE_ANEW = frozenset({"content-length", READ_TIMEOUT})
 """Headers that differ from one request to the next."""
 
 PLAIN_CODINGS = ("", "identity")
-
-NO_JSON = (b"NaN", b"Infinity")
-"""What stands for a number that JSON does not have; or a word of somebody's text."""
 
 log = logging.getLogger("openai")
 
@@ -82,9 +79,9 @@ class ShortWay:
         data = _encoded(body)
         limits = limits_of(connect_timeout_s(timeout_s), timeout_s if stream else None)
         try:
-            response = await line.post(data, {READ_TIMEOUT: str(timeout_s)}, limits)
+            response = await line.post(data, (READ_TIMEOUT, str(timeout_s)), limits)
         except Exception as error:  # noqa: BLE001  the SDK tells what it means
-            return await _with(error, through_sdk)
+            return await _with(named(error), through_sdk)
         if _is_answer(response):
             return Straight(response)
         return await _with(as_httpx(response), through_sdk)
@@ -115,25 +112,34 @@ class Straight:
 
     async def aread(self) -> bytes:
         """The whole body."""
-        with renamed:
-            return await self._response.content.read()
+        content = self._response.content
+        try:
+            return content.read_nowait() if content.is_eof() else await content.read()
+        except Exception as error:  # noqa: BLE001  by its other name
+            raise named(error)  # noqa: B904  knows its cause
 
     async def aiter_bytes(self) -> AsyncIterator[bytes]:
         """The pieces of the body as they come."""
-        with renamed:
+        try:
             while data := await self._response.content.readany():
                 yield data
+        except Exception as error:  # noqa: BLE001  by its other name
+            raise named(error)  # noqa: B904  knows its cause
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its connection has been given back, as it is at the end of the body."""
+        return self._response.closed
 
     async def aclose(self) -> None:
         """Give the connection back; one whose body was not read to its end is closed."""
-        if not self._response.closed:  # as it is by itself at the end of its body
-            self._response.close()
+        self._response.close()
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:
     """A body as JSON; a request holds nothing that is none."""
     data = to_json(body)
-    if any(word in data for word in NO_JSON):
+    if b"NaN" in data or b"Infinity" in data:  # or a word of somebody's text
         json.dumps(body, allow_nan=False)  # refuses a number, lets a text pass
     return data
 
