@@ -62,9 +62,10 @@ async def drive_stream(
 async def carry_out(wish: Wish, models: AsyncModels, timing: Timing) -> Any:
     """One wish, awaited."""
     if isinstance(wish, ModelCall):
-        return await _call(wish, models, timing)
+        late = timing.admit(wish)
+        return late or await (models.call(wish) if wish.watch is None else _watched(wish, models))
     if isinstance(wish, Together):
-        return await together([_call(call, models, timing) for call in wish.calls])
+        return await together([carry_out(call, models, timing) for call in wish.calls])
     if isinstance(wish, Wait):
         return await _await(Await(asyncio.wrap_future(wish.future)), timing.left_s(None))
     limit_s = timing.left_s(wish.timeout_s)
@@ -91,12 +92,7 @@ async def together(awaitables: Sequence[Awaitable[Value]]) -> list[Value]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _call(call: ModelCall, models: AsyncModels, timing: Timing) -> Reply | CallFailure:
-    late = timing.admit(call)
-    if late is not None:
-        return late
-    if call.watch is None:
-        return await models.call(call)
+async def _watched(call: ModelCall, models: AsyncModels) -> Reply | CallFailure:
     live, arriving = models.stream(call), Arriving(call)
     async with aclosing(aiter(live)) as chunks:
         async for chunk in chunks:

@@ -84,20 +84,21 @@ class AsyncOpenAIModels(ModelsBase):
         client = self._client(call)
         if isinstance(client, CallFailure):
             return client
-        return await self._retried(self._once, call, client)
+        result = await self._once(call, client)
+        if worth_retrying(result):
+            return await self._again(self._once, call, client, result)
+        return result
 
-    async def _retried(
-        self, once: Callable[[ModelCall, Any], Awaitable[T]], call: ModelCall, client: Any
+    async def _again(
+        self, once: Callable[[ModelCall, Any], Awaitable[T]], call: ModelCall, client: Any, first: T
     ) -> T:
-        """Try, and again as the tier allows; most calls need no second try and no policy."""
-        results = [await once(call, client)]
-        if not worth_retrying(results[0]):
-            return results[0]
+        """Try again after a first try, as the tier allows."""
+        results = [first]
 
-        async def again() -> T:
+        async def attempt() -> T:
             return results.pop() if results else await once(call, client)
 
-        last: T = await retrying(AsyncRetrying, call, self._clock, self._sleep)(again)
+        last: T = await retrying(AsyncRetrying, call, self._clock, self._sleep)(attempt)
         return last
 
     async def _once(self, call: ModelCall, client: Any) -> Reply | CallFailure:
@@ -119,7 +120,10 @@ class AsyncOpenAIModels(ModelsBase):
         if len(self._made) > 1:  # this loop's and others'
             await self._bury()
         client = self._client(call)
-        return await self._retried(self._open_once, call, client)
+        opened = await self._open_once(call, client)
+        if worth_retrying(opened):
+            return await self._again(self._open_once, call, client, opened)
+        return opened
 
     async def _open_once(self, call: ModelCall, client: Any) -> CallFailure | Opened:
         while True:

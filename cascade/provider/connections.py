@@ -11,12 +11,11 @@ Needs aiohttp; without it, or behind a proxy, the SDK's own backend serves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
 from io import BytesIO
-from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -27,6 +26,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from cascade.provider.prepared import Answer, Header, PreparedPost, is_possible
+from cascade.provider.quiet import Quiet, caught_up
 from cascade.provider.tls import trusted
 
 __all__ = [
@@ -56,10 +56,6 @@ LONGEST_HEADER = 131_072
 """Bytes of one header; gateways send policies and cookies longer than the 8,190 aiohttp allows, and
 httpx2 takes them."""
 
-QUIET_S = 1.0
-"""After this long without a request, look whether the server has closed connections meanwhile: many
-close unused ones after 5 s, and an event loop that was busy or stood still has not read it."""
-
 ERRORS: tuple[tuple[type[Exception], type[httpx2.TransportError]], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx2.ConnectTimeout),
     (TimeoutError, httpx2.ReadTimeout),
@@ -82,12 +78,16 @@ _yarl_url = lru_cache(64)(lambda url: URL(url, encoded=True))
 
 
 class AiohttpTransport(httpx2.AsyncBaseTransport):
-    """Carries httpx2's requests over aiohttp's connections; belongs to one event loop."""
+    """Carries httpx2's requests over aiohttp's connections; belongs to one event loop.
+
+    Attributes:
+        quiet: since when nothing was asked.
+    """
 
     def __init__(self) -> None:
         self._owner: AsyncGenerator[list[aiohttp.ClientSession]] | None = None
         self._sessions: list[aiohttp.ClientSession] = []
-        self._used = 0.0
+        self.quiet = Quiet()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; gives the response with its body unread."""
@@ -117,7 +117,21 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             skip_auto_headers=skipped,
         )
         self._sessions.append(session)
-        return Line(self, session, _yarl_url(url), _prepared(session, _yarl_url(url)))
+        return Line(self, session, _yarl_url(url), self._prepared(session, _yarl_url(url)))
+
+    def _prepared(self, session: aiohttp.ClientSession, url: URL) -> PreparedPost | None:
+        """What posts to an address as a session does, where this aiohttp allows it."""
+        if session.connector is None or not is_possible():
+            return None
+        request = aiohttp.ClientRequest(
+            "POST",
+            url,
+            headers=session.headers,
+            skip_auto_headers=session.skip_auto_headers,
+            loop=asyncio.get_running_loop(),
+            session=session,
+        )
+        return PreparedPost(session.connector, request, BOUNDS, self.quiet)
 
     async def _first(self) -> aiohttp.ClientSession:
         """The session that owns the connections."""
@@ -137,18 +151,12 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         """Send a request over one of the sessions; gives the response with its body unread."""
-        if self.was_quiet():
+        if self.quiet.ends():
             await caught_up()
         body = data if len(data) < LARGE_BYTES else BytesIO(data)
         return await session.request(
             method, url, data=body, headers=headers, timeout=limits, allow_redirects=False
         )
-
-    def was_quiet(self) -> bool:
-        """Whether nothing was asked for a while; something is now."""
-        now, before = monotonic(), self._used
-        self._used = now
-        return now - before > QUIET_S
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -178,30 +186,19 @@ class Line:
         self._url = url
         self._prepared = prepared
 
-    async def post(self, data: bytes, header: Header, limits: aiohttp.ClientTimeout) -> Response:
+    def post(
+        self, data: bytes, header: Header, limits: aiohttp.ClientTimeout
+    ) -> Awaitable[Response]:
         """Post a body; gives aiohttp's response, its body unread.
 
         Raises:
             Exception: what aiohttp raises; see `named`.
         """
-        transport = self._transport
         if self._prepared is not None and len(data) <= AT_ONCE_BYTES:
-            if transport.was_quiet():
-                await caught_up()
-            return await self._prepared.send(data, header, limits)
-        return await transport.send(
+            return self._prepared.send(data, header, limits)
+        return self._transport.send(
             self._session, "POST", self._url, data=data, headers=[header], limits=limits
         )
-
-
-async def caught_up() -> None:
-    """Let the event loop see which connections servers have closed.
-
-    A request over a connection that its server has closed meanwhile fails as one that may have been
-    billed.
-    """
-    await asyncio.sleep(0)  # the sockets are polled,
-    await asyncio.sleep(0)  # and what they hold is read
 
 
 def as_httpx(response: Response, request: httpx2.Request | None = None) -> httpx2.Response:
@@ -349,21 +346,6 @@ def _new_session(**more: Any) -> aiohttp.ClientSession:
         **BOUNDS,
         **more,
     )
-
-
-def _prepared(session: aiohttp.ClientSession, url: URL) -> PreparedPost | None:
-    """What posts to an address as a session does, where this aiohttp allows it."""
-    if session.connector is None or not is_possible():
-        return None
-    request = aiohttp.ClientRequest(
-        "POST",
-        url,
-        headers=session.headers,
-        skip_auto_headers=session.skip_auto_headers,
-        loop=asyncio.get_running_loop(),
-        session=session,
-    )
-    return PreparedPost(session.connector, request, BOUNDS)
 
 
 @lru_cache(64)

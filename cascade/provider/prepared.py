@@ -18,6 +18,8 @@ from aiohttp.client_reqrep import ClientRequest
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDictProxy
 
+from cascade.provider.quiet import Quiet, caught_up
+
 __all__ = ["Answer", "Header", "PreparedPost", "is_possible"]
 
 INTERIM = range(100, 200)
@@ -57,14 +59,20 @@ class PreparedPost:
         connector: whose connections are used.
         request: a request to the address as a session makes it; tells its head, and is not sent.
         bounds: of lines of an answer's head, as aiohttp's parser takes them.
+        quiet: since when nothing was asked over these connections.
     """
 
     def __init__(
-        self, connector: aiohttp.BaseConnector, request: ClientRequest, bounds: dict[str, int]
+        self,
+        connector: aiohttp.BaseConnector,
+        request: ClientRequest,
+        bounds: dict[str, int],
+        quiet: Quiet,
     ) -> None:
         self._connector = connector
         self._request = request
         self._bounds = bounds
+        self._quiet = quiet
         self._head = b""
 
     async def send(self, data: bytes, header: Header, limits: aiohttp.ClientTimeout) -> Answer:
@@ -75,6 +83,8 @@ class PreparedPost:
         """
         if self._connector.closed:
             raise RuntimeError("Session is closed")
+        if self._quiet.ends():
+            await caught_up()
         head = self._head or self._common_head()
         try:
             connection = await self._connector.connect(self._request, [], limits)

@@ -20,7 +20,7 @@ from fake_openai import completion
 from server import Server, answers, drops, hangs
 
 from cascade import AsyncCascade, ChainExhausted, Endpoint, Tier
-from cascade.provider import connections
+from cascade.provider import quiet
 from cascade.provider.client import AsyncOpenAIModels
 from cascade.provider.connections import AiohttpClient
 
@@ -59,7 +59,7 @@ def test_a_connection_dropped_after_sending_may_have_been_billed(face):
 
 def test_a_connection_closed_while_nothing_was_asked(face, monkeypatch):
     """The event loop stood still and did not see it; the next request goes over a new one."""
-    monkeypatch.setattr(connections, "QUIET_S", 0.0)
+    monkeypatch.setattr(quiet, "QUIET_S", 0.0)
 
     def closes(server, connection):
         answers(completion())(server, connection)
