@@ -1,6 +1,7 @@
 """One connection: uvicorn's, with bounds on heads and times, and refusals in OpenAI's shape.
 
-No request sets a timer: `check_times` looks at every connection once a second instead.
+No request sets a timer: `check_times` looks at every connection once a second instead. What each
+request calls is written out here, for what it does; uvicorn's own serves more than one purpose.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -17,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from cascade.gateway import refusals
+from cascade.gateway.direct import Direct
 from cascade.gateway.exchange import DIRECT
 from cascade.gateway.limits import Limits
 from cascade.gateway.refusals import Refusal
@@ -35,6 +39,7 @@ class Connection(HttpToolsProtocol):
         head_since: since when a head is waited for; `None` in between.
         body_since: since when a body is waited for.
         stuck_since: since when the client does not read.
+        answered_at: when the latest answer was complete.
         on_leave: called where the client leaves before its answer is complete.
         is_lost: whether it has left.
     """
@@ -51,10 +56,12 @@ class Connection(HttpToolsProtocol):
         self.head_since: float | None = time.monotonic()
         self.body_since: float | None = None
         self.stuck_since: float | None = None
+        self.answered_at: float | None = None
         self.on_leave: Callable[[], None] | None = None
         self.is_lost = False
         self._unended = self._latest = self._most = 0
         self._refused = self._is_deaf = self._has_body_ahead = False
+        self._place: tuple[bytes, dict[str, Any]] = (b"", {})
         super().connection_made(transport)
         if len(self.connections) > self.limits.max_connections:
             self.refuse(refusals.overloaded())
@@ -70,7 +77,7 @@ class Connection(HttpToolsProtocol):
         """More bytes; those of a head count also where it never comes to an end."""
         if self._refused:
             return
-        if self.head_since is None and self._is_between_requests():
+        if self._is_idle():
             self.head_since = time.monotonic()
         self._latest = latest = len(data)
         self._unended += latest
@@ -80,7 +87,6 @@ class Connection(HttpToolsProtocol):
             self.refuse(refusals.head_too_large())
 
     def _parse(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         while data:
             try:
                 self.parser.feed_data(data)
@@ -123,12 +129,16 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """Part of the request line."""
         if not self._is_deaf:
-            super().on_url(url)
+            self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; those after a body are not kept."""
-        if self.head_since is not None:
-            super().on_header(name, value)
+        if self.head_since is None:
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """A whole head: the request is answered, unless the head was too much."""
@@ -139,13 +149,53 @@ class Connection(HttpToolsProtocol):
         if is_too_much:
             self.refuse(refusals.head_too_large())
         elif not self._refused:
-            super().on_headers_complete()  # makes the task that answers, which has yet to begin
-            self.scope["state"][DIRECT] = Direct(self, self.cycle)
+            self._take_on()
+
+    def _take_on(self) -> None:
+        """Begin to answer the request, or let it wait until the one before it is answered."""
+        parser = self.parser
+        version = parser.get_http_version()
+        scope: Any = self.scope
+        scope["http_version"] = version
+        scope["method"] = parser.get_method().decode("ascii")
+        if self._place[0] != self.url:
+            self._place = self.url, self._place_of(self.url)
+        scope.update(self._place[1])
+        earlier = self.cycle
+        self.cycle = cycle = Direct(self, is_kept=version != "1.0" and parser.should_keep_alive())
+        scope["state"][DIRECT] = cycle
+        if earlier is None or earlier.response_complete:
+            self._answer(cycle)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _place_of(self, url: bytes) -> dict[str, Any]:
+        """What a scope tells of a URL; most clients ask for the same one again and again."""
+        parsed = httptools.parse_url(url)
+        path = parsed.path.decode("ascii")
+        if "%" in path:
+            path = unquote(path)
+        return {
+            "path": self.root_path + path,
+            "raw_path": self.root_path.encode("ascii") + parsed.path,
+            "query_string": parsed.query or b"",
+        }
+
+    def _answer(self, cycle: RequestResponseCycle) -> None:
+        task = self.loop.create_task(cycle.run_asgi(self.app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def on_body(self, body: bytes) -> None:
-        """Part of a body."""
-        if not self._refused:
-            super().on_body(body)
+        """Part of a body; what comes after the answer is not kept."""
+        cycle = self.cycle
+        if self._refused or cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """A whole request; where it offers to speak something else, its body is yet to come."""
@@ -155,8 +205,21 @@ class Connection(HttpToolsProtocol):
             self._has_body_ahead = True
             return
         self.body_since, self._unended = None, 0
-        if not self._refused:
-            super().on_message_complete()
+        cycle = self.cycle
+        if not self._refused and not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        """A whole answer has been written; the next request that is there gets its own."""
+        self.answered_at = time.monotonic()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, _ = self.pipeline.pop()
+            self._answer(cycle)
 
     def pause_writing(self) -> None:
         """The client does not read, and the buffers are full."""
@@ -195,9 +258,14 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
         elif _is_over(self.body_since, now, limits.body_timeout_s) and self._is_answered():
             self.transport.close()  # it goes on with a body that nobody reads any more
+        elif _is_over(self.answered_at, now, limits.keep_alive_s) and self._is_idle():
+            self.transport.close()
 
     def _is_answered(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
+
+    def _is_idle(self) -> bool:
+        return self.head_since is None and self._is_between_requests()
 
     def _is_between_requests(self) -> bool:
         return self.body_since is None and self._is_answered()
@@ -214,95 +282,6 @@ class Connection(HttpToolsProtocol):
             return False
         size = sum(len(name) + len(value) for name, value in self.headers)
         return len(self.url) + size > limits.max_head_bytes
-
-
-class Direct:
-    """What an app may do with a request past ASGI's messages, where it knows its server.
-
-    Uvicorn checks each header of each answer, and tells that a client has left only to whoever
-    waits for it in a task.
-
-    Args:
-        connection: that it came by.
-        cycle: uvicorn's state of it.
-    """
-
-    __slots__ = ("_connection", "_cycle", "_pieces")
-
-    def __init__(self, connection: Connection, cycle: RequestResponseCycle) -> None:
-        self._connection = connection
-        self._cycle = cycle
-        self._pieces: list[bytes] = []
-
-    def sends_by(self, send: object) -> bool:
-        """Whether this is what sends the server's own messages, rather than what wraps it."""
-        return send == self._cycle.send
-
-    def body(self) -> bytes | None:
-        """The request's body, where all of it has come; `None` where it is to be awaited."""
-        cycle = self._cycle
-        if cycle.more_body or cycle.disconnected:
-            return None
-        body = bytes(cycle.body)
-        cycle.body = bytearray()
-        return body
-
-    def watch(self, on_leave: Callable[[], None]) -> None:
-        """Have it called once the client leaves, which is now where it has left."""
-        self._cycle.flow.resume_reading()  # what is not read does not end
-        if self._connection.is_lost:
-            on_leave()
-        else:
-            self._connection.on_leave = on_leave
-
-    def unwatch(self) -> None:
-        """Nobody works for the client any more."""
-        self._connection.on_leave = None
-
-    def start(self, status: int, head: bytes, length: int | None) -> None:
-        """Send status and headers, which are lines already; `length` is the body's, if known.
-
-        What follows are ASGI's messages for the body; pieces of one may also be told to `write`.
-        """
-        cycle = self._cycle
-        if self._connection.is_lost:
-            cycle.disconnected = True  # uvicorn says so to the latest request of a connection alone
-            return
-        cycle.response_started = True
-        cycle.waiting_for_100_continue = False
-        cycle.chunked_encoding = length is None
-        cycle.expected_content_length = length or 0
-        framed = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
-        own = [b"%b: %b\r\n" % header for header in cycle.default_headers]  # the date
-        if not cycle.keep_alive:
-            own.append(b"connection: close\r\n")
-        told = (STATUS_LINE[status], head, framed, b"".join(own))
-        cycle.transport.write(b"%b%b\r\n%b\r\n%b\r\n" % told)
-
-    def write(self, data: bytes) -> bool:
-        """Send a piece of a streamed body; False where the client does not keep up.
-
-        Pieces that come without anybody waiting in between go out as one.
-        """
-        if not self._pieces:
-            self._connection.loop.call_soon(self._send)
-        self._pieces.append(data)
-        return not self._cycle.flow.write_paused
-
-    async def writable(self) -> None:
-        """Wait until the client has read."""
-        await self._cycle.flow.drain()
-
-    def unsent(self) -> bytes:
-        """Pieces that have not gone out yet; they will not."""
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        return data
-
-    def _send(self) -> None:
-        data = self.unsent()
-        if data and not self._connection.is_lost:
-            self._cycle.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
 
 
 def _is_over(since: float | None, now: float, limit_s: float) -> bool:

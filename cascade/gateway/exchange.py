@@ -12,7 +12,7 @@ from cascade.gateway.refusals import Refusal
 from cascade.gateway.request_ids import names_of, new_request_id
 
 if TYPE_CHECKING:
-    from cascade.gateway.connection import Direct
+    from cascade.gateway.direct import Direct
 
 __all__ = ["Exchange", "Presence", "Receive", "Send", "current_task", "named"]
 
@@ -67,7 +67,7 @@ class Exchange:
 
     def body(self) -> bytes | None:
         """The request's body, where all of it is there; else `receive` gives its pieces."""
-        body = None if self.direct is None else self.direct.body()
+        body = None if self.direct is None else self.direct.whole_body()
         self._read = body is not None
         return body
 
@@ -85,25 +85,40 @@ class Exchange:
         kind: str = "application/json",
     ) -> None:
         """Send a whole answer."""
-        await self.start(status, headers, kind, len(body))
-        await self._send({"type": "http.response.body", "body": body})
+        told = self._told(headers, kind)
+        self.status = status
+        direct = self._direct_for(told)
+        if direct is None or not direct.answer(status, lines(told), body):
+            await self._start(told, len(body))
+            await self._send({"type": "http.response.body", "body": body})
 
     async def start(
         self, status: int, headers: Mapping[str, str], kind: str, length: int | None = None
     ) -> None:
         """Send status and headers."""
-        told = {"content-type": kind, **names_of(self.request_id, self.headers), **headers}
-        if not is_clean("".join(told.values())):
-            told = {name: clean(value) for name, value in told.items()}
         self.status = status
         self.streams = length is None
-        if self.direct is not None and "connection" not in told:
-            self.direct.start(status, lines(told), length)
+        await self._start(self._told(headers, kind), length)
+
+    def _told(self, headers: Mapping[str, str], kind: str) -> dict[str, str]:
+        """All headers of an answer but those that frame it."""
+        told = {"content-type": kind, **names_of(self.request_id, self.headers), **headers}
+        if is_clean("".join(told.values())):
+            return told
+        return {name: clean(value) for name, value in told.items()}
+
+    def _direct_for(self, told: Mapping[str, str]) -> Direct | None:
+        return None if "connection" in told else self.direct
+
+    async def _start(self, told: Mapping[str, str], length: int | None) -> None:
+        direct = self._direct_for(told)
+        if direct is not None:
+            direct.start(self.status, lines(told), length)
             return
         sent = [(name.encode(), value.encode()) for name, value in told.items()]
         if length is not None:
             sent.append((b"content-length", b"%d" % length))
-        await self._send({"type": "http.response.start", "status": status, "headers": sent})
+        await self._send({"type": "http.response.start", "status": self.status, "headers": sent})
 
     async def write(self, data: bytes) -> None:
         """Send a piece of a streamed answer; waits while the client does not read."""
