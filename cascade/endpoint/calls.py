@@ -124,7 +124,7 @@ def read_call(
     """
     payload = dict(body)
     options = own_options(payload.pop(FIELD, None), headers or {})
-    labels = {name: options.pop(name) for name in LABELS & options.keys()}
+    labels = {name: options.pop(name) for name in LABELS & options.keys()} if options else {}
     model = payload.get("model")
     if not isinstance(model, str) or not model:
         raise BadCall("you must provide a model parameter")
@@ -162,7 +162,8 @@ def _request(
 
 def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:
     """Refuse what belongs to another endpoint, or is no parameter of one at all."""
-    for name in UNKNOWN[api] & payload.keys():
+    unknown = UNKNOWN[api]
+    for name in () if payload.keys().isdisjoint(unknown) else unknown & payload.keys():
         if payload[name] is not None:
             hint = f" It belongs into the '{FIELD}' object." if name in OWN_FIELDS else ""
             raise BadCall(

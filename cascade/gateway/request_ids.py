@@ -19,7 +19,7 @@ drawn = random.Random()  # noqa: S311  names, no secrets: asking the system each
 
 def new_request_id() -> str:
     """An id that no other request has, in the form of OpenAI's."""
-    return f"req_{drawn.getrandbits(128):032x}"
+    return "req_" + drawn.randbytes(16).hex()
 
 
 def names_of(request_id: str, headers: Mapping[bytes, bytes]) -> dict[str, str]:
