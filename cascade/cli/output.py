@@ -208,7 +208,7 @@ def existing(where: str) -> str:
     """
     if "://" not in where and not Path(where).expanduser().exists():
         raise UsageError(
-            f"there is no trace store {where!r}; name one with --store, "
-            "or make one with `cascade run --store ...`"
+            f"there is no trace store {where!r}; check the name, "
+            f"or make one with `cascade run --store {where} ...`"
         )
     return where

@@ -5,13 +5,17 @@ Everything that is not answered here goes on to the real API as it is.
 
 from __future__ import annotations
 
+import difflib
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Generic
 
 import httpx2
 
+from cascade.core.pricing import model_table
 from cascade.endpoint.calls import ENDPOINTS, Call, Endpoint, read_body, read_call
 from cascade.endpoint.chains import Chains, Engine
 from cascade.endpoint.faults import BadCall
@@ -41,6 +45,8 @@ OF_THE_SDK = frozenset(
 """Headers that belong to this request alone; the tiers' requests have their own."""
 
 OWN_PREFIXES = ("x-stainless-", "x-cascade-")
+
+log = logging.getLogger("cascade")
 
 CREDENTIAL = re.compile(
     r"(?:^|[-_])(?:auth|authorization|cookie|credentials?|passw(?:or)?d|secret|token)(?:$|[-_])"
@@ -93,6 +99,8 @@ def asked(chains: Chains[Engine], request: httpx2.Request, api: Endpoint) -> Ask
     model = body.get("model")
     engine = chains.find(model) if isinstance(model, str) else None
     if engine is None:
+        if isinstance(model, str):
+            _warn_of_mistake(model, chains.names)
         return None
     call = read_call(api, body, request.headers, passed_on=_passed_on(request))
     whole_s = _shortest(call.keywords.get("deadline_s"), engine.deadline_s)
@@ -100,6 +108,19 @@ def asked(chains: Chains[Engine], request: httpx2.Request, api: Endpoint) -> Ask
     begun_s = _shortest(whole_s, timeout.get("read"))
     keywords = {**call.keywords, "deadline_s": begun_s}
     return Asked(engine, replace(call, keywords=keywords), whole_s)
+
+
+@lru_cache(64)  # once for each name
+def _warn_of_mistake(model: str, names: tuple[str, ...]) -> None:
+    """Say so where a model's name looks like a chain's, mistyped: the API may answer it or not."""
+    close = difflib.get_close_matches(model, names, n=1, cutoff=0.75)
+    if close and model_table().find(model) is None:
+        log.warning(
+            "no chain is called %r (one is called %r): the request goes to the API, to a model of "
+            "that name",
+            model,
+            close[0],
+        )
 
 
 def lacks_key(request: httpx2.Request) -> bool:

@@ -80,8 +80,15 @@ def test_a_damaged_trace_is_left_out(cli, place):
 
 def test_a_store_that_is_none(cli, tmp_path):
     """A store that does not exist is told and not made."""
-    done = cli("stats", "--store", tmp_path / "none.db")
-    assert (done.exit_code, "there is no trace store" in done.stderr) == (2, True)
+    place = tmp_path / "none.db"
+    for given in ([place], ["--store", place]):
+        done = cli("stats", *given)
+        said = done.stderr.replace("\n", "")
+        assert (done.exit_code, f"there is no trace store '{place}'; check the name" in said) == (
+            2,
+            True,
+        )
+    assert not place.exists()
 
 
 def test_a_bar_shows_how_far_a_long_run_has_come(cli, place, monkeypatch):

@@ -11,6 +11,7 @@ from sdk_faces import ASKED, FakeApi, not_hm, plain_client, scripted, two_tiers
 
 from cascade import Endpoint, Sticky, Tier, TraceStore, cost_tree, openai_client, trace_of
 from cascade.core.pricing import Price
+from cascade.dropin import rule
 from cascade.dropin.rule import credentials_of
 
 SECRET = "Bearer sk-of-somebody-else-0123"
@@ -241,6 +242,18 @@ def test_plain_model_names_go_to_the_api(sdk):
     assert api.sent[0].headers["authorization"] == SECRET
     assert "service_tier" not in api.bodies()[2]
     assert not used.traces
+
+
+def test_a_mistyped_chain_is_told(sdk, caplog):
+    """A name that is nearly a chain's goes to the API as any other, with a warning, once."""
+    rule._warn_of_mistake.cache_clear()
+    api = FakeApi(*[fake.answer(fake.completion("Straight."))] * 4)
+    used = sdk({"support": two_tiers(), "gpt-5.4-min": two_tiers()}, api=api)
+    for name in ("suport", "suport", "gpt-5.4-mini", "something else"):
+        used.create(name)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "cascade"]
+    assert said.startswith("no chain is called 'suport' (one is called 'support')")
+    assert [body["model"] for body in api.bodies()][::3] == ["suport", "something else"]
 
 
 def test_errors_of_the_api_itself(sdk):

@@ -119,8 +119,8 @@ class Columns:
         if found is None:
             raise RecordingError(
                 f"{self._answers.name}: no column is the {meaning}; expected one of "
-                f"{', '.join(ANSWERS[meaning])}, or columns={{{meaning!r}: ...}}; there are "
-                f"{_listed(self._answers.columns)}"
+                f"{', '.join(ANSWERS[meaning])}; there are {_listed(self._answers.columns)}. "
+                f"columns={{{meaning!r}: ...}}, or --column {meaning}=..., says which it is"
             )
         return found
 

@@ -60,7 +60,7 @@ def certificate_from_dict(data: Any) -> Certificate:
         CertificateVoid: something in it was changed.
     """
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
-        raise RecordingError(f"{str(data)[:60]!r} is no certificate: expected format {FORMAT!r}")
+        raise RecordingError(f"{str(data)[:60]!r} is no certificate; `cascade certify` writes one")
     if data.get("version") != VERSION:
         raise RecordingError(
             f"the certificate has version {data.get('version')!r}: this Cascade reads {VERSION}"
@@ -96,7 +96,9 @@ def load_certificate(path: str | os.PathLike[str]) -> Certificate:
     except OSError as error:
         raise RecordingError(f"certificate {str(path)!r}: {error.strerror}") from error
     except ValueError as error:
-        raise RecordingError(f"certificate {str(path)!r} is no JSON: {error}") from error
+        raise RecordingError(
+            f"certificate {str(path)!r} is no JSON: {error}; `cascade certify` writes one"
+        ) from error
     try:
         return certificate_from_dict(data)
     except (RecordingError, CertificateVoid) as error:
