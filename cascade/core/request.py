@@ -89,6 +89,7 @@ class Request:
         params: Mapping[str, Any] | None = None,
         *,
         metadata: Mapping[str, Any] | None = None,
+        is_decoded: bool = False,
     ) -> Request:
         """Make a request from a prompt, messages or a payload, and keyword parameters.
 
@@ -99,6 +100,8 @@ class Request:
                 it out", as the SDK's `omit` does. `response_format` (or `text_format`) also takes a
                 pydantic class or a bare JSON Schema.
             metadata: labels for the trace, JSON-serialisable.
+            is_decoded: what is asked has been read from JSON and is nobody else's: it need not be
+                copied.
 
         Raises:
             RequestError: no messages, `n` above 1, a value JSON cannot hold, a parameter that
@@ -125,7 +128,7 @@ class Request:
             payload, answer_type = with_schema_of_type(payload)
             # Read back from what is sent: the caller's lists may grow, a request never changes.
             body = as_json(payload, "payload")
-            given: dict[str, Any] = _READER.raw_decode(body.decode())[0]
+            given: dict[str, Any] = payload if is_decoded else _READER.raw_decode(body.decode())[0]
             plain = with_schema(given)
         except BadFormat as error:
             raise RequestError(str(error)) from error

@@ -147,7 +147,7 @@ def _request(
     payload: dict[str, Any], labels: Mapping[str, Any], passed_on: Mapping[str, Any]
 ) -> Request:
     try:
-        built = Request.build(payload, passed_on, metadata=labels.get("metadata"))
+        built = Request.build(payload, passed_on, metadata=labels.get("metadata"), is_decoded=True)
     except RequestError as error:
         found = CULPRIT.match(str(error))
         param = found.group(1) if found and found.group(1) in payload else None

@@ -121,6 +121,17 @@ def test_a_request_never_changes():
     assert request.metadata == {"user": ["ann"]}
 
 
+def test_what_was_read_from_json_is_the_same_request_uncopied():
+    """It is checked and measured as ever, and holds the very messages it was given."""
+    body = {"model": "m", "messages": [USER, {"role": "user", "content": "\u00e9\n"}], "n": None}
+    made = Request.build(body, is_decoded=True)
+    assert made == Request.build(body)
+    assert made.payload["messages"] is body["messages"]
+    assert "model" in body
+    with pytest.raises(RequestError, match=r"payload\['top_p'\]: float inf"):
+        Request.build({**body, "top_p": float("inf")}, is_decoded=True)
+
+
 def test_a_request_is_extended():
     """Further parameters and labels make a new request; none give the same one."""
     base = Request.build(
