@@ -7,16 +7,21 @@ what it adds up it adds up once, however many ask.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from cascade.core.price import EXACT
 from cascade.core.pricing import Basis
 from cascade.core.quick import quick
 from cascade.core.usage import Usage
+
+if sys.version_info < (3, 12):
+    from cascade.core.cached import cached_property
+else:
+    from functools import cached_property
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

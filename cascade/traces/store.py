@@ -7,7 +7,6 @@ microseconds, because a background thread writes; `cascade.traces.writer` says w
 from __future__ import annotations
 
 import logging
-import marshal
 import os
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import orjson
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -382,8 +382,8 @@ def _weight(trace: Trace) -> int:
     """About how many bytes a trace takes; what was asked may be images, so it is measured."""
     request: Any = trace.request
     try:
-        asked = len(marshal.dumps(request, 2))  # the quickest copy there is of what JSON holds
-    except ValueError:  # made by hand, of something else
+        asked = len(orjson.dumps(request))
+    except TypeError:  # half of a surrogate pair; made by hand, of something else than JSON
         asked = len(str(request))
     return LEAST_BYTES + asked + TOKEN_BYTES * trace.usage.output_tokens
 

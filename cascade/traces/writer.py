@@ -97,7 +97,8 @@ class Writer(Generic[Item]):
 
         The lock is new as well: a thread of the parent may have held the old one.
         """
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._items: deque[tuple[Item, int]] = deque()  # with their weights
         self._weight = 0  # of what waits and of what is being written
         self._thread: threading.Thread | None = None
@@ -131,7 +132,7 @@ class Writer(Generic[Item]):
             StoreError: the writer is closed.
         """
         weight = self._weigh(item)
-        with self._changed:
+        with self._lock:  # the condition's, without the two calls that entering it takes
             if self._closed:
                 raise StoreError(f"{self._name} is closed: it takes no more traces")
             total = self._weight + weight
