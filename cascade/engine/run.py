@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from random import Random
 from threading import Lock
+from time import time_ns
 from types import TracebackType
 from typing import NoReturn, Protocol, Self
 
@@ -93,8 +95,8 @@ class Run:
         origin = host.clock()
         self.timing = Timing(host.clock, origin + deadline_s if deadline_s is not None else None)
         self._origin = origin
-        self._started = datetime.now(UTC)
-        self.id = _new_id(self._started)
+        self._began_ms = time_ns() // 1_000_000
+        self.id = _new_id(self._began_ms)
         self.ledger = Ledger(host.chain, request, budget=budget, origin=origin, route=route)
         decisions = escalate(host.chain, request, self.ledger)
         self.decisions = host.watched(decisions, self.id, self.ledger)
@@ -179,7 +181,7 @@ class Run:
                 status=status,
                 reason=reason,
                 tier=draft.tier if draft is not None else None,
-                started_at=self._started.isoformat(timespec="milliseconds"),
+                started_at=_moment(self._began_ms),
                 duration_s=round(self._host.clock() - self._origin, 6),
             )
             return self.trace, True
@@ -196,13 +198,25 @@ class Run:
             del error  # its traceback holds this frame: a cycle that would keep the whole request
 
 
-def _new_id(now: datetime) -> str:
+def _moment(ms: int) -> str:
+    """Milliseconds since 1970 as ISO 8601, UTC."""
+    second, rest = divmod(ms, 1000)
+    return f"{_second(second)}.{rest:03}+00:00"
+
+
+@lru_cache(2)
+def _second(second: int) -> str:
+    """The same for a second, without its zone: written once for all that begins in it."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _new_id(moment: int) -> str:
     """A unique id that sorts by time: milliseconds since 1970 and 64 random bits, in hex.
 
     Within a millisecond each is above the one before, so that the last of a process sorts last; by
     how much is random too, because a forked child goes on from the same number.
     """
-    moment, drawn = int(now.timestamp() * 1000), _random.getrandbits(56)
+    drawn = _random.getrandbits(56)
     with _drawing:
         if moment == _last[0]:
             drawn = _last[1] + 1 + (drawn >> 16)

@@ -282,26 +282,34 @@ def test_an_error_says_what_was_spent():
 
 def test_ids_sort_by_time():
     """Trace ids of later requests sort after those of earlier ones, to the millisecond."""
-    from datetime import UTC, datetime, timedelta
-
     from cascade.engine.run import _new_id
 
-    now = datetime.now(UTC)
-    assert _new_id(now) < _new_id(now + timedelta(milliseconds=1))
+    now = 1_900_000_000_000
+    assert _new_id(now) < _new_id(now + 1)
     assert _new_id(now) != _new_id(now)
+
+
+@pytest.mark.parametrize("ms", [0, 7, 1_900_000_000_000, 1_709_251_199_999, 4_102_444_800_050])
+def test_the_beginning_is_written_to_the_millisecond(ms):
+    """A trace says when it began as ISO 8601, in UTC."""
+    from datetime import UTC, datetime, timedelta
+
+    from cascade.engine.run import _moment
+
+    began = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    assert _moment(ms) == began.isoformat(timespec="milliseconds")
 
 
 def test_whoever_seeds_chance_does_not_repeat_ids():
     """Ids differ in two programs that seed Python's own random numbers alike."""
     import random
-    from datetime import UTC, datetime, timedelta
 
     from cascade.engine.run import _new_id
 
     found = set()
-    for step in range(2):
+    for ms in range(2):
         random.seed(7)
-        found.add(_new_id(datetime.now(UTC) + timedelta(days=step))[12:])
+        found.add(_new_id(ms)[12:])
     assert len(found) == 2
 
 
@@ -309,11 +317,9 @@ def test_whoever_seeds_chance_does_not_repeat_ids():
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_forked_child_draws_ids_of_its_own():
     """Parent and children, which begin from the same state, draw different ids."""
-    from datetime import UTC, datetime
-
     from cascade.engine.run import _new_id
 
-    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    moment = 1_900_000_000_000
     reader, writer = os.pipe()
     for _ in range(2):
         child = os.fork()
