@@ -1,8 +1,8 @@
 """Frozen dataclasses that are quick to make.
 
 A frozen dataclass sets each of its fields through `object.__setattr__`, because its own refuses;
-that takes ten times as long as an assignment. Every request leaves a hundred fields of such values
-behind: a tenth of all that a gateway does for it.
+that takes many times as long as an assignment. Every request leaves a hundred fields of such values
+behind, which made it one of the dearest things that a gateway did for it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ have another layout, is filled as it always was. Names in capitals are never tho
 
 
 def quick(kind: type[Value]) -> type[Value]:
-    """The same frozen dataclass, whose `__init__` takes a third of the time.
+    """The same frozen dataclass, whose `__init__` takes half the time.
 
     While an object is filled it belongs to a class of the same layout that is not frozen. Nobody
     else has it before it belongs to its own.
