@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
+import uvicorn
 from gateways import Served, until
 from raw_http import Raw, body_of, request
+from uvicorn.server import ServerState
 
 from cascade import AsyncCascade, Price, Tier
 from cascade.gateway import create_app
+from cascade.gateway.connection import Connection
 from cascade.testing import ScriptedModels
 
 pytestmark = pytest.mark.loopback
@@ -34,6 +38,39 @@ class Between:
             await send(message)
 
         await self.app(scope, receive, sends if scope["type"] == "http" else send)
+
+
+class Wire(asyncio.Transport):
+    """A connection's other end, which keeps what was written in the pieces that it came in."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = []
+
+    def write(self, data):
+        self.written.append(data)
+
+    def is_closing(self):
+        return False
+
+
+def connected(app):
+    """A connection to an app, and its other end."""
+    config = uvicorn.Config(app, ws="none", lifespan="off", interface="asgi3", log_config=None)
+    config.load()
+    made, wire = Connection(config, ServerState(), {}), Wire()
+    made.connection_made(wire)
+    return made, wire
+
+
+async def until_written(wire, pieces):
+    """Wait until so many pieces have been written, and then for any more that would follow."""
+    for _ in range(1_000):
+        await asyncio.sleep(0.01)
+        if len(wire.written) >= pieces:
+            break
+    await asyncio.sleep(0.05)
+    assert len(wire.written) == pieces
 
 
 def scripted():
@@ -95,6 +132,61 @@ def test_what_comes_at_once_goes_out_at_once(served):
     assert b"".join(pieces).count(b"data: ") > 3
     assert len(pieces) <= 2
     assert pieces[-1] == b""
+
+
+async def test_a_whole_answer_is_one_piece():
+    """Head and body go out together."""
+    connection, wire = connected(scripted())
+    connection.data_received(request(body_of()))
+    await until_written(wire, 1)
+    assert wire.written[0].startswith(b"HTTP/1.1 200 OK")
+    assert wire.written[0].endswith(b"}")
+
+
+async def test_a_client_that_does_not_read_gets_no_more():
+    """Where nothing can be sent, a body waits until the client reads again."""
+    connection, wire = connected(scripted())
+    connection.pause_writing()
+    connection.data_received(request(body_of()))
+    await until_written(wire, 1)
+    assert wire.written[0].endswith(b"\r\n\r\n")
+    connection.resume_writing()
+    await until_written(wire, 2)
+    assert wire.written[1].endswith(b"}")
+
+
+def test_each_request_has_its_own_place(served):
+    """Requests of one connection may ask for different things, however they write them."""
+    with Raw(served(scripted()).port) as raw:
+        for method, path, status in [
+            ("POST", "/v1/chat/completions", 200),
+            ("GET", "/v1/models", 200),
+            ("GET", "/v1/models?a=b", 200),
+            ("POST", "/v1/ch%61t/completions?a=b", 200),
+            ("POST", "/v1/nothing", 404),
+            ("POST", "/v1/chat/completions", 200),
+        ]:
+            raw.send(request(body_of() if method == "POST" else b"", method=method, path=path))
+            assert raw.read()[0] == status, path
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body(served):
+    """Whoever sends `Expect: 100-continue` is asked for the body, and answered."""
+    body = body_of()
+    whole = request(body, headers=[("expect", "100-continue"), *CLOSING])
+    with Raw(served(scripted()).port) as raw:
+        raw.send(whole[: -len(body)])
+        told = raw.socket.recv(1_000)
+        assert told == b"HTTP/1.1 100 Continue\r\n\r\n"
+        raw.send(body)
+        assert raw.rest().startswith(b"HTTP/1.1 200 OK")
+
+
+def test_an_old_client(served):
+    """A connection of HTTP 1.0 ends with its answer."""
+    with Raw(served(scripted()).port) as raw:
+        raw.send(request(body_of()).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        assert b"\r\nconnection: close\r\n" in raw.rest()
 
 
 def test_leaving_with_more_requests_sent(serve, upstream, traces):
