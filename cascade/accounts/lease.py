@@ -201,7 +201,10 @@ class Lease:
         return bool(self.pockets or self.waiting)
 
     def _holder(self, amount: Decimal) -> Pocket:
-        """The pocket that a reservation was made from; equal amounts are as good as each other."""
+        """The pocket that a reservation was made from.
+
+        Equal amounts are as good as each other: the first to end is taken for the oldest.
+        """
         if not self.pockets:
             self.pockets.append(Pocket())
         for pocket in self.pockets:

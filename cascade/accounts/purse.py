@@ -77,7 +77,8 @@ class Purse(Budget):
     def settle(self, reserved_usd: Decimal, actual_usd: Decimal | None) -> None:
         """Replace a reservation by what was really paid; an unknown cost keeps it whole.
 
-        It counts for the day on which it was reserved.
+        It counts for the day on which it was reserved. Where calls in flight have reserved the
+        same amount on two days, the first to end counts for the earlier one.
         """
         self._lease.settle(reserved_usd, actual_usd)
 

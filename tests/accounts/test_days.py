@@ -30,6 +30,21 @@ def test_at_midnight_a_new_day_begins(accounts, set_clock, database):
     eventually(lambda: not database.sql("SELECT * FROM cascade_leases"))
 
 
+def test_equal_amounts_of_two_days(accounts, set_clock):
+    """Of two calls that reserved the same the first to end counts for the earlier day: both days are charged within what was reserved in them."""
+    key, _ = accounts.create("app", budget_day_usd="1", budget_month_usd="30")
+    set_clock(datetime(2026, 11, 27, tzinfo=UTC) - HALF_BEFORE)
+    purse = accounts.purse(key)
+    assert fetched(purse, "0.9")
+    time.sleep(0.8)
+    assert fetched(purse, "0.9")
+    purse.settle(Decimal("0.9"), Decimal("0.2"))
+    purse.settle(Decimal("0.9"), None)
+    eventually(lambda: accounts.spent()[key.id].month_usd == Decimal("1.1"))
+    days = {one.day: one.usd for one in accounts.spent_by_day("app")}
+    assert days == {"2026-11-26": Decimal("0.2"), "2026-11-27": Decimal("0.9")}
+
+
 def test_a_lease_of_before_midnight_cannot_be_spent_after_it(accounts, set_clock, monkeypatch):
     """What is held ahead ends with its day by this process's own clock, without any question."""
     key, _ = accounts.create("app", budget_day_usd="100")

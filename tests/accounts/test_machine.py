@@ -133,7 +133,9 @@ class Machine(RuleBasedStateMachine):
         """A call ends; what it cost may be unknown."""
         flying = [process for process in self.processes if process.flying]
         process = flying[number % len(flying)]
-        amount, day = process.flying.pop(number % len(process.flying))
+        amount, _ = process.flying[number % len(process.flying)]
+        day = min(day for held, day in process.flying if held == amount)  # the oldest of its like
+        process.flying.remove((amount, day))
         cost = amount * share / 10
         process.lease.settle(amount, cost if known else None)
         paid = cost if known else amount
