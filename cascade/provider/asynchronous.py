@@ -21,6 +21,7 @@ from cascade.core.wishes import ModelCall
 from cascade.provider.base import ModelsBase, StreamedCall
 from cascade.provider.exchange import Exchange, Way
 from cascade.provider.retry import retrying, worth_retrying
+from cascade.provider.time_limits import TimeLimits
 
 __all__ = ["AsyncOpenAIModels", "AsyncStream"]
 
@@ -53,6 +54,14 @@ class AsyncOpenAIModels(ModelsBase):
         super().__init__(client, clock=clock)
         self._sleep = sleep
         self._connections = connections
+        self._latest_limits: TimeLimits | None = None
+
+    def _limits(self) -> TimeLimits:
+        """Time limits in the event loop that runs."""
+        limits, home = self._latest_limits, self._home()
+        if limits is None or limits.loop is not home:
+            limits = self._latest_limits = TimeLimits(home)
+        return limits
 
     def _home(self) -> Any:
         return asyncio.get_running_loop()
@@ -105,7 +114,7 @@ class AsyncOpenAIModels(ModelsBase):
         while True:
             exchange = self._exchange(call, client)
             with exchange:
-                async with asyncio.timeout(exchange.timeout_s):
+                with self._limits().within(exchange.timeout_s):
                     exchange.take(await _whole(exchange))
                 exchange.settle()
             if not exchange.may_resend():
@@ -131,13 +140,12 @@ class AsyncOpenAIModels(ModelsBase):
             first: list[Mapping[str, Any]] = []
             async with AsyncExitStack() as stack:
                 body = await stack.enter_async_context(AsyncBody())
-                with exchange.opening():
-                    async with asyncio.timeout(exchange.timeout_s):
-                        async for data in await body.of(exchange):
-                            exchange.take(data)
-                            first += exchange.incoming.first_chunks()
-                            if exchange.incoming.opened:
-                                break
+                with exchange.opening(), self._limits().within(exchange.timeout_s):
+                    async for data in await body.of(exchange):
+                        exchange.take(data)
+                        first += exchange.incoming.first_chunks()
+                        if exchange.incoming.opened:
+                            break
                 if exchange.result is None:
                     stack.pop_all()  # open from here on; the stream closes it
                     return exchange, body, first
