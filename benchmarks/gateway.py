@@ -1,6 +1,6 @@
 """What a gateway costs: CPU and time of Cascade's, of a naive one and of LiteLLM's proxy.
 
-    python -m benchmarks.gateway                          # about 5 minutes
+    python -m benchmarks.gateway                          # over 10 minutes
     python -m benchmarks.gateway --litellm-venv FOLDER    # with LiteLLM's proxy, installed there
     python -m benchmarks.gateway --callgrind              # instructions per request; needs valgrind
     python -m benchmarks.gateway --quick                  # a look
