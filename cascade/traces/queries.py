@@ -82,7 +82,7 @@ CHUNK = 500
 
 AT_ONCE = 20
 """Rows that SQLite is given at once. After each statement the writer waits until the event loop
-lets go of Python, and for every row of its own that would be most of what writing takes."""
+lets go of Python; row by row it would wait for every one of them."""
 
 
 def replace_rows(connection: Connection, rows: Iterable[Kept]) -> None:
