@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from cascade.wire.chat import choice_of
@@ -17,6 +18,11 @@ SET_ONCE = frozenset({"id", "type", "role"})
 NOT_KEPT = frozenset({"choices", "usage", "object", "obfuscation"})
 
 BYTES_PER_TOKEN = 4
+
+
+def no_head(_chunk: Mapping[str, Any]) -> None:
+    """What is kept of a chunk that has nothing to keep."""
+
 
 
 @dataclass
@@ -38,9 +44,9 @@ class ChunkAssembler:
     calls: dict[int, Any] = field(default_factory=dict)
     pieces: int = 0
     outrun: bool = False
-    _keys: frozenset[str] = field(default=frozenset(), repr=False)
-    _kept: tuple[str, ...] = field(default=(), repr=False)
-    _known: list[Any] = field(default_factory=list, repr=False)
+    _keys: list[str] = field(default_factory=list, repr=False)
+    _head_of: Callable[[Mapping[str, Any]], Any] = field(default=no_head, repr=False)
+    _known: Any = field(default=None, repr=False)
 
     def feed(self, chunk: object) -> Mapping[str, Any] | None:
         """Take in one chunk.
@@ -57,7 +63,7 @@ class ChunkAssembler:
             raise MalformedReply(f"a stream event is a {kind}, expected a JSON object")
         if chunk.get("error"):
             raise ErrorFrame(*error_in(chunk, "the stream carried an error"))
-        if chunk.keys() != self._keys or list(map(chunk.get, self._kept)) != self._known:
+        if list(chunk) != self._keys or self._head_of(chunk) != self._known:
             self._take_head(chunk)  # rarely: one chunk's head is as the other's
         counted, usage = self.usage is not None, chunk.get("usage")
         if usage is not None:
@@ -65,11 +71,12 @@ class ChunkAssembler:
         choice = choice_of(chunk)
         if not choice:
             return None
-        reason, logprobs, delta = map(choice.get, ("finish_reason", "logprobs", "delta"))
+        reason, logprobs = choice.get("finish_reason"), choice.get("logprobs")
         if reason is not None:
             self.finish_reason = reason
         if logprobs:
             self._take_logprobs(logprobs)
+        delta = choice.get("delta")
         if isinstance(delta, OBJECT) and self._take_delta(delta):
             self.pieces += 1
             self.outrun = self.outrun or counted
@@ -103,14 +110,18 @@ class ChunkAssembler:
         return {**self.head, "object": "chat.completion", "choices": [choice], "usage": self.usage}
 
     def _take_head(self, chunk: Mapping[str, Any]) -> None:
-        self._keys = frozenset(chunk)
-        self._kept = tuple(self._keys - NOT_KEPT)
-        self._known = list(map(chunk.get, self._kept))
-        for key in chunk:
-            if key in self._kept and chunk[key] is not None:
-                self.head[key] = chunk[key]
+        self._keys = list(chunk)
+        kept = [key for key in chunk if key not in NOT_KEPT]
+        self._head_of = itemgetter(*kept) if kept else no_head
+        self._known = self._head_of(chunk)
+        self.head.update({key: chunk[key] for key in kept if chunk[key] is not None})
 
     def _take_delta(self, delta: Mapping[str, Any]) -> bool:
+        """Take in what a chunk adds; whether that is anything of an answer."""
+        text = delta.get("content")
+        if len(delta) == 1 and type(text) is str:  # as nearly always
+            self._text("content").append(text)
+            return text != ""
         carries = False
         for key, value in delta.items():
             if value is None:
@@ -118,12 +129,19 @@ class ChunkAssembler:
             if key == "tool_calls":
                 self._take_calls(value)
             elif type(value) is str and key not in SET_ONCE:
-                self.texts.setdefault(key, []).append(value)
+                self._text(key).append(value)
             else:
                 self.message[key] = _joined(key, self.message.get(key), value)
             if value and key != "role":
                 carries = True
         return carries
+
+    def _text(self, key: str) -> list[str]:
+        """The pieces of a text so far."""
+        found = self.texts.get(key)
+        if found is None:
+            found = self.texts[key] = []
+        return found
 
     def _take_calls(self, calls: object) -> None:
         for call in calls if isinstance(calls, list) else ():
@@ -145,7 +163,11 @@ class ChunkAssembler:
         if isinstance(logprobs, OBJECT):
             for key, entries in logprobs.items():
                 if isinstance(entries, list):
-                    self.logprobs.setdefault(key, []).extend(entries)
+                    found = self.logprobs.get(key)
+                    if found is None:
+                        self.logprobs[key] = list(entries)
+                    else:
+                        found += entries
 
 
 def _joined(key: str, old: Any, new: Any) -> Any:

@@ -140,9 +140,10 @@ def logprob_entries(chunk: Mapping[str, Any]) -> list[Any]:
 def choice_of(chunk: Mapping[str, Any]) -> Mapping[str, Any]:
     """The choice of a chunk, empty where it has none."""
     choices = chunk.get("choices")
-    if choices and isinstance(choices, list) and isinstance(choices[0], OBJECT):
+    if choices and isinstance(choices, list):
         first: Mapping[str, Any] = choices[0]
-        return first
+        if isinstance(first, OBJECT):
+            return first
     return {}
 
 

@@ -30,6 +30,11 @@ class EventDecoder:
         if b"\n" not in data and b"\r" not in data:
             return []
         text = b"".join(self._parts)
+        if text.endswith(b"\n\n") and text.startswith(b"data: ") and not self._data:
+            events = text[6:-2].split(b"\n\ndata: ")
+            if text.count(b"\n") == 2 * len(events) and b"\r" not in text:  # as nearly always
+                self._parts = []
+                return events
         if b"\r" in text:
             half = b"\r" if text.endswith(b"\r") else b""  # perhaps the first half of a "\r\n"
             *lines, rest = LINE_END.split(text.removesuffix(half))
