@@ -25,6 +25,6 @@ try:
 except BudgetExceeded as error:
     print(f"{type(error).__name__}: spent ${error.trace.cost_usd}")
 
-# 'Yes.', accepted: False, best draft so far; budget: tier 'gpt-5.5': the call could cost up to $0.06655 and $0.04999675 of $0.05 is left; a lower max_completion_tokens lowers the bound
+# 'Yes.', accepted: False, best draft so far; budget: tier 'gpt-5.5': the call could cost up to $0.066528 and $0.04999675 of $0.05 is left; a lower max_completion_tokens lowers the bound
 # 'Yes, until Friday at noon.', accepted: True, cost $0.00020325
 # BudgetExceeded: spent $0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from cascade.errors import RequestError
 
-__all__ = ["as_json"]
+__all__ = ["as_json", "decoded_size"]
 
 DEEPEST = 50
 """Levels that a message about a culprit goes down; deeper is hostile."""
@@ -35,6 +36,27 @@ def as_json(value: object, where: str) -> bytes:
         ) from error
 
 
+def decoded_size(data: object, where: str) -> int:
+    """The bytes that data read from JSON takes as JSON; raises as `as_json`.
+
+    Reading turns a number like 1e999 into one that JSON cannot hold.
+    """
+    try:
+        written = _writer()(data)
+    except ValueError:
+        return len(as_json(data, where))
+    if b"NaN" in written or b"Infinity" in written:  # or a word of somebody's text
+        return len(as_json(data, where))
+    return len(written)
+
+
+@cache
+def _writer() -> Callable[[object], bytes]:
+    from pydantic_core import to_json  # noqa: PLC0415  not with the package
+
+    return to_json
+
+
 def _dumped(value: object) -> object:
     dump = getattr(value, "model_dump", None)
     if dump is None or isinstance(value, type):
@@ -42,7 +64,9 @@ def _dumped(value: object) -> object:
     return dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_dumped).encode
+_write = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, default=_dumped, separators=(",", ":")
+).encode
 
 
 def _find_cycle(value: object, where: str, above: Mapping[int, str]) -> str | None:

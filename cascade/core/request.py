@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cascade.core.labels import parent_id_of, tags_of
-from cascade.core.plain_json import as_json
+from cascade.core.plain_json import as_json, decoded_size
 from cascade.core.quick import quick
 from cascade.errors import RequestError
 from cascade.forms.answer_schema import BadFormat, with_schema, with_schema_of_type
@@ -69,7 +69,7 @@ class Request:
         metadata: the caller's own labels, kept in the trace.
         tags: the caller's own marks, to find traces by.
         parent_id: the trace, or the run, that this request is made for.
-        size_bytes: UTF-8 size of the serialised payload.
+        size_bytes: UTF-8 size of the payload as JSON without spaces, as it is sent.
         answer_type: the pydantic class or `TypeAdapter` that the answer must fit, if one was given.
     """
 
@@ -126,9 +126,12 @@ class Request:
         payload.pop("stream", None)
         try:
             payload, answer_type = with_schema_of_type(payload)
-            # Read back from what is sent: the caller's lists may grow, a request never changes.
-            body = as_json(payload, "payload")
-            given: dict[str, Any] = payload if is_decoded else _READER.raw_decode(body.decode())[0]
+            if is_decoded:
+                given, size = payload, decoded_size(payload, "payload")
+            else:
+                # Read back from what is sent: the caller's lists may grow, a request never changes.
+                body = as_json(payload, "payload")
+                given, size = _READER.raw_decode(body.decode())[0], len(body)
             plain = with_schema(given)
         except BadFormat as error:
             raise RequestError(str(error)) from error
@@ -140,7 +143,7 @@ class Request:
             requested_model=model if isinstance(model, str) else None,
             options=options,
             metadata=json.loads(as_json(dict(metadata), "metadata")) if metadata else {},
-            size_bytes=len(body if plain is given else as_json(plain, "payload")),
+            size_bytes=size if plain is given else len(as_json(plain, "payload")),
             answer_type=answer_type,
         )
 

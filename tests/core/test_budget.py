@@ -87,7 +87,7 @@ def test_sums_do_not_round_in_a_coarse_context():
 USER = {"role": "user", "content": "x" * 57}
 IMAGE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a/b"}}]}
 TEXTS = {"role": "user", "content": [{"type": "text", "text": "hello"}]}
-SIZE = len('[[{"role": "user", "content": ""}], {}]') + 57 + 32
+SIZE = len('[[{"role":"user","content":""}],{}]') + 57 + 32
 
 
 def bound(payload, **settings):
@@ -153,6 +153,16 @@ def test_tools_and_schemas_are_part_of_the_prompt():
     """Tools and response formats are billed as prompt, so they are in the bound."""
     payload = {"messages": [USER], "max_tokens": 1}
     assert bound(payload | {"tools": [{"type": "function"}]}) > bound(payload)
+
+
+def test_a_number_of_any_length_counts_its_digits():
+    """A schema's integer above 64 bits is measured as any other."""
+    payload, digits = {"messages": [USER], "max_tokens": 1}, 31
+    short, long = (
+        bound(payload | {"tools": [{"type": "function", "maximum": most}]})
+        for most in (1, 10 ** (digits - 1))
+    )
+    assert millionths(long) - millionths(short) == digits - 1
 
 
 def test_no_price_no_bound():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from openai.types.chat import ChatCompletionMessage
 from openai.types.responses import ResponseFunctionToolCall
@@ -87,7 +89,7 @@ def test_every_form_of_asking_is_one_request(asked):
     request = Request.build(asked)
     assert request.payload == {"messages": [USER]}
     assert request.messages == [USER]
-    assert request.size_bytes == len('{"messages": [{"role": "user", "content": "hello"}]}')
+    assert request.size_bytes == len('{"messages":[{"role":"user","content":"hello"}]}')
 
 
 def test_parameters_pass_through_and_win():
@@ -130,6 +132,21 @@ def test_what_was_read_from_json_is_the_same_request_uncopied():
     assert "model" in body
     with pytest.raises(RequestError, match=r"payload\['top_p'\]: float inf"):
         Request.build({**body, "top_p": float("inf")}, is_decoded=True)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity \u00e9", "\x00", "10**400"])
+def test_what_was_read_from_json_may_say_anything(text):
+    """Words that stand for no number are words, and the size is that of what is sent."""
+    body = {"messages": [{"role": "user", "content": text}]}
+    sent = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    assert Request.build(body, is_decoded=True).size_bytes == len(sent)
+
+
+def test_half_a_character_is_refused_where_it_was_read_from_json_too():
+    """No server takes half of a surrogate pair."""
+    body = {"messages": [{"role": "user", "content": "\ud800"}]}
+    with pytest.raises(RequestError, match=r"messages.*is not valid Unicode"):
+        Request.build(body, is_decoded=True)
 
 
 def test_a_request_is_extended():
