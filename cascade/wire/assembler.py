@@ -24,7 +24,6 @@ def no_head(_chunk: Mapping[str, Any]) -> None:
     """What is kept of a chunk that has nothing to keep."""
 
 
-
 @dataclass
 class ChunkAssembler:
     """Puts the chunks of a stream together into the reply that an unstreamed call would have given.

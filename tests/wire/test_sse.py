@@ -39,6 +39,14 @@ def test_what_is_sent_is_what_comes(texts, end):
     assert decoded([stream]) == sent
 
 
+def test_what_stands_between_events_is_no_event():
+    """Two lines of one event, a name in the middle, and more empty lines than are needed."""
+    assert decoded([b"data: a\ndata: b\n\ndata: c\n\n"]) == [b"a\nb", b"c"]
+    assert decoded([b"data: a\nid: 1\n\ndata: b\n\n"]) == [b"a", b"b"]
+    assert decoded([b"data: a\n\n\ndata: b\n\n"]) == [b"a", b"b"]
+    assert decoded([b"data: a\n\nevent: e\n\ndata: b\n\n"]) == [b"a", b"b"]
+
+
 def test_lines_of_one_event_are_joined():
     """Several data lines make one event; comments, names and ids make none."""
     stream = b": hi\n\nevent: e\nid: 1\n\ndata: a\ndata:b\ndata\nretry: 5\n\ndata: last"
