@@ -70,7 +70,7 @@ class AsyncOpenAIModels(ModelsBase):
         if self._connections == "httpx2" or not PROXIED.isdisjoint(getproxies()):
             return super()._make(endpoint)
         try:
-            from cascade.provider.connections import AiohttpClient  # noqa: PLC0415  loads aiohttp
+            from cascade.provider.http_client import AiohttpClient  # noqa: PLC0415  loads aiohttp
             from cascade.provider.short_way import ShortWay  # noqa: PLC0415
         except ImportError:
             return super()._make(endpoint)

@@ -17,15 +17,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic_core import to_json
 
 from cascade.provider.body import connect_timeout_s
-from cascade.provider.connections import (
-    IN_HAND,
-    AiohttpClient,
-    Line,
-    Response,
-    as_httpx,
-    limits_of,
-    named,
-)
+from cascade.provider.connections import Line, Response, as_httpx, limits_of, named
+from cascade.provider.http_client import IN_HAND, AiohttpClient
 
 __all__ = ["ShortWay"]
 

@@ -12,8 +12,8 @@ from cascade import AsyncCascade, Cascade, Tier
 from cascade.core.pricing import Price
 from cascade.core.tier import Retry
 from cascade.provider.client import AsyncOpenAIModels, OpenAIModels
-from cascade.provider.connections import AiohttpClient
 from cascade.provider.exchange import Way
+from cascade.provider.http_client import AiohttpClient
 from cascade.provider.short_way import ShortWay
 from cascade.testing import ManualClock
 

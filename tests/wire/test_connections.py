@@ -22,7 +22,7 @@ from server import Server, answers, drops, hangs
 from cascade import AsyncCascade, ChainExhausted, Endpoint, Tier
 from cascade.provider import quiet
 from cascade.provider.client import AsyncOpenAIModels
-from cascade.provider.connections import AiohttpClient
+from cascade.provider.http_client import AiohttpClient
 
 pytestmark = pytest.mark.loopback
 
@@ -207,7 +207,8 @@ def test_aiohttp_serves_where_it_can(monkeypatch):
         patch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
         assert not isinstance(made(AsyncOpenAIModels()), AiohttpClient)
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    monkeypatch.delitem(sys.modules, "cascade.provider.connections")
+    for name in ("http_client", "connections"):
+        monkeypatch.delitem(sys.modules, f"cascade.provider.{name}")
     assert not isinstance(made(AsyncOpenAIModels()), AiohttpClient)
 
 
