@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from threading import Lock
 from typing import Any, Literal
 
@@ -46,6 +47,11 @@ Line = str | Reply | CallFailure | Callable[[ModelCall], "str | Reply | CallFail
 Script = Line | Sequence[Line]
 
 DEFAULT_INPUT_TOKENS = 10
+
+SCRIPTED_ID = "chatcmpl-scripted"
+"""The id of every reply, unless answers are to be told apart."""
+
+_numbers = count(1)
 
 
 class ScriptExhausted(CascadeError):  # noqa: N818  a test's own mistake, said plainly
@@ -113,7 +119,7 @@ def reply(
         message["tool_calls"] = list(tool_calls)
     made = read_reply(
         {
-            "id": "chatcmpl-scripted",
+            "id": SCRIPTED_ID,
             "object": "chat.completion",
             "created": 0,
             "model": model,
@@ -188,7 +194,15 @@ class ScriptedModels:
         self._clock: Callable[[], float] = clock or time.perf_counter
         self._manual = clock
         self._latency_s = latency_s
+        self._tells_apart = False
         self.calls: list[ModelCall] = []
+
+    def tell_apart(self) -> None:
+        """Give each answer an id of its own from now on, as a provider does; else all have one.
+
+        Drop-in clients ask for it: what frameworks make of an answer leads to its trace by the id.
+        """
+        self._tells_apart = True
 
     def call(self, call: ModelCall) -> Reply | CallFailure:
         """Answer a call, retries included."""
@@ -210,9 +224,11 @@ class ScriptedModels:
             self._manual.advance(self._latency_s)
         result = line(call) if callable(line) else line
         if isinstance(result, str):
-            result = reply(result, model=call.model)
+            result = self._named(reply(result, model=call.model))
             if call.api == "responses":
                 result = read_reply(reply_in("responses", result, call.payload).wire)
+        elif isinstance(result, Reply):
+            result = self._named(result)
         answer = result if isinstance(result, Reply) else None
         call.tries.append(
             Try(
@@ -226,6 +242,12 @@ class ScriptedModels:
             )
         )
         return result
+
+    def _named(self, made: Reply) -> Reply:
+        if not self._tells_apart or made.id != SCRIPTED_ID:  # the script's own id stays
+            return made
+        name = f"{SCRIPTED_ID}-{next(_numbers)}"
+        return replace(made, id=name, wire={**made.wire, "id": name})
 
     def _line(self, call: ModelCall) -> Line:
         for purpose in (call.purpose, "draft"):

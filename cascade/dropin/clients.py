@@ -20,7 +20,7 @@ from cascade.engine.asynchronous import AsyncCascade
 from cascade.engine.sticky import Sticky
 from cascade.engine.synchronous import Cascade
 from cascade.errors import ConfigError
-from cascade.provider.base import PLACEHOLDER_KEY
+from cascade.provider.base import PLACEHOLDER_KEY, ClientSettings
 from cascade.provider.body import is_openai
 
 if TYPE_CHECKING:
@@ -88,13 +88,14 @@ def openai_client(
         deadline_s=deadline_s,
         observers=observers,
         sticky=sticky,
-        models=models,
+        models=_told_apart(models),
         **_of_chains(client),
     )
-    if models is None and http_client is None:
-        _check_key(found, outer, answering)
     transport = CascadeTransport(found, http)
-    return openai.OpenAI(**outer, http_client=httpx2.Client(transport=transport, trust_env=False))
+    made = openai.OpenAI(**outer, http_client=httpx2.Client(transport=transport, trust_env=False))
+    if models is None and http_client is None:
+        _check_key(found, made, is_told=bool(inner))
+    return made
 
 
 def async_openai_client(
@@ -114,7 +115,9 @@ def async_openai_client(
     """An `openai.AsyncOpenAI` that answers by chains; as `openai_client`, with `AsyncCascade`s."""
     http = _carrier(http_client, httpx2.AsyncClient) or openai.DefaultAsyncHttpxClient()
     inner, outer = _settings(client, api_key, base_url, http_client)
-    answering = openai.AsyncOpenAI(**inner, http_client=http) if inner else None
+    answering: Any = ClientSettings(inner) if inner else None
+    if inner and http_client is not None:  # which belongs to one event loop, as others made of it
+        answering = openai.AsyncOpenAI(**inner, http_client=http)
     found: Chains[AsyncCascade] = Chains(
         AsyncCascade,
         chains,
@@ -124,20 +127,29 @@ def async_openai_client(
         deadline_s=deadline_s,
         observers=observers,
         sticky=sticky,
-        models=models,
+        models=_told_apart(models),
         **_of_chains(client),
     )
-    if models is None and http_client is None:
-        _check_key(found, outer, answering)
     transport = AsyncCascadeTransport(found, http)
     wrapped = httpx2.AsyncClient(transport=transport, trust_env=False)
-    return openai.AsyncOpenAI(**outer, http_client=wrapped)
+    made = openai.AsyncOpenAI(**outer, http_client=wrapped)
+    if models is None and http_client is None:
+        _check_key(found, made, is_told=bool(inner))
+    return made
 
 
 def _carrier(given: Any, kind: type[Any]) -> Any:
     if given is not None and not isinstance(given, kind):
         raise ConfigError(f"http_client is {given!r}: expected an httpx2.{kind.__name__}")
     return given
+
+
+def _told_apart(models: Any) -> Any:
+    """The same models; scripted ones are to give each answer an id of its own."""
+    tell_apart = getattr(models, "tell_apart", None)
+    if tell_apart is not None:
+        tell_apart()
+    return models
 
 
 def _of_chains(client: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,21 +182,28 @@ def _settings(
     return inner, {"max_retries": 0, **spare, **sdk, **identity}
 
 
-def _check_key(found: Chains[Any], outer: Mapping[str, Any], answering: Any) -> None:
+def _check_key(
+    found: Chains[Any], made: openai.OpenAI | openai.AsyncOpenAI, *, is_told: bool
+) -> None:
     """See that the tiers which are asked at OpenAI have a key, as the SDK sees when it is made.
+
+    Args:
+        found: the chains.
+        made: the client that is handed out.
+        is_told: whether something was said about where it sends.
 
     Raises:
         ConfigError: one has none.
     """
-    elsewhere = answering is not None and not is_openai(str(answering.base_url))
-    if outer.get("api_key") != PLACEHOLDER_KEY or elsewhere:
+    elsewhere = is_told and not is_openai(str(made.base_url))
+    if made.api_key != PLACEHOLDER_KEY or elsewhere:
         return
-    for made in found.close_made():
-        for tier in made.chain.tiers:
+    for name, engine in found.made_by_name():
+        for tier in engine.chain.tiers:
             if tier.client is None:
                 found.close_store()
                 raise ConfigError(
-                    f"tier {tier.name!r} of chain {made.chain.name!r} has no key: set "
+                    f"tier {tier.name!r} of chain {name!r} has no key: set "
                     "OPENAI_API_KEY, pass api_key= (and base_url= for another server than "
                     f"OpenAI's), or give the tier its own: Tier({tier.model!r}, "
                     "client=Endpoint('http://127.0.0.1:8080/v1'))"

@@ -26,6 +26,7 @@ LINKS = (
     "_raw_stream",
     "chunk",  # of the events that these give
     "_raw_response",  # instructor's
+    "last_completion",  # and of its errors
     "response_metadata",  # LangChain's
     "__cause__",
     "__context__",  # LiteLLM raises its errors without a cause
@@ -34,6 +35,8 @@ LINKS = (
 
 IDS = ("id", "request_id", "response_id", "provider_response_id")
 """What they call the id of an answer, or of a request: a trace's own."""
+
+TRACE_HEADER = "x-cascade-trace-id"
 
 DEEPEST = 4
 
@@ -121,12 +124,19 @@ def _here(place: Any) -> Trace | None:
     if isinstance(own, Trace):
         return own
     told = _entry(place, FIELD)
-    named = told.get("trace_id") if isinstance(told, Mapping) else None
-    if isinstance(named, str):
-        return _kept.get(named)
-    names = (_entry(place, name) for name in IDS)
-    known = (_kept.get(name) for name in names if isinstance(name, str))
+    own_id = told.get("trace_id") if isinstance(told, Mapping) else None
+    if isinstance(own_id, str):
+        return _kept.get(own_id)
+    names = (_entry(place, name) for name in (*IDS, "headers"))
+    known = (_named(name) for name in names)
     return next((found for found in known if found is not None), None)
+
+
+def _named(told: object) -> Trace | None:
+    """The trace of an id, or the one that an answer's headers name."""
+    if isinstance(told, Mapping):
+        told = told.get(TRACE_HEADER)
+    return _kept.get(told) if isinstance(told, str) else None
 
 
 def _entry(place: Any, name: str) -> Any:

@@ -31,7 +31,7 @@ def books_of(trace: Trace) -> dict[str, Any]:
 
 NAMES = {
     name: f"x-cascade-{name.replace('_', '-')}"
-    for name in ("trace_id", "chain", "tier", "cost_usd", "saved_usd", "attempts")
+    for name in ("trace_id", "chain", "tier", "accepted", "cost_usd", "saved_usd", "attempts")
 }
 
 
@@ -40,6 +40,7 @@ def headers_of(books: Mapping[str, Any]) -> dict[str, str]:
     told = {
         header: str(value) for name, header in NAMES.items() if (value := books[name]) is not None
     }
+    told[NAMES["accepted"]] = "true" if books["accepted"] else "false"
     if not is_plain("".join(told.values())):
         told = {header: header_value(value) for header, value in told.items()}
     return told

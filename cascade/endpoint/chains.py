@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -82,6 +82,12 @@ class Chains(Generic[Engine]):
     def close_made(self) -> tuple[Engine, ...]:
         """The cascades that were made here, to be closed; then comes `close_store`."""
         return tuple(self._made)
+
+    def made_by_name(self) -> Iterator[tuple[str, Engine]]:
+        """Those that were made here, each by a name that it answers to."""
+        for name, engine in self._found.items():
+            if any(engine is made for made in self._made):
+                yield name, engine
 
     def close_store(self) -> None:
         """Close the store that was opened here, once it holds everything."""

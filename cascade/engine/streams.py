@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Self
+from weakref import WeakSet
 
 from cascade.core.trace import Trace
 from cascade.drivers import sync
@@ -16,21 +21,35 @@ from cascade.wire.feed import Feed
 __all__ = ["CompletionStream", "close_unbegun"]
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far a stream has come.
+
+    Its generator knows this and not the stream, which holds the generator: a stream that is dropped
+    ends at once.
+    """
+
+    begun: bool = False
+    completion: Completion | None = None
+
+
 class CompletionStream:
     """A streamed answer: iterate `Chunk`s, then read `completion`.
 
-    Closing it, leaving its `with` block or dropping it closes the trace with everything spent.
-
-    Attributes:
-        completion: what `complete` would have returned, once the chunks are exhausted.
+    Closing it, leaving its `with` block or dropping it closes the trace with everything spent, and
+    so does the end of the program.
     """
 
     def __init__(self, run: Run, models: Models) -> None:
-        self.completion: Completion | None = None
         self._run = run
-        self._begun = False
-        self._feed = Feed(run.request.api, run.request.payload)
-        self._chunks = self._iterate(models)
+        self._progress = Progress()
+        self._chunks = _pieces(run, models, self._progress)
+        _end_with_program(self)
+
+    @property
+    def completion(self) -> Completion | None:
+        """What `complete` would have returned, once the chunks are exhausted."""
+        return self._progress.completion
 
     @property
     def trace_id(self) -> str:
@@ -50,25 +69,6 @@ class CompletionStream:
         """The chunks as they stand on the wire, for who passes them on; instead of iterating."""
         return self._chunks
 
-    def _iterate(self, models: Models) -> Generator[Mapping[str, Any]]:
-        self._begun = True
-        with self._run as run:
-            live = sync.drive_stream(run.decisions, models, run.timing)
-            while True:
-                try:
-                    chunk = next(live)
-                except StopIteration as stop:
-                    decision, streamed = stop.value
-                    break
-                try:
-                    yield from self._feed.take(chunk)
-                except BaseException:
-                    live.close()
-                    raise
-            self.completion = run.finish(decision)
-            reply, usage = self.completion.reply, self.completion.trace.usage
-            yield from self._feed.rest(reply, usage, streamed=streamed)
-
     def __iter__(self) -> CompletionStream:
         return self
 
@@ -78,17 +78,58 @@ class CompletionStream:
 
     def close(self) -> None:
         """Stop reading."""
-        close_unbegun(self._run, begun=self._begun)
+        close_unbegun(self._run, begun=self._progress.begun)
         self._chunks.close()
 
     def __del__(self) -> None:
-        close_unbegun(self._run, begun=self._begun)
+        close_unbegun(self._run, begun=self._progress.begun)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _pieces(run: Run, models: Models, progress: Progress) -> Generator[Mapping[str, Any]]:
+    """The chunks as they stand on the wire."""
+    progress.begun = True
+    feed = Feed(run.request.api, run.request.payload)
+    with run:
+        live = sync.drive_stream(run.decisions, models, run.timing)
+        while True:
+            try:
+                chunk = next(live)
+            except StopIteration as stop:
+                decision, streamed = stop.value
+                break
+            try:
+                yield from feed.take(chunk)
+            except BaseException:
+                live.close()
+                raise
+        progress.completion = done = run.finish(decision)
+        yield from feed.rest(done.reply, done.trace.usage, streamed=streamed)
+
+
+UNDER_WAY: WeakSet[CompletionStream] = WeakSet()
+"""Streams of this process that somebody holds."""
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=UNDER_WAY.clear)
+
+
+def _end_with_program(stream: CompletionStream) -> None:
+    """Have a stream closed at exit: before any store that was there when it began."""
+    UNDER_WAY.add(stream)
+    atexit.unregister(_close_all)
+    atexit.register(_close_all)
+
+
+def _close_all() -> None:
+    for stream in tuple(UNDER_WAY):
+        with suppress(ValueError):  # another thread is reading it
+            stream.close()
 
 
 def close_unbegun(run: Run, *, begun: bool) -> None:

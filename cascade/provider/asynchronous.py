@@ -16,9 +16,8 @@ from tenacity import AsyncRetrying
 
 from cascade.core.failures import CallFailure
 from cascade.core.reply import Reply
-from cascade.core.tier import Endpoint
 from cascade.core.wishes import ModelCall
-from cascade.provider.base import ModelsBase, StreamedCall
+from cascade.provider.base import ClientSettings, ModelsBase, Place, StreamedCall
 from cascade.provider.exchange import Exchange, Way
 from cascade.provider.retry import retrying, worth_retrying
 from cascade.provider.time_limits import TimeLimits
@@ -66,16 +65,17 @@ class AsyncOpenAIModels(ModelsBase):
     def _home(self) -> Any:
         return asyncio.get_running_loop()
 
-    def _make(self, endpoint: Endpoint | None) -> Any:
-        if self._connections == "httpx2" or not PROXIED.isdisjoint(getproxies()):
-            return super()._make(endpoint)
+    def _make(self, place: Place) -> Any:
+        varies = isinstance(place, ClientSettings) and not place.are_steady
+        if varies or self._connections == "httpx2" or not PROXIED.isdisjoint(getproxies()):
+            return super()._make(place)
         try:
             from cascade.provider.http_client import AiohttpClient  # noqa: PLC0415  loads aiohttp
             from cascade.provider.short_way import ShortWay  # noqa: PLC0415
         except ImportError:
-            return super()._make(endpoint)
+            return super()._make(place)
         http = AiohttpClient()
-        client = self._sdk_client(endpoint, http)
+        client = self._sdk_client(place, http)
         self._ways[client] = Way.of(client, ShortWay(http))
         return client
 

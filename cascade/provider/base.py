@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -17,7 +18,7 @@ from cascade.errors import ConfigError
 from cascade.provider.downgrades import Downgrades
 from cascade.provider.exchange import Exchange, Way, base_url_of
 
-__all__ = ["ModelsBase", "StreamedCall"]
+__all__ = ["ClientSettings", "ModelsBase", "Place", "StreamedCall"]
 
 PLACEHOLDER_KEY = "no-key-needed"
 """Sent to endpoints without `api_key_env`: the SDK insists on a key, local servers do not."""
@@ -25,6 +26,33 @@ PLACEHOLDER_KEY = "no-key-needed"
 
 ALIVE: WeakSet[ModelsBase] = WeakSet()
 """Whoever may hold connections when the process forks."""
+
+
+STEADY = frozenset(
+    {"api_key", "base_url", "default_headers", "default_query", "max_retries", "organization"}
+    | {"project"}
+)
+"""Settings that make every request of a client alike."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClientSettings:
+    """What SDK clients are made with, one in each place where connections can be used.
+
+    Attributes:
+        values: arguments of the SDK's class.
+    """
+
+    values: Mapping[str, Any] = field(repr=False)  # there is a key among them
+
+    @property
+    def are_steady(self) -> bool:
+        """Whether nothing is asked anew for a request, such as a key that changes."""
+        return self.values.keys() <= STEADY and isinstance(self.values.get("api_key", ""), str)
+
+
+Place = Endpoint | ClientSettings | None
+"""Where a client made here sends; `None` where the environment says."""
 
 
 class ModelsBase:
@@ -38,7 +66,7 @@ class ModelsBase:
         self._default = client
         self._clock = clock
         self._memory = Downgrades()
-        self._made: dict[Any, dict[Endpoint | None, Any]] = {}
+        self._made: dict[Any, dict[Place, Any]] = {}
         self._ways: WeakKeyDictionary[Any, Way] = WeakKeyDictionary()
         self._lock = Lock()
         self._ready: tuple[Any, Any] | None = None
@@ -91,7 +119,7 @@ class ModelsBase:
     def _find(self, tier: Tier) -> Any:
         """A tier's own client, its endpoint's, or the chain's."""
         place = tier.client if tier.client is not None else self._default
-        if place is not None and not isinstance(place, Endpoint):
+        if place is not None and not isinstance(place, Endpoint | ClientSettings):
             return place
         home = self._home()
         found = self._made.get(home, {}).get(place)
@@ -107,19 +135,21 @@ class ModelsBase:
         """Where connections can be used: anywhere (`None`), or in one event loop."""
         return None
 
-    def _make(self, endpoint: Endpoint | None) -> Any:
-        return self._sdk_client(endpoint)
+    def _make(self, place: Place) -> Any:
+        return self._sdk_client(place)
 
-    def _sdk_client(self, endpoint: Endpoint | None, http: Any = None) -> Any:
+    def _sdk_client(self, place: Place, http: Any = None) -> Any:
         """A new client of the SDK; `http` is what it sends with, `None` for its own."""
         import openai  # noqa: PLC0415  takes 0.8 s: with the first call, not with the package
 
         sdk = getattr(openai, self.sdk_class)
         settings = {"max_retries": 0, "http_client": http}
         try:
-            if endpoint is None:
+            if isinstance(place, ClientSettings):
+                return sdk(**{**place.values, **settings})
+            if place is None:
                 return sdk(**settings)
-            return sdk(base_url=endpoint.base_url, api_key=_key(endpoint), **settings)
+            return sdk(base_url=place.base_url, api_key=_key(place), **settings)
         except openai.OpenAIError as error:
             raise ConfigError(
                 f"the OpenAI client cannot be made: {error} Set OPENAI_API_KEY, pass client=, "

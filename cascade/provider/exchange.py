@@ -283,7 +283,7 @@ class Exchange:
             return f"({host} was asked with the tier's own client: check its api_key)"
         if name is None:
             return f"({host} was asked without a key: name its variable with api_key_env)"
-        return f"({host} was asked with the key in {name}, or that of your own client: check it)"
+        return f"({host} was asked with the key in {name}, or with api_key= of your client: check)"
 
     def _write(self, result: Reply | CallFailure | None) -> None:
         reply = result if isinstance(result, Reply) else None

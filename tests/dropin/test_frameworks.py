@@ -61,6 +61,21 @@ def test_instructor(mode):
     assert [trace_of(done), trace_of(city)] == [traces[0]] * 2
 
 
+def test_an_answer_that_instructor_cannot_use_leads_to_its_trace():
+    """What did not fit was paid for all the same."""
+    instructor = pytest.importorskip("instructor")
+    from instructor.core.exceptions import InstructorRetryException
+
+    traces = []
+    with openai_client(two_tiers(), models=scripted(top="{}"), observers=[traces.append]) as client:
+        ask = instructor.from_openai(client, mode=instructor.Mode.JSON)
+        with pytest.raises(InstructorRetryException) as caught:
+            ask.chat.completions.create(
+                model="cascade", messages=ASKED, response_model=City, max_retries=0
+            )
+    assert trace_of(caught.value) is traces[-1]
+
+
 async def test_instructor_async_and_streamed():
     """Partial values come from a streamed answer of a chain, awaited."""
     instructor = pytest.importorskip("instructor")
@@ -107,6 +122,22 @@ async def test_langchain(responses):
     assert (await llm.ainvoke("?")).text == CITY
     assert "".join([piece.text async for piece in llm.astream("?")]) == CITY
     assert llm.with_structured_output(City).invoke("?") == City(name="Paris")
+
+
+def test_langchain_streams_lead_to_their_traces():
+    """With the headers of an answer, a streamed message keeps the way to its trace."""
+    llm = langchain(scripted(top=CITY), include_response_headers=True)
+    first, second = (sum_of(llm.stream("?")) for _ in range(2))
+    found = [trace_of(first), trace_of(second)]
+    assert [trace.tier for trace in found] == ["gpt-5.5", "gpt-5.5"]
+    assert found[0].id != found[1].id
+
+
+def sum_of(pieces):
+    first, *others = pieces
+    for piece in others:
+        first += piece
+    return first
 
 
 def test_langchain_tools_and_errors():

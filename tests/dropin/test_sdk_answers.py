@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import fake_openai as fake
@@ -23,7 +24,7 @@ from cascade import (
     openai_client,
     trace_of,
 )
-from cascade.testing import ScriptedModels
+from cascade.testing import ScriptedModels, reply
 
 
 class City(BaseModel):
@@ -185,6 +186,7 @@ def test_raw_responses(client):
     (trace,) = client.traces
     assert raw.headers["x-cascade-cost-usd"] == format(trace.cost_usd, "f")
     assert raw.headers["x-cascade-attempts"] == "2"
+    assert raw.headers["x-cascade-accepted"] == "true"
     assert raw.parse().choices[0].message.content == "Paris it is."
     assert trace_of(raw) is trace
 
@@ -320,9 +322,18 @@ def test_what_has_no_trace():
         assert trace_of(thing) is None
 
 
+def test_scripted_answers_have_ids_of_their_own(sdk):
+    """What keeps no more than the id of a scripted answer leads to its trace, as a real one's."""
+    used = sdk(two_tiers(), models=ScriptedModels({"gpt-5.4-nano": "Paris.", "gpt-5.5": "x"}))
+    ids = [used.create().id, used.create().id, used.respond().id, used.respond().id]
+    assert [trace_of(one) for one in ids] == used.traces
+
+
 def test_an_id_that_two_answers_share_leads_to_neither(sdk):
     """A server that gives every answer the same id does not make one trace stand for another."""
-    used = sdk(two_tiers(), models=ScriptedModels({"gpt-5.4-nano": "Paris.", "gpt-5.5": "x"}))
+    same = reply("Paris.")
+    same = replace(same, id="same", wire={**same.wire, "id": "same"})
+    used = sdk(two_tiers(), models=ScriptedModels({"gpt-5.4-nano": same, "gpt-5.5": "x"}))
     first, second = used.create(), used.create()
     assert first.id == second.id
     assert [trace_of(first), trace_of(second)] == used.traces

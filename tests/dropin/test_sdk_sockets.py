@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from itertools import count
 
 import fake_openai as fake
 import httpx2
 import openai
 import pytest
-from sdk_faces import FakeApi, scripted, two_tiers
+from sdk_faces import ASKED, FakeApi, scripted, two_tiers
 from server import Server, _chunked, answers, hangs, head, streams
 
-from cascade import Cascade, Endpoint, Tier, trace_of
+from cascade import Cascade, Endpoint, Tier, async_openai_client, trace_of
 from cascade.core.pricing import Price
 from cascade.core.tier import Retry
 from cascade.dropin.transports import CascadeTransport
@@ -87,3 +89,41 @@ def test_what_no_sdk_sends_goes_on():
         assert http.get(url).status_code == 400
     assert len(api.sent) == 6
     assert onward.is_closed
+
+
+@pytest.mark.loopback
+def test_each_event_loop_has_connections_of_its_own():
+    """A client with a key and an address of its own serves one loop after the other."""
+    traces = []
+    with Server(answers(fake.completion())) as server:
+        client = async_openai_client(
+            [Tier("gpt-5.5")], api_key=fake.KEY, base_url=server.url, observers=[traces.append]
+        )
+        for _ in range(3):
+            asyncio.run(client.chat.completions.create(model="cascade", messages=ASKED))
+    assert [[charge.outcome for charge in trace.charges] for trace in traces] == [["ok"]] * 3
+    assert None not in [trace.cost_usd for trace in traces]
+    assert fake.KEY.encode() in server.head
+
+
+@pytest.mark.loopback
+def test_a_key_that_changes_is_asked_for_each_time():
+    """The SDK takes a function for a key; no request goes out with an old one."""
+    numbers, sent = count(), []
+
+    def seen(server, connection):
+        sent.append(next(line for line in server.head.split(b"\r\n") if b"uthorization" in line))
+        return answers(fake.completion())(server, connection)
+
+    async def key():
+        return f"sk-{next(numbers):012}"
+
+    async def ask():
+        async with client:
+            for _ in range(3):
+                await client.chat.completions.create(model="cascade", messages=ASKED)
+
+    with Server(seen) as server:
+        client = async_openai_client([Tier("gpt-5.5")], api_key=key, base_url=server.url)
+        asyncio.run(ask())
+    assert len(set(sent)) == len(sent) == 3
