@@ -17,10 +17,14 @@ from cascade.core.price import EXACT
 from cascade.core.trace import Attempt, ScoreRecord, Trace, known_usd, total_usd
 from cascade.traces.sums import Amount, Sum
 
-__all__ = ["BINS", "PartWorth", "TierWorth", "Worth"]
+__all__ = ["BINS", "Mean", "PartWorth", "TierWorth", "Worth"]
 
 BINS = 20
 """Of a histogram of scores over [0, 1]."""
+
+MOST_UNKNOWN = 0.1
+"""Of the costs that an estimate is made of, so large a share may be unknown: the others stand for
+them. A larger one could turn the answer round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,35 @@ class PartWorth:
 
 
 @dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of those costs that are wholly known.
+
+    Attributes:
+        of: how many costs there were.
+        known: how many of them are wholly known.
+        usd: what these come to.
+    """
+
+    of: int
+    known: int
+    usd: Decimal
+
+    @property
+    def unknown(self) -> int:
+        """How many costs have an unknown part."""
+        return self.of - self.known
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the known ones may stand for all of them."""
+        return bool(self.known) and self.unknown <= MOST_UNKNOWN * self.of
+
+    def times(self, count: int) -> Decimal:
+        """What so many cost at that mean."""
+        return self.usd * count / self.known
+
+
+@dataclass(frozen=True, slots=True)
 class TierWorth:
     """A tier's scorer, and the tier itself.
 
@@ -55,6 +88,10 @@ class TierWorth:
         draft: what the tier's drafts cost.
         scoring: what the scorer's own calls cost.
         onward: what the later tiers cost where it rejected.
+        own_mean: what a turn cost, draft and scoring together.
+        onward_mean: what the later tiers cost for a rejected draft.
+        below: drafts whose score was below the threshold; also where they stood all the same, as
+            the last tier's do.
         parts: of a combination.
     """
 
@@ -68,6 +105,9 @@ class TierWorth:
     draft: Amount
     scoring: Amount
     onward: Amount
+    own_mean: Mean
+    onward_mean: Mean
+    below: int
     parts: tuple[PartWorth, ...]
 
     @property
@@ -87,13 +127,14 @@ class TierWorth:
     def dearer_without_tier_usd(self) -> Decimal | None:
         """About how much more the later tiers alone would have cost; negative where less.
 
-        Each accepted draft is taken to cost there what the rejected ones did on average; `None`
-        where there were none.
+        Each accepted draft is taken to cost there what the rejected ones did on average. `None`
+        where there were none, where the later tiers cost nothing, or where too many costs are
+        unknown.
         """
-        if not self.rejected or not self.onward.known_usd:
+        own, onward = self.own_mean, self.onward_mean
+        if not (onward.usd and onward.is_telling and own.is_telling):
             return None
-        instead = self.onward.known_usd * self.accepted / self.rejected
-        return instead - self.draft.known_usd - self.scoring.known_usd
+        return onward.times(self.accepted) - own.times(self.judged)
 
 
 @dataclass(slots=True)
@@ -112,9 +153,12 @@ class _Tier:
     scores: list[int] = field(default_factory=lambda: [0] * BINS)
     judged: int = 0
     rejected: int = 0
+    below_threshold: int = 0
     draft: Sum = field(default_factory=Sum)
     scoring: Sum = field(default_factory=Sum)
     onward: Sum = field(default_factory=Sum)
+    own_whole: Sum = field(default_factory=Sum)
+    onward_whole: Sum = field(default_factory=Sum)
     parts: dict[str, _Part] = field(default_factory=dict)
 
 
@@ -150,6 +194,9 @@ class Worth:
                 found.draft.amount(),
                 found.scoring.amount(),
                 found.onward.amount(),
+                _mean(found.own_whole, found.judged),
+                _mean(found.onward_whole, found.rejected),
+                found.below_threshold,
                 tuple(
                     PartWorth(scorer, part.runs, part.below, part.alone)
                     for scorer, part in found.parts.items()
@@ -171,6 +218,9 @@ def _add(tier: _Tier, attempt: Attempt, started_at: str) -> None:
     tier.rejected += attempt.verdict == "escalated"
     if record.value is not None:
         tier.scores[min(BINS - 1, max(0, int(record.value * BINS)))] += 1
+        below = attempt.threshold is not None and record.value < attempt.threshold
+        tier.below_threshold += below
+    tier.own_whole.add(attempt.cost_usd)
     for purpose, amount in (("draft", tier.draft), ("scorer", tier.scoring)):
         some = tuple(charge for charge in attempt.charges if charge.purpose == purpose)
         amount.add(total_usd(some), known_usd(some))
@@ -189,4 +239,12 @@ def _add_parts(tier: _Tier, record: ScoreRecord, threshold: float) -> None:
 
 def _add_onward(tier: _Tier, later: Iterable[Attempt]) -> None:
     charges = tuple(charge for attempt in later for charge in attempt.charges)
-    tier.onward.add(total_usd(charges), known_usd(charges))
+    total = total_usd(charges)
+    tier.onward.add(total, known_usd(charges))
+    tier.onward_whole.add(total)
+
+
+def _mean(whole: Sum, of: int) -> Mean:
+    """Of a sum to which only whole costs were added."""
+    amount = whole.amount()
+    return Mean(of, of - amount.unknown, amount.known_usd)

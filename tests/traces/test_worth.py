@@ -1,6 +1,9 @@
 """What scorers cost and stop, as traces tell it."""
 
 from decimal import Decimal
+from itertools import cycle
+
+import pytest
 
 from cascade import Cascade, Price, Score, Tier, ask
 from cascade.testing import ScriptedModels, reply
@@ -20,23 +23,36 @@ def plain(draft):
     return Score(0.2 if "short" in draft.text else 0.9)
 
 
-def run(scorer, answers, verdicts=("0.9",)):
-    """Requests whose first tier gives these answers."""
-    worth, seen = Worth(), []
+def run(scorer, answers, verdicts=("0.9",), *, cheap=(90,), dear=(90,)):
+    """Requests whose first tier gives these answers; input tokens that calls report, by turns."""
     models = ScriptedModels(
         {
-            "cheap": [reply(text, input_tokens=90, output_tokens=10) for text in answers],
-            "dear": reply("right", input_tokens=90, output_tokens=10),
+            "cheap": lines(answers, cheap),
+            "dear": lines(["right"] * len(answers), dear),
         },
         scorers={"cheap": [reply(text, input_tokens=19, output_tokens=1) for text in verdicts]},
     )
     tiers = [Tier("cheap", scorer=scorer, threshold=0.5, price=CHEAP), Tier("dear", price=DEAR)]
+    return worth(tiers, models, len(answers))
+
+
+def lines(texts, tokens):
+    """Replies that report so many input tokens, or none, and are then of unknown cost."""
+    return [
+        reply(text, input_tokens=some, output_tokens=some and 10)
+        for text, some in zip(texts, cycle(tokens), strict=False)
+    ]
+
+
+def worth(tiers, models, count):
+    """What the scorers of these tiers are worth after so many requests."""
+    found, seen = Worth(), []
     llm = Cascade(tiers, models=models, observers=[seen.append])
-    for _ in answers:
+    for _ in range(count):
         llm.complete("?")
     for trace in seen:
-        worth.add(trace)
-    return worth.tiers()
+        found.add(trace)
+    return found.tiers()
 
 
 class TestWorth:
@@ -88,13 +104,33 @@ class TestWorth:
             1,
         )
 
+    @pytest.mark.parametrize(("unknown", "is_told"), [(0, True), (1, True), (2, False), (9, False)])
+    def test_unknown_later_costs_do_not_count_as_nothing(self, unknown, is_told):
+        """The rejected drafts of known later cost stand for few others; for many they cannot."""
+        answers = ["long"] * 10 + ["short"] * 10
+        (found,) = run(plain, answers, dear=[None] * unknown + [90] * (10 - unknown))
+        assert (found.onward_mean.of, found.onward_mean.unknown) == (10, unknown)
+        expected = 10 * Decimal("0.001") - 20 * Decimal("0.0001")
+        assert found.dearer_without_tier_usd == (expected if is_told else None)
+
+    @pytest.mark.parametrize(("unknown", "is_told"), [(0, True), (2, True), (3, False)])
+    def test_unknown_costs_of_its_own_do_not_count_as_nothing(self, unknown, is_told):
+        """Drafts of unknown cost are taken to cost what the others did, while they are few."""
+        answers = ["long"] * 10 + ["short"] * 10
+        (found,) = run(plain, answers, cheap=[None] * unknown + [90] * (20 - unknown))
+        assert (found.own_mean.of, found.own_mean.unknown) == (20, unknown)
+        expected = 10 * Decimal("0.001") - 20 * Decimal("0.0001")
+        assert found.dearer_without_tier_usd == (expected if is_told else None)
+
+    def test_what_the_last_tier_would_have_rejected(self):
+        """The last tier's answer stands; that its score was too low is counted all the same."""
+        models = ScriptedModels({"dear": lines(["short", "long", "short"], [90])})
+        tiers = [Tier("dear", scorer=plain, threshold=0.5, price=DEAR)]
+        (found,) = worth(tiers, models, 3)
+        assert (found.judged, found.rejected, found.below) == (3, 0, 2)
+
     def test_an_unknown_cost_is_counted_and_not_nothing(self):
         """A call of unknown cost leaves sums unknown, with what is known beside it."""
-        worth, seen = Worth(), []
-        models = ScriptedModels({"cheap": reply("short", input_tokens=None), "dear": "right"})
-        tiers = [Tier("cheap", scorer=plain, threshold=0.5, price=CHEAP), Tier("dear", price=DEAR)]
-        Cascade(tiers, models=models, observers=[seen.append]).complete("?")
-        worth.add(seen[0])
-        (found,) = worth.tiers()
+        (found,) = run(plain, ["short"], cheap=[None])
         assert found.draft.usd is None
         assert found.draft.unknown == 1
