@@ -20,14 +20,14 @@ from cascade.traces.worth import BINS, TierWorth, Worth
 __all__ = ["chain_page"]
 
 MOST = 5_000
-"""Traces that are read: a second's work. The page says so where there are more."""
-
+"""Traces that are read: two to four seconds' work, remembered for ten times as long. The page says
+so where there are more. Fewer would leave out requests that the overview's sums have."""
 
 FEW = 50
 """Drafts from which on it is said whether a scorer pays."""
 
 PANELS = (
-    ("Drafts accepted, of those judged", "blue"),
+    ("Accepted, of turns that ended", "blue"),
     ("Answers given, of all", "green"),
     ("Money spent, of all", "purple"),
 )
@@ -35,18 +35,31 @@ PANELS = (
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What traces of the chain came to."""
+    """What traces of the chain came to.
 
+    Attributes:
+        total: how many there were when they were read.
+        stats: their sums.
+        worth: what scorers stop and cost.
+        top_tier: the chain's last tier, as the newest of them says; "" where none does.
+    """
+
+    total: int
     stats: Stats
     worth: tuple[TierWorth, ...]
+    top_tier: str
+
+    @property
+    def unread(self) -> int:
+        """How many of those that were looked for are damaged."""
+        return max(0, min(self.total, MOST) - self.stats.requests)
 
 
 def chain_page(visit: Visit) -> Response:
     """Show the chain that the address names."""
     name, chosen = visit.asked("name"), range_of(visit.asked("range") or "30d")
     wanted = {"chain": name, "since": chosen.since}
-    total = visit.traces.count(**wanted)
-    if not total and not visit.traces.count(chain=name) and name not in visit.site.chains:
+    if not visit.traces.count(chain=name) and name not in visit.site.chains:
         return visit.message("There is no such chain", "No request went to it.", status=404)
     found = visit.site.remembered.get(
         ("chain", visit.viewer, chosen.name, name), lambda: _add(visit, **wanted)
@@ -54,20 +67,21 @@ def chain_page(visit: Visit) -> Response:
     chain = visit.site.chains.get(name)
     tiers = _in_order(found.stats.tiers, chain)
     worth = [item for tier in tiers for item in found.worth if item.tier == tier.tier]
-    last = tiers[-1].tier if tiers else ""
     return visit.page(
         "chain.html",
         name=name,
         chain=chain,
         ranges=RANGES.values(),
         chosen=chosen,
-        total=total,
+        total=found.total,
+        most=MOST,
+        unread=found.unread,
         read=found.stats.requests,
         stats=found.stats,
         tiers=tiers,
         worth=worth,
         few=FEW,
-        last=last,
+        last=chain.top.name if chain else found.top_tier,
         known=visit.site.recordings.of(name),
         panels=PANELS,
         pictures=visit.site.draughtsman.draw(_pictures(tiers, worth)),
@@ -75,11 +89,13 @@ def chain_page(visit: Visit) -> Response:
 
 
 def _add(visit: Visit, **wanted: str | None) -> Added:
-    counting, worth = Counting(), Worth()
+    counting, worth, top_tier = Counting(), Worth(), ""
+    total = visit.traces.count(**wanted)
     for trace in visit.traces.newest(MOST, **wanted):
         counting.add(trace)
         worth.add(trace)
-    return Added(counting.stats(), worth.tiers())
+        top_tier = trace.top_tier or top_tier  # the newest comes last
+    return Added(total, counting.stats(), worth.tiers(), top_tier)
 
 
 def _in_order(tiers: Sequence[TierStats], chain: Chain | None) -> list[TierStats]:

@@ -9,13 +9,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from demo_store import chains
 from reading import page
+from sqlalchemy import text
 
-from cascade import ConfigError, TraceStore
+from cascade import Cascade, ConfigError, Price, Score, Tier, TraceStore
+from cascade.core.chain import Chain
 from cascade.core.trace_text import dollars
 from cascade.dashboard import dashboard_app
 from cascade.dashboard.overview import _parts, _requests
 from cascade.dashboard.remembering import Remembered
 from cascade.dashboard.words import NONE, about, share
+from cascade.testing import ScriptedModels, reply
 from cascade.traces.series import series
 from cascade.traces.stats import trace_stats
 from cascade.traces.tree import cost_tree
@@ -25,6 +28,43 @@ SURROGATE = b'["time", "\\ud800", "x"]'
 
 def all_stats(store):
     return trace_stats(store.iter_traces())
+
+
+def spoil(store, ids):
+    """Make traces unreadable."""
+    with store.reading() as connection:
+        for trace_id in ids:
+            connection.execute(
+                text("UPDATE traces SET json = '{}' WHERE id = :id"), {"id": trace_id}
+            )
+
+
+def is_right(draft):
+    return Score(0.9 if draft.text == "right" else 0.1)
+
+
+def two_tiers():
+    """A cheap tier with a scorer, and a dear one without."""
+    cheap = Tier("nano", scorer=is_right, threshold=0.5, price=Price.of("1", "1"))
+    return cheap, Tier("gpt-5.5", price=Price.of("10", "10"))
+
+
+def ask_all(store, answers, *, tiers, unknown=0, **changes):
+    """Keep requests whose first tier answers so; so many of the later costs are unknown."""
+    later = [None] * unknown + [90] * len(answers)
+    models = ScriptedModels(
+        {
+            "nano": [reply(answer, input_tokens=90, output_tokens=10) for answer in answers],
+            "gpt-5.5": [reply("right", input_tokens=some, output_tokens=some) for some in later],
+        }
+    )
+    seen = []
+    llm = Cascade(Chain(tiers, name="two"), models=models, observers=[seen.append])
+    for _ in answers:
+        llm.complete("?")
+    for trace in seen:
+        store.save(replace(trace, **changes))
+    store.flush()
 
 
 class TestOverview:
@@ -252,13 +292,8 @@ class TestOne:
 
     def test_a_damaged_trace(self, store, visit):
         """A trace that cannot be read says so and takes nothing with it."""
-        from sqlalchemy import text
-
         trace_id = store.list(1)[0].id
-        with store.reading() as connection:
-            connection.execute(
-                text("UPDATE traces SET json = '{}' WHERE id = :id"), {"id": trace_id}
-            )
+        spoil(store, [trace_id])
         client = visit(store)
         assert client.get(f"/trace?id={trace_id}").status_code == 500
         assert client.get("/traces").status_code == 200
@@ -318,6 +353,54 @@ class TestChain:
         total = store.count(chain="support")
         words = page(visit(store).get("/chain?name=support&range=all")).words
         assert f"From the newest 20 of {total} requests." in words
+
+    @pytest.mark.parametrize("damaged", [1, 3])
+    def test_damaged_traces_are_no_limit(self, store, visit, damaged):
+        """Traces that cannot be read are said to be that, and not to be beyond a limit."""
+        spoil(store, [row.id for row in store.list(damaged, chain="support")])
+        total = store.count(chain="support")
+        words = page(visit(store).get("/chain?name=support&range=all")).words
+        assert f"From {total - damaged} requests; {damaged} more cannot be read." in words
+        assert "newest" not in words
+
+    def test_all_are_damaged(self, store, visit):
+        """Where none can be read the page does not say that there were none."""
+        rows = store.list(None, chain="extract")
+        spoil(store, [row.id for row in rows])
+        words = page(visit(store).get("/chain?name=extract&range=all")).words
+        assert f"None of the {len(rows)} requests can be read." in words
+        assert "No requests" not in words
+
+    def test_the_last_tier_is_the_chains(self, empty, visit):
+        """A tier that accepts all is not the last one: traces tell which one is."""
+        ask_all(empty, ["right"] * 60, tiers=two_tiers())
+        words = page(visit(empty).get("/chain?name=two&range=all")).words
+        assert "It judges the last tier" not in words
+        assert "It rejected nothing, so that nobody knows" in words
+
+    def test_the_last_tier_of_a_chain_that_is_known(self, empty, visit):
+        """The chain that is given says which tier is last, whatever its traces do."""
+        ask_all(empty, ["right", "wrong"], tiers=two_tiers())
+        alone = Chain(two_tiers()[:1], name="two")
+        words = page(visit(empty, chains={"two": alone}).get("/chain?name=two&range=all")).words
+        assert "It judges the last tier" in words
+        assert "It judged 2 drafts and would have rejected 1 (50 %)." in words
+
+    def test_nobody_knows_the_last_tier(self, empty, visit):
+        """Traces of old that do not name the last tier: no tier is taken for it."""
+        ask_all(empty, ["right"] * 3, tiers=two_tiers(), top_tier="")
+        words = page(visit(empty).get("/chain?name=two&range=all")).words
+        assert "It judges the last tier" not in words
+        assert "It judged 3 drafts and rejected 0 (0 %)." in words
+
+    @pytest.mark.parametrize(("unknown", "verdict"), [(0, "pays"), (190, "unknown")])
+    def test_unknown_costs_turn_no_verdict(self, empty, visit, unknown, verdict):
+        """Where most later costs are unknown, whether the tier pays is unknown too."""
+        ask_all(empty, ["right", "wrong"] * 200, tiers=two_tiers(), unknown=unknown)
+        response = visit(empty).get("/chain?name=two&range=all")
+        assert re.findall(r'class="pay"><span class="word \w+">([^<]+)', response.text) == [verdict]
+        said = "What the later tiers cost is unknown for 190 of the 200 rejected drafts."
+        assert (said in page(response).words) == bool(unknown)
 
     @pytest.mark.parametrize("name", ["nobody", "", "../x", "<b>"])
     def test_no_such_chain(self, store, visit, name):
