@@ -82,7 +82,7 @@ def chain_page(visit: Visit) -> Response:
         worth=worth,
         few=FEW,
         last=chain.top.name if chain else found.top_tier,
-        known=visit.site.recordings.of(name),
+        known=visit.site.recordings.of(name, [tier.tier for tier in tiers]),
         panels=PANELS,
         pictures=visit.site.draughtsman.draw(_pictures(tiers, worth)),
     )

@@ -12,6 +12,7 @@ from reading import page
 from sqlalchemy import text
 
 from cascade import Cascade, ConfigError, Price, Score, Tier, TraceStore
+from cascade.calibration import read_recording
 from cascade.core.chain import Chain
 from cascade.core.trace_text import dollars
 from cascade.dashboard import dashboard_app
@@ -37,6 +38,17 @@ def spoil(store, ids):
             connection.execute(
                 text("UPDATE traces SET json = '{}' WHERE id = :id"), {"id": trace_id}
             )
+
+
+TICKETS = "examples/recordings/tickets.parquet"
+
+
+def recorded_support():
+    """The recording of tickets as if it were one of the demo's chain "support"."""
+    recording = read_recording(TICKETS)
+    names = [tier.name for tier in chains()["support"].tiers]
+    tiers = [replace(one, name=name) for one, name in zip(recording.tiers, names, strict=True)]
+    return replace(recording, tiers=tuple(tiers))
 
 
 def is_right(draft):
@@ -131,11 +143,16 @@ class TestOverview:
 
     def test_against_the_best_single_model(self, store, visit):
         """With a recording of a chain, what was saved against its best single model stands there."""
-        client = visit(store, recordings={"support": "examples/recordings/tickets.parquet"})
+        client = visit(store, recordings={"support": recorded_support()})
         words = page(client.get("/?range=all")).words
         assert "best single model" in words
         assert "on support" in words
         assert "best single model" not in page(visit(store).get("/?range=all")).words
+
+    def test_a_recording_of_another_chain(self, store, visit):
+        """What a recording of other tiers says of its best single model is not believed."""
+        client = visit(store, recordings={"support": TICKETS})
+        assert "best single model" not in page(client.get("/?range=all")).words
 
 
 class TestList:
@@ -323,10 +340,20 @@ class TestChain:
 
     def test_with_a_recording(self, store, visit):
         """With a recording, wrong answers caught and let through are told."""
-        client = visit(store, recordings={"support": "examples/recordings/tickets.parquet"})
+        client = visit(store, recordings={"support": recorded_support()})
         words = page(client.get("/chain?name=support&range=all")).words
         assert "With quality, from the recording" in words
         assert "225" in words.split("wrong, caught")[1]
+
+    @pytest.mark.parametrize("given", [{}, {"chains": chains()}])
+    def test_a_recording_of_another_chain(self, store, visit, given):
+        """A recording without a tier of the chain is said to be another's, and nothing else is."""
+        client = visit(store, recordings={"support": TICKETS}, **given)
+        words = page(client.get("/chain?name=support&range=all")).words
+        assert "its tiers are small, medium, large, top, those of the chain gpt-5.4-nano" in words
+        assert "--recording NAME=FILE" in words
+        assert "Quality, recorded" not in words
+        assert "wrong, caught" not in words
 
     def test_a_recording_that_cannot_be_read(self, store, visit, tmp_path):
         """A recording that is none is said, and traces are shown as ever."""
