@@ -7,8 +7,8 @@ picture shows stands in a table beside it, too.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from cascade.calibration.needs import needed
@@ -37,8 +37,20 @@ CUT = 22
 
 TICKS = 6
 
+YEAR = timedelta(days=360)
+"""A picture of more time names years: a day of one would stand there twice."""
+
+HEIGHTS = 4
+"""About so many numbers beside a picture."""
+
 COUNTS = ",d"
 """Whole numbers."""
+
+NUMBERS = "~g"
+"""Numbers of any size, to as many digits as their distance needs; large ones with an exponent."""
+
+LARGE = 10
+"""From here on `NUMBERS` may have one."""
 
 
 def stack(rows: Rows, *, names: Sequence[str], colours: Sequence[str], step: str) -> Any:
@@ -50,10 +62,9 @@ def stack(rows: Rows, *, names: Sequence[str], colours: Sequence[str], step: str
         for key, low, high in _piled(keys, row["values"])
     ]
     colour = _parts_colour(dict(zip(keys, names, strict=True)), colours, "square")
+    y = _number(None, "low", COUNTS, [row["high"] for row in data])
     made = alt.Chart(alt.Data(values=data)).mark_bar()
-    made = made.encode(
-        x=_time(step, rows), x2="to:T", y=_number(None, "low", COUNTS), y2="high:Q", color=colour
-    )
+    made = made.encode(x=_time(step, rows), x2="to:T", y=y, y2="high:Q", color=colour)
     return made.properties(width=WIDTH, height=HEIGHT)
 
 
@@ -61,9 +72,8 @@ def bars(rows: Rows, *, step: str, format: str) -> Any:  # noqa: A002  as d3 has
     """One bar for each step: rows of `from`, `to` and `value`."""
     data = [{**row, "zero": 0} for row in rows]
     made = alt.Chart(alt.Data(values=data)).mark_bar(color=LIGHT["blue"])
-    made = made.encode(
-        x=_time(step, rows), x2="to:T", y=_number(None, "zero", format), y2="value:Q"
-    )
+    y = _number(None, "zero", format, [row["value"] for row in rows])
+    made = made.encode(x=_time(step, rows), x2="to:T", y=y, y2="value:Q")
     return made.properties(width=WIDTH, height=HEIGHT)
 
 
@@ -81,7 +91,7 @@ def lines(
     shown = {key: name for name, key in keys.items()}
     base = alt.Chart(alt.Data(values=data)).encode(
         x=_time(step, rows, "at"),
-        y=_number(None, "value", format, top),
+        y=_number(None, "value", format, [row["value"] for row in rows], top),
         color=_parts_colour(shown, LINES[: len(names)], "circle" if len(names) > 1 else None),
     )
     marks = (
@@ -152,7 +162,7 @@ def histogram(bins: Sequence[int], *, threshold: float | None) -> Any:
             axis=alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], format=".1f", grid=False),
         ),
         x2="to:Q",
-        y=_number("drafts", "zero", COUNTS),
+        y=_number("drafts", "zero", COUNTS, bins),
         y2="count:Q",
         color=alt.Color(
             "kind:N",
@@ -227,20 +237,40 @@ def _time(step: str, rows: Rows, name: str = "from") -> Any:
 
     Few moments are named one by one: between them, ticks of Vega's own choice would repeat a day.
     """
-    moments = sorted({row[name] for row in rows})
-    few = [1000 * datetime.fromisoformat(moment).timestamp() for moment in moments]
+    moments = sorted({datetime.fromisoformat(row[name]) for row in rows})
+    few = [1000 * moment.timestamp() for moment in moments]
     ticks = {"values": few} if len(few) <= TICKS else {"tickCount": TICKS}
+    form = FORMATS[step]
+    if moments and moments[-1] - moments[0] > YEAR:
+        form = "%b %-d, %Y" if len(few) <= TICKS else "%b %Y"  # Vega's own ticks are months then
     return alt.X(
         f"{name}:T",
         title=None,
         scale=alt.Scale(type="utc"),
-        axis=alt.Axis(
-            format=FORMATS[step], grid=False, labelOverlap=True, labelFlush=False, **ticks
-        ),
+        axis=alt.Axis(format=form, grid=False, labelOverlap=True, labelFlush=False, **ticks),
     )
 
 
-def _number(title: str | None, name: str, form: str, top: float | None = None) -> Any:
+def _number(
+    title: str | None,
+    name: str,
+    form: str,
+    values: Iterable[float | None],
+    top: float | None = None,
+) -> Any:
+    """Numbers from the bottom up, in a form of d3's; `values` are those that are shown.
+
+    Where all of them are nothing, 0 stands at the bottom, and not in the middle. Few counts are
+    named one by one: Vega would set halves between them and round these.
+    """
+    highest = max((value for value in values if value is not None), default=0)
+    ticks: dict[str, Any] = {"tickCount": HEIGHTS}
+    if not highest and top is None:
+        top, ticks = 1, {"values": [0]}
+    elif form == COUNTS and highest < HEIGHTS:
+        ticks = {"values": list(range(int(highest) + 1))}
+    if form == NUMBERS and highest >= LARGE:
+        form = COUNTS
     domain = {} if top is None else {"domain": [0, top]}
     return alt.Y(
         f"{name}:Q",
@@ -248,8 +278,7 @@ def _number(title: str | None, name: str, form: str, top: float | None = None) -
         scale=alt.Scale(zero=True, nice=True, **domain),
         axis=alt.Axis(
             format=form,
-            tickCount=4,
-            tickMinStep=1 if form in (COUNTS, "d") else alt.Undefined,
+            **ticks,
             domain=False,
             ticks=False,
             titleAngle=0,

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import altair as alt
@@ -11,7 +12,7 @@ from reading import page
 from starlette.testclient import TestClient
 from ui_app import app_of
 
-from cascade.dashboard.charts import CHARTS
+from cascade.dashboard.charts import CHARTS, HEIGHT
 from cascade.dashboard.draw import _answer
 from cascade.dashboard.drawing import Draughtsman, Picture
 
@@ -57,6 +58,12 @@ def picture(name, **changes):
     return Picture(name, name, DATA[name] | changes, "A title & more", EVIL)
 
 
+def written(name, changes):
+    """The picture as text."""
+    wanted = {"chart": name, "data": DATA[name] | changes, "title": "", "says": "", "name": "x"}
+    return _answer(wanted)["svg"]
+
+
 @pytest.fixture
 def draughtsman():
     made = Draughtsman()
@@ -81,6 +88,49 @@ class TestCharts:
         svg = _answer(wanted | {"title": "A title", "says": "", "name": "x"})["svg"]
         named = re.findall(r">(Nov \d+)<", svg)
         assert named == [f"Nov {day}" for day in range(1, days + 1)]
+
+    @pytest.mark.parametrize(
+        ("name", "form", "value", "numbers"),
+        [
+            ("stack", None, 1, ["0", "1"]),
+            ("stack", None, 2, ["0", "1", "2"]),
+            ("stack", None, 4, ["0", "1", "2", "3", "4"]),
+            ("bars", "$~g", 0.0, ["$0"]),
+            ("lines", "~g", 0.03, ["0", "0.01", "0.02", "0.03"]),
+            ("lines", "~g", 10.0, ["0", "2", "4", "6", "8", "10"]),
+            ("lines", "~g", 30_000.0, ["0", "10,000", "20,000", "30,000"]),
+        ],
+    )
+    def test_numbers_beside_a_picture(self, name, form, value, numbers):
+        """Each stands there once, is written out, and 0 is at the bottom."""
+        rows = [row | {"values": [value, 0, 0], "value": value} for row in DATA[name]["rows"]]
+        changes = {"rows": rows, "step": "day"} | ({"format": form} if form else {})
+        svg = written(name, changes)
+        found = re.findall(
+            r'text-anchor="end" transform="translate\([^,]+,([^)]+)\)"[^>]*>([^<]+)<', svg
+        )
+        assert [text for _, text in found] == numbers
+        assert float(found[0][0]) == pytest.approx(HEIGHT, abs=6)
+
+    @pytest.mark.parametrize(
+        ("days", "first"),
+        [([*range(500)], "Jan 2025"), ([0, 700], "Jan 1, 2025"), ([*range(30)], "Jan 5")],
+    )
+    def test_more_than_a_year_names_years(self, days, first):
+        """A day of the year would stand under the picture twice."""
+        begin = datetime(2025, 1, 1, tzinfo=UTC)
+        rows = [
+            {
+                "from": (begin + timedelta(day)).isoformat(),
+                "to": (begin + timedelta(day + 0.9)).isoformat(),
+                "value": 1.0,
+            }
+            for day in days
+        ]
+        svg = written("bars", {"rows": rows, "step": "day"})
+        named = re.findall(r">([A-Z][a-z]{2} \d[^<]*)<", svg)
+        assert named[0] == first
+        assert len(set(named)) == len(named)
 
     @pytest.mark.parametrize("name", CHARTS)
     def test_they_are_words_and_shapes(self, name):
