@@ -27,6 +27,7 @@ class Quantiles:
     def __init__(self) -> None:
         self.count = 0
         self._bins: dict[int, int] = {}
+        self._least, self._most = LARGEST_S, 0.0
 
     def add(self, seconds: float) -> None:
         """Count one time; one that is no number is left out."""
@@ -35,6 +36,7 @@ class Quantiles:
         value = min(max(seconds, SMALLEST_S), LARGEST_S)
         place = math.ceil(math.log(value, GAMMA))
         self._bins[place] = self._bins.get(place, 0) + 1
+        self._least, self._most = min(self._least, value), max(self._most, value)
         self.count += 1
 
     def at(self, share: float) -> float | None:
@@ -45,11 +47,12 @@ class Quantiles:
 
         Returns:
             Seconds, within one per cent of the time whose rank is the share of the count, rounded
-            up.
+            up; never less than the shortest time, nor more than the longest.
         """
         rank, passed = max(1, math.ceil(share * self.count)), 0
         for place in sorted(self._bins):
             passed += self._bins[place]
             if passed >= rank:
-                return float(f"{2 * GAMMA**place / (GAMMA + 1):.4g}")
+                middle = float(f"{2 * GAMMA**place / (GAMMA + 1):.4g}")
+                return min(max(middle, self._least), self._most)
         return None

@@ -267,6 +267,15 @@ def test_quantiles_are_right_within_one_per_cent(values, share):
         sketch.add(value)
     exact = sorted(values)[max(1, math.ceil(share * len(values))) - 1]
     assert sketch.at(share) == pytest.approx(exact, rel=0.0105)
+    assert min(values) <= sketch.at(share) <= max(values)
+
+
+def test_no_quantile_is_beyond_the_longest_time():
+    """Where no request took longer than 90 s, 95 % do not take 90.47 s."""
+    sketch = Quantiles()
+    for _ in range(20):
+        sketch.add(90.0)
+    assert (sketch.at(0), sketch.at(0.95), sketch.at(1)) == (90.0, 90.0, 90.0)
 
 
 def test_quantiles_of_odd_times():
