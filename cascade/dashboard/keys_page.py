@@ -1,4 +1,4 @@
-"""Keys and budgets: what each may do and has spent; made and revoked by administrators."""
+"""Keys and budgets: what each may do and has spent; administrators who logged in manage them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ NO_KEYS = ("There are no keys here", "This store has none, and nobody needs one 
 
 NOT_YOURS = ("That is for administrators", "This key may see its own traces and budget only.")
 
+NOT_HERE = (
+    "Keys are only shown here",
+    "Nobody logs in to these pages; the command `cascade keys` makes and revokes keys.",
+)
+
 
 def keys_page(visit: Visit) -> Response:
     """Show every key, or the viewer's own."""
@@ -32,7 +37,7 @@ def create_key(visit: Visit) -> Response:
     if keys is None:
         return visit.message(*NO_KEYS, status=404)
     if not _may_manage(visit):
-        return visit.message(*NOT_YOURS, status=403)
+        return _refused(visit)
     try:
         made, secret = keys.create(visit.form, _chains(visit) if visit.site.chains else ())
     except ConfigError as error:
@@ -46,7 +51,7 @@ def revoke_key(visit: Visit) -> Response:
     if keys is None:
         return visit.message(*NO_KEYS, status=404)
     if not _may_manage(visit):
-        return visit.message(*NOT_YOURS, status=403)
+        return _refused(visit)
     found = keys.by_id(visit.form.get("id", ""))
     if found is None:
         return visit.message("There is no such key", "It may have been removed.", status=404)
@@ -87,11 +92,15 @@ def _chains(visit: Visit) -> set[str]:
 
 
 def _visible(visit: Visit, keys: Keys) -> Sequence[KeyLine]:
-    if _may_manage(visit):
+    if visit.viewer is not None and visit.viewer.is_admin:
         return keys.lines()
     own = visit.viewer.key_id if visit.viewer else None
     return keys.lines(own) if own else []
 
 
 def _may_manage(visit: Visit) -> bool:
-    return visit.viewer is not None and visit.viewer.is_admin
+    return visit.viewer is not None and visit.viewer.manages_keys
+
+
+def _refused(visit: Visit) -> Response:
+    return visit.message(*(NOT_HERE if visit.site.is_local else NOT_YOURS), status=403)

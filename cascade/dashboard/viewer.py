@@ -30,12 +30,21 @@ class Viewer:
     Attributes:
         name: as the pages greet them.
         key_id: of the key that logged in; `None` on this machine, without a login.
-        is_admin: may see every trace, and manage keys.
+        is_admin: may see every trace and every key.
     """
 
     name: str
     key_id: str | None
     is_admin: bool
+
+    @property
+    def manages_keys(self) -> bool:
+        """Whether they may make and revoke keys: only an administrator who logged in.
+
+        Without a login whoever has an account on this machine reaches the pages: an administrator's
+        key made there would outlast them, and open the gateway to anybody.
+        """
+        return self.is_admin and self.key_id is not None
 
 
 @dataclass(frozen=True, slots=True)

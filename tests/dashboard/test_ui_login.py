@@ -513,6 +513,21 @@ class TestTries:
 
 
 class TestThisMachine:
+    def test_keys_are_shown_and_not_managed(self, store, accounts, keys, visit):
+        """Every user of a machine reaches its loopback: without a login nobody makes or ends a key."""
+        client, shop = visit(store, accounts=accounts), keys["shop"][0]
+        shown = page(client.get("/keys"))
+        assert "boss" in shown.words
+        assert "of $5" in shown.words
+        assert "cascade keys create" in shown.words
+        assert not shown.all("form")
+        token = page_token(client)
+        made = client.post("/keys/new", data={"token": token, "name": "x", "is_admin": "yes"})
+        ended = client.post("/keys/revoke", data={"token": token, "id": shop.id, "sure": "yes"})
+        assert (made.status_code, ended.status_code) == (403, 403)
+        assert "cascade keys" in page(made).words
+        assert [key.revoked_at for key in accounts.list()] == [None, None]
+
     @pytest.mark.parametrize(
         ("host", "status"),
         [
