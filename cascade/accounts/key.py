@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from cascade.core.budget import Budget
@@ -93,6 +93,25 @@ class Key:
         if is_chain:
             return not self.chains or model in self.chains
         return model in self.models or EVERY in self.models
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day (UTC) on which it works; `None` without an end.
+
+        A key that ends at midnight ends with the day before, not on the day that begins then.
+        """
+        if self.expires_at is None:
+            return None
+        return (self.expires_at.astimezone(UTC) - timedelta(microseconds=1)).date()
+
+    @property
+    def end_words(self) -> str:
+        """When it ends (UTC), told on its last day: "2026-12-31 24:00"; "never" without an end."""
+        if self.expires_at is None:
+            return "never"
+        end = self.expires_at.astimezone(UTC)
+        clock = f"{end:%H:%M}" if end.date() == self.last_day else "24:00"
+        return f"{self.last_day} {clock}"
 
     def works_at(self, moment: datetime) -> bool:
         """Whether it is neither revoked nor expired."""

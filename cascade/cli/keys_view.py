@@ -95,5 +95,5 @@ def _ends(key: Key, now: datetime) -> str:
     if key.revoked_at is not None:
         return f"revoked {key.revoked_at:%Y-%m-%d}"
     if key.expires_at is None:
-        return "never"
-    return f"{'ended' if key.expires_at <= now else 'on'} {key.expires_at:%Y-%m-%d %H:%M}"
+        return key.end_words
+    return f"{'ended' if key.expires_at <= now else 'on'} {key.end_words}"

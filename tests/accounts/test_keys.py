@@ -41,6 +41,25 @@ class TestMaking:
         assert key.concurrency == 3
         assert secret.startswith(key.prefix)
 
+    @pytest.mark.parametrize(
+        ("end", "last_day", "words"),
+        [
+            ("2027-01-01T00:00+00:00", "2026-12-31", "2026-12-31 24:00"),
+            ("2027-01-01T01:00+01:00", "2026-12-31", "2026-12-31 24:00"),
+            ("2027-01-01T00:00:01+00:00", "2027-01-01", "2027-01-01 00:00"),
+            ("2027-01-01T09:30+00:00", "2027-01-01", "2027-01-01 09:30"),
+        ],
+    )
+    def test_the_last_day(self, accounts, end, last_day, words):
+        """A key that ends at midnight does not work on the day that begins then."""
+        key, _ = accounts.create("a", expires_at=datetime.fromisoformat(end))
+        assert (str(key.last_day), key.end_words) == (last_day, words)
+
+    def test_no_last_day(self, accounts):
+        """A key without an end has no last day."""
+        key, _ = accounts.create("a")
+        assert (key.last_day, key.end_words) == (None, "never")
+
     def test_what_a_key_may_use(self, accounts):
         """No chain named means all chains; no model named means none, and a star all."""
         plain, _ = accounts.create("a")

@@ -61,6 +61,7 @@ def test_all_settings(keys, place):
     shown = keys("show", "app").stdout
     for words in ("support, sales, gpt-5.4; admin", "$0 of $0.1", "60 requests, 100,000 tokens"):
         assert words in shown
+    assert "on 2999-01-30 24:00" in shown
 
 
 def test_the_list_shows_what_was_spent(keys, place):

@@ -310,7 +310,9 @@ class TestKeys:
         assert (key.chains, key.models) == (("support", "triage"), ("*",))
         assert key.expires_at == datetime(2099, 2, 1, tzinfo=UTC)
         assert key.concurrency == 4
-        assert "4 at once" in page(boss.get("/keys")).words
+        shown = page(boss.get("/keys")).words
+        assert "4 at once" in shown
+        assert "ends 2099-01-31" in shown
         assert not key.is_admin
         assert secret not in boss.get("/keys").text
 
