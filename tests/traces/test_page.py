@@ -7,11 +7,12 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
 
-from cascade import ScoreRecord, trace_html
+from cascade import ScoreRecord, Usage, trace_html
 from cascade.traces.content import redact
 from cascade.traces.page import content, waterfall
 
@@ -255,6 +256,8 @@ class TestWhatIsThere:
         )
         text = page_of(redact(made, policy)).text
         assert text.count(words) >= 4
+        if policy == "hashed":  # also in the place of reasons, of scores and of messages
+            assert text.count("sha256:") == text.count("only its digest was kept: sha256:")
         assert "$0.00220628" in text
         assert "parcel" not in text
 
@@ -268,6 +271,37 @@ class TestWhatIsThere:
         assert "Cost unknown at least $0.00220628" in text
         assert "Saved unknown" in text
         assert "stopped ≈ $0.00000628" in text.replace("250 ms ", "")
+
+    def test_unknown_tokens(self, trace):
+        """Tokens that nobody reported are unknown, or a lower bound beside those that are; never 0."""
+        first, last = trace.attempts
+        lost = replace(first.charges[1], cost_usd=None, basis="unknown", usage=None)
+        only = page_of(replace(trace, attempts=(replace(first, charges=(lost,)),)))
+        assert "Tokens unknown in unknown out" in only.text
+        assert "all unknown unknown unknown unknown unknown" in only.text
+        assert "Tokens 0" not in only.text
+        part = page_of(replace(trace, attempts=(replace(first, charges=(lost,)), last)))
+        assert "Tokens ≥ 200 in ≥ 40 out" in part.text
+        assert "≥" not in page_of(trace).text.split("Tokens")[1].split("Question")[0]
+
+    def test_a_call_that_was_never_made(self, trace):
+        """It used no tokens and took no time, and its tier did not fail: it was not asked."""
+        last = trace.attempts[1]
+        never = replace(
+            last.charges[0], outcome="budget", usage=Usage(0, 0), cost_usd=Decimal(0), latency_s=0.0
+        )
+        turn = replace(last, verdict="failed", reason="no room", score=None, charges=(never,))
+        refused = replace(trace, status="budget_exceeded", tier=None, attempts=(turn,))
+        text = page_of(refused).text
+        assert "budget exceeded" in text
+        assert "budget_exceeded" not in text
+        assert "Asked 0 tiers 0 calls" in text
+        assert "Tokens 0 in 0 out" in text
+        dash = "\N{EN DASH}"
+        assert f"1. big {dash} not asked no room {dash} {dash}" in text
+        assert "failed" not in text.split("Calls in time")[1].split("draft scorer")[0]
+        # beside calls that were made it makes nothing of theirs unknown
+        assert "Tokens 2" in page_of(replace(trace, attempts=(last, turn))).text
 
     def test_requests_without_an_answer(self, failed_trace, trace):
         """A failed request, one that was never asked and one without a request have a page too."""

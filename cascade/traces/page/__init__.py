@@ -11,11 +11,12 @@ from typing import Any
 
 from jinja2 import Environment
 
-from cascade.core.trace import Trace
+from cascade.core.trace import Attempt, Trace
 from cascade.core.trace_text import dollars, score_text
 from cascade.traces.given import a_trace
 from cascade.traces.page import content, waterfall
 from cascade.traces.page.frame import environment, part, styled
+from cascade.traces.page.tokens import tokens
 
 __all__ = ["fitted", "shown", "trace_html"]
 
@@ -57,11 +58,18 @@ def shown(trace: Trace) -> dict[str, Any]:
         "chart": waterfall.chart(trace),
         "asked": sum(attempt.asked for attempt in trace.attempts),
         "skipped": sum(attempt.verdict == "skipped" for attempt in trace.attempts),
+        "calls": sum(charge.made for charge in trace.charges),
+        "tokens": tokens(trace),
         "retries": waterfall.retries(trace.charges),
         "opened": _opened(trace),
         "fold_charges": len(trace.charges) > MANY_CHARGES,
         "parent_href": "",
     }
+
+
+def turn(attempt: Attempt) -> str:
+    """How a tier's turn ended; a tier did not fail that was never asked."""
+    return attempt.verdict if attempt.asked or attempt.verdict == "skipped" else "not asked"
 
 
 def _opened(trace: Trace) -> set[int]:
@@ -90,6 +98,10 @@ def fitted(made: Environment) -> Environment:
         pretty=content.pretty,
     )
     made.globals.update(
-        score_text=score_text, tool=content.tool, kept=content.kept, basis=waterfall.basis_of
+        score_text=score_text,
+        tool=content.tool,
+        kept=content.kept,
+        basis=waterfall.basis_of,
+        turn=turn,
     )
     return made
