@@ -13,7 +13,7 @@ from cascade.core.trace import Trace
 from cascade.dashboard.ranges import RANGES, Range, range_of
 from cascade.dashboard.site import Visit
 from cascade.errors import CascadeError, ConfigError
-from cascade.traces.filters import SORTS, STATUSES, Sort
+from cascade.traces.filters import SORTS, STATUSES, Sort, later
 from cascade.traces.page import content
 from cascade.traces.paging import TracePage
 
@@ -113,7 +113,7 @@ def _chosen(query: Mapping[str, str], visit: Visit) -> Chosen:
     """
     times = range_of(query.get("range") or "all")
     wanted: dict[str, Any] = {name: query[name] for name in TEXTS if name in query}
-    wanted.setdefault("since", times.since)
+    wanted["since"] = later(times.since, wanted.get("since"))
     verdict = query.get("status")
     if verdict in VERDICTS:
         wanted["escalated"] = verdict == "escalated"
@@ -140,7 +140,7 @@ def _seconds(text: str) -> float:
 def _questions(visit: Visit, found: TracePage) -> dict[str, content.Words]:
     """What was asked, by trace: the beginning of a question says more than an id."""
     ids = [row.id for row in found.rows]
-    made = dict.fromkeys(ids, content.Words(missing="too long for this list"))
+    made = dict.fromkeys(ids, content.Words(missing="this trace is too long to show here"))
     for trace_id, text in visit.traces.jsons(ids, LONGEST_JSON).items():
         try:
             made[trace_id] = content.question(Trace.from_json(text))

@@ -28,6 +28,7 @@ __all__ = [
     "check_limit",
     "check_sort",
     "checked",
+    "later",
 ]
 
 Moment = str | date
@@ -124,6 +125,18 @@ def checked(wanted: Wanted, *, before: str = "") -> Wanted:
     found["until"] = _moment(wanted.get("until"), f"{before}until")
     _check_numbers(wanted, found, before)
     return found
+
+
+def later(one: Moment | None, other: Moment | None) -> Moment | None:
+    """The later of two moments that traces began `since`: both filters hold then.
+
+    Raises:
+        ConfigError: one of them is no moment.
+    """
+    first, second = _moment(one, "since"), _moment(other, "since")
+    if first is None or second is None:
+        return second if first is None else first
+    return max(first, second, key=lambda moment: moment.replace(tzinfo=moment.tzinfo or UTC))
 
 
 def check_limit(limit: int | None) -> int | None:

@@ -188,6 +188,8 @@ class TestList:
             ("range=7d", {"since": "7d"}),
             ("parent=run-nightly-report", {"parent": "run-nightly-report"}),
             ("since=2026-01-01&until=2026-01-02", {"since": "2026-01-01", "until": "2026-01-02"}),
+            ("range=7d&since=2026-01-01", {"since": "7d"}),  # whichever is later
+            ("range=30d&since=7d", {"since": "7d"}),
         ],
     )
     def test_filters(self, store, visit, query, wanted):
@@ -210,6 +212,7 @@ class TestList:
         [
             ("min_cost_usd=cheap", "min_cost_usd 'cheap' is no amount"),
             ("since=yesterday", "since 'yesterday' is no moment"),
+            ("since=yesterday&range=7d", "since 'yesterday' is no moment"),
             ("min_s=long", "'long' is no number of seconds"),
             ("status=acepted", "did you mean 'accepted'"),
             ("sort=beauty", "sort 'beauty' is no order"),
@@ -241,7 +244,7 @@ class TestList:
         empty.flush()
         words = page(visit(empty).get("/traces")).words
         assert "asked shortly" in words
-        assert "too long for this list" in words
+        assert "this trace is too long to show here" in words
 
     def test_a_damaged_row_is_named(self, store, visit):
         """A row that cannot be read is named below the others."""
