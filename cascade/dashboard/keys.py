@@ -13,10 +13,36 @@ from cascade.accounts.key import Key
 from cascade.accounts.keyring import Keyring
 from cascade.errors import ConfigError, StoreError
 
-__all__ = ["KeyLine", "Keys"]
+__all__ = ["LABELS", "KeyLine", "Keys", "WrongFieldError"]
+
+LABELS: Mapping[str, str] = {
+    "name": "Name",
+    "budget_day_usd": "Budget a day, USD",
+    "budget_month_usd": "Budget a month, USD",
+    "requests_per_minute": "Requests a minute",
+    "tokens_per_minute": "Tokens a minute",
+    "concurrency": "Requests at once",
+    "chains": "Chains",
+    "models": "Plain models",
+    "expires_at": "Ends on",
+}
+"""What the fields of the form are called, in the form and where one is wrong."""
 
 MOST_DIGITS = 20
 """Of a whole number; Python refuses to read thousands of them."""
+
+
+class WrongFieldError(ConfigError):
+    """A field of the form cannot be meant.
+
+    Attributes:
+        field: its name.
+        why: what is wrong with it.
+    """
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{LABELS[field]}: {why}")
+        self.field, self.why = field, why
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +114,7 @@ class Keys:
             The key and its secret, which is told this once.
 
         Raises:
-            ConfigError: what it says cannot be meant.
+            WrongFieldError: what it says cannot be meant.
         """
         settings: dict[str, Any] = {
             "chains": _known(_names(form.get("chains", "")), chains),
@@ -101,7 +127,10 @@ class Keys:
             "expires_at": self._end_of(form.get("expires_at", "").strip()),
             "is_admin": form.get("is_admin") == "yes",
         }
-        return self._kept.create(form.get("name", "").strip(), **settings)
+        try:
+            return self._kept.create(form.get("name", "").strip(), **settings)
+        except ConfigError as error:
+            raise _of_field(str(error)) from None
 
     def revoke(self, key_id: str) -> None:
         """End a key."""
@@ -114,18 +143,32 @@ class Keys:
         try:
             end = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
         except (ValueError, OverflowError):
-            raise ConfigError(f"{day!r} is no day; expected e.g. 2099-01-31") from None
+            raise WrongFieldError(
+                "expires_at", f"{day!r} is no day; expected e.g. 2099-01-31"
+            ) from None
         if end <= self._kept.now():
-            raise ConfigError(f"{day} has passed: the key would never work; expected a day to come")
+            raise WrongFieldError(
+                "expires_at", f"{day} has passed: the key would never work; expected a day to come"
+            )
         return end
+
+
+def _of_field(error: str) -> WrongFieldError:
+    """What is wrong with a key, said of the field: messages begin with the setting's own name."""
+    for field in LABELS:
+        for before in (f"{field}: budget ", f"{field}: ", f"{field} is "):
+            if error.startswith(before):
+                return WrongFieldError(field, error.removeprefix(before))
+    return WrongFieldError("name", error)  # of the name they say more: that another key has it
 
 
 def _known(names: list[str], chains: Collection[str]) -> list[str]:
     for name in names:
         if chains and name not in chains:
-            raise ConfigError(
-                f"chains: there is no chain {name!r} here; expected some of "
-                f"{', '.join(sorted(chains))}, or nothing for all"
+            raise WrongFieldError(
+                "chains",
+                f"there is no chain {name!r} here; expected some of "
+                f"{', '.join(sorted(chains))}, or nothing for all",
             )
     return names
 
@@ -139,5 +182,5 @@ def _number(form: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS:
-        raise ConfigError(f"{name.replace('_', ' ')}: {text[:40]!r} is no whole number")
+        raise WrongFieldError(name, f"{text[:40]!r} is no whole number")
     return int(text)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from cascade.accounts.key import Key
-from cascade.dashboard.keys import KeyLine, Keys
+from cascade.dashboard.keys import LABELS, KeyLine, Keys, WrongFieldError
 from cascade.dashboard.site import Visit
-from cascade.errors import ConfigError
 
 __all__ = ["create_key", "keys_page", "revoke_key"]
 
@@ -40,8 +39,8 @@ def create_key(visit: Visit) -> Response:
         return _refused(visit)
     try:
         made, secret = keys.create(visit.form, _chains(visit) if visit.site.chains else ())
-    except ConfigError as error:
-        return _shown(visit, keys, error=str(error), status=400)
+    except WrongFieldError as error:
+        return _shown(visit, keys, error=error, status=400)
     return _shown(visit, keys, made=made, secret=secret)
 
 
@@ -65,7 +64,7 @@ def _shown(
     visit: Visit,
     keys: Keys,
     *,
-    error: str = "",
+    error: WrongFieldError | None = None,
     status: int = 200,
     made: Key | None = None,
     secret: str = "",
@@ -79,6 +78,7 @@ def _shown(
         may_manage=_may_manage(visit),
         chains=sorted(_chains(visit)),
         error=error,
+        labels=LABELS,
         made=made,
         secret=secret,
         revoked=revoked,

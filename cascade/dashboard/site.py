@@ -110,6 +110,11 @@ class Visit:
         return quote(str(self.request.scope.get("root_path", "")).rstrip("/"))
 
     @property
+    def section(self) -> str:
+        """The part of the pages that this one belongs to: "keys" for "/ui/keys/revoke"."""
+        return self.request.url.path.removeprefix(self.base).strip("/").partition("/")[0]
+
+    @property
     def is_secure(self) -> bool:
         """Whether the browser came over TLS, to this server or to a proxy before it.
 
@@ -149,7 +154,7 @@ class Visit:
                 is_local=self.site.is_local,
                 place=self.site.title,
                 version=cascade.__version__,
-                here=self.request.url.path.rsplit("/", 1)[-1],
+                here=self.section,
                 **context,
             )
         )

@@ -321,12 +321,12 @@ class TestKeys:
         [
             ("name", "", "no name for a key"),
             ("name", "boss", "there is a key 'boss' already"),
-            ("budget_day_usd", "-1", "budget_day_usd"),
-            ("budget_month_usd", "a lot", "budget_month_usd"),
-            ("requests_per_minute", "many", "requests per minute: 'many' is no whole number"),
+            ("budget_day_usd", "-1", "Budget a day, USD: "),
+            ("budget_month_usd", "a lot", "Budget a month, USD: "),
+            ("requests_per_minute", "many", "Requests a minute: 'many' is no whole number"),
             ("requests_per_minute", "9" * 5_000, "is no whole number"),
-            ("tokens_per_minute", "0", "tokens_per_minute"),
-            ("concurrency", "0", "concurrency is 0; expected a whole number above 0"),
+            ("tokens_per_minute", "0", "Tokens a minute: 0; expected"),
+            ("concurrency", "0", "Requests at once: 0; expected a whole number above 0"),
             ("expires_at", "soon", "'soon' is no day"),
             ("expires_at", "2020-01-31", "2020-01-31 has passed"),
         ],
@@ -339,7 +339,12 @@ class TestKeys:
         assert response.status_code == 400
         shown = page(response)
         assert words in shown.words
-        assert value in [a.get("value", "") for a in shown.all("input") if a.get("name") == field]
+        (filled,) = [a for a in shown.all("input") if a.get("name") == field]
+        assert filled.get("value", "") == value
+        marked = [a["name"] for a in shown.all("input") if a.get("aria-invalid")]
+        assert marked == [a["name"] for a in shown.all("input") if "autofocus" in a] == [field]
+        assert shown.words.index(words) < shown.words.index("spent today")  # in sight at once
+        assert not re.search("usd|per_|_at", shown.words.replace("USD", ""))  # its label instead
         assert len(accounts.list()) == 2
 
     def test_chains_that_there_are_not(self, store, accounts, keys, boss):
@@ -356,8 +361,9 @@ class TestKeys:
             form = {"token": token, "name": f"for {chains} {len(answers)}", "chains": chains}
             answers.append(client.post("/keys/new", data=form))
         assert [answer.status_code for answer in answers] == [400, 200, 200]
-        (told,) = re.findall("there is no chain 'suport' here; .*", page(answers[0]).words)
-        assert "sales, support" in told
+        told = re.findall("there is no chain 'suport' here; .*", page(answers[0]).words)
+        assert len(told) == 2  # above all keys, and at the field
+        assert all("sales, support" in words for words in told)
 
     def test_revoking_asks_first(self, boss, accounts, keys):
         """The first press asks, the second revokes."""
@@ -365,6 +371,7 @@ class TestKeys:
         asked = boss.post("/keys/revoke", data={"token": token, "id": key_id})
         assert "Revoke shop?" in page(asked).words
         assert accounts.get(key_id).revoked_at is None
+        assert [a["href"] for a in page(asked).all("a") if a.get("aria-current")] == ["/keys"]
         done = boss.post("/keys/revoke", data={"token": token, "id": key_id, "sure": "yes"})
         assert "Key shop is revoked." in page(boss.get(done.headers["location"])).words
         assert accounts.get(key_id).revoked_at is not None
