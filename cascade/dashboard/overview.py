@@ -48,6 +48,7 @@ def overview(visit: Visit) -> Response:
         chains=visit.traces.names("chain"),
         series=found,
         whole=found.whole,
+        has_traces=bool(found.whole.requests) or visit.traces.count() > 0,
         best=_best(visit, found),
         tiers=_shares(found.whole, found.tiers),
         pictures=visit.site.draughtsman.draw(_pictures(found)),

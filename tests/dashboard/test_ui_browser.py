@@ -1,6 +1,7 @@
 """Real clicks and keys in headless Chromium, where there is one."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,46 @@ class TestLooks:
             browser.whole_picture(file, width, dark=dark)
             assert file.stat().st_size > 5_000
 
+    def test_long_names_leave_numbers_in_sight(self, browser, serve, store, demo):
+        """The longest names of chains and tiers wrap; no table has to be scrolled for its numbers."""
+        trace = store.get(demo[1])
+        turns = tuple(replace(one, tier="t" * 42) for one in trace.attempts)
+        named = replace(trace, id="long", chain="c" * 76, tier="t" * 42, attempts=turns)
+        store.save(named)
+        store.flush()
+        address = serve(app_of(store, auth="local"))
+        browser.size(1280, 900)
+        for path in ("?range=all", f"chain?name={named.chain}&range=all"):
+            browser.go(address + path)
+            assert browser.count(".scroll") > 0
+            assert browser.run(WIDER) == [], path
+
+    def test_the_first_card_is_like_the_others(self, browser, address, keys):
+        """On a telephone rows are cards, all alike; what stands at their right ends there."""
+        log_in(browser, address, keys["boss"])
+        browser.size(390, 900, telephone=True)
+        for path, table in (("traces", ".traces"), ("keys", ".keys")):
+            browser.go(address + path)
+            cards = browser.run(CARDS.replace("TABLE", table))
+            assert len(cards) == 2
+            assert cards[0] == cards[1]
+        browser.go(address + "traces")
+        assert len(browser.run(ENDS)) == 1
+
+    def test_what_is_wrong_is_in_sight(self, browser, address, accounts, keys):
+        """Below many keys the field that is wrong has the focus, and says why."""
+        for place in range(35):
+            accounts.create(f"team {place}")
+        log_in(browser, address, keys["boss"], "keys")
+        browser.click("input[name=name]", loads=False)
+        browser.type("new")
+        browser.click("input[name=budget_day_usd]", loads=False)
+        browser.type("a lot")
+        browser.press("Enter", loads=True)
+        assert browser.run("document.activeElement.name") == "budget_day_usd"
+        place = browser.run("document.querySelector('.wrong').getBoundingClientRect().bottom")
+        assert 0 < place < 900
+
     def test_words_can_be_read(self, browser, serve, store):
         """Text stands out from its ground by 4.5 to 1 or more, in light and in dark."""
         address = serve(app_of(store, auth="local"))
@@ -138,6 +179,15 @@ class TestLooks:
                 browser.go(address + path)
                 assert not browser.run(FAINT), (dark, path)
 
+
+WIDER = """[...document.querySelectorAll('.scroll')]
+  .filter(e => e.scrollWidth > e.clientWidth).map(e => [e.ariaLabel, e.scrollWidth - e.clientWidth])"""
+
+CARDS = """[...document.querySelectorAll('TABLE tbody tr')].slice(0, 2)
+  .map(row => [...row.children].map(cell => getComputedStyle(cell).padding))"""
+
+ENDS = """[...new Set([...document.querySelectorAll('.traces tbody .verdict .word')]
+  .map(e => Math.round(e.getBoundingClientRect().right)))]"""
 
 FAINT = """
 (() => {
@@ -163,8 +213,6 @@ FAINT = """
 class TestHostileTexts:
     def test_nothing_of_them_runs(self, browser, serve, store, demo):
         """A script in an answer never runs, and no request leaves for another host."""
-        from dataclasses import replace
-
         from demo_store import HOSTILE
 
         trace = store.get(demo[1])

@@ -100,7 +100,7 @@ class TestOverview:
         )[0]
         days = {trace.started_at[:10] for trace in store.iter_traces()}
         for day in days:
-            assert f'<th scope="row">{day}</th>' in table
+            assert f'<th scope="row" class="moment">{day}</th>' in table
 
     @pytest.mark.parametrize("name", ["24h", "7d", "30d", "all", "", "nonsense", "../../x"])
     def test_ranges(self, store, visit, name):
@@ -129,10 +129,21 @@ class TestOverview:
         assert picture.data["rows"][0]["values"] == [1, 1, 1, 1, 4]
 
     def test_nothing_yet(self, empty, visit):
-        """An empty store says how traces come into it."""
-        response = visit(empty).get("/?range=all")
-        assert response.status_code == 200
-        assert "No requests." in page(response).words
+        """An empty store says at once how traces come into it, and not where else to look."""
+        for path in ("/", "/?range=24h", "/?range=all"):
+            words = page(visit(empty).get(path)).words
+            assert "No requests yet." in words
+            assert "as soon as a cascade with this store answers" in words
+            assert "Look at" not in words
+
+    def test_nothing_lately(self, empty, store, visit):
+        """Where there are older traces, the way to them is shown."""
+        empty.save(replace(store.get(store.list(1)[0].id), started_at="2020-01-01T00:00:00+00:00"))
+        empty.flush()
+        words = page(visit(empty).get("/")).words
+        assert "No requests in the last 7 days." in words
+        assert "Look at all time" in words
+        assert "cascade run --store" not in words
 
     def test_an_unknown_cost_is_no_nothing(self, empty, store, visit):
         """A store of which no cost is known shows no $0 for its cost without saying so."""
