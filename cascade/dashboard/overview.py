@@ -12,7 +12,7 @@ from starlette.responses import Response
 from cascade.dashboard.drawing import Picture
 from cascade.dashboard.ranges import RANGES, range_of
 from cascade.dashboard.site import Visit
-from cascade.dashboard.words import about, count, share, times
+from cascade.dashboard.words import count, rounded, share, times
 from cascade.traces.series import Series, Span, Step
 
 __all__ = ["overview"]
@@ -103,7 +103,7 @@ def _pictures(found: Series) -> list[Picture]:
             "bars",
             {"rows": costs, "step": step, "format": _money(costs)},
             "Cost over time",
-            _said(found, lambda span: about(span.cost.known_usd)),
+            _said(found, lambda span: rounded(span.cost.known_usd)),
         ),
         Picture(
             "escalation",

@@ -221,6 +221,7 @@ def templates() -> Environment:
         count=words.count,
         day=words.day,
         part=words.share,
+        rounded=words.rounded,
         short=shorten,
         times=words.times,
         usd=dollars,

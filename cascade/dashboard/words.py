@@ -9,7 +9,7 @@ from decimal import Decimal
 from cascade.percent import percent
 from cascade.traces.page.waterfall import seconds
 
-__all__ = ["NONE", "about", "count", "day", "share", "times"]
+__all__ = ["NONE", "about", "count", "day", "rounded", "share", "times"]
 
 NONE = "\N{EN DASH}"
 
@@ -21,12 +21,19 @@ def about(amount: Decimal | float | None) -> str:
     """An amount in three digits, for means and estimates: "$0.00348"."""
     if amount is None:
         return "unknown"
-    value = Decimal(amount)
-    if not value:
-        return "$0"
+    value = _in_digits(Decimal(amount))
+    return f"{'-' if value < 0 else ''}${abs(value):,f}" if value else "$0"
+
+
+def rounded(amount: Decimal | float | None) -> str:
+    """The same, with a mark where digits were rounded away: "≈ $0.000212"; for what is exact."""
+    is_exact = amount is None or _in_digits(Decimal(amount)) == Decimal(amount)
+    return f"{'' if is_exact else '≈ '}{about(amount)}"
+
+
+def _in_digits(value: Decimal) -> Decimal:
     exponent = min(0, value.adjusted() - DIGITS + 1)
-    rounded = value.quantize(Decimal(1).scaleb(max(-12, min(-2, exponent))))
-    return f"{'-' if rounded < 0 else ''}${abs(rounded):,f}" if rounded else "$0"
+    return value.quantize(Decimal(1).scaleb(max(-12, min(-2, exponent))))
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -18,7 +18,7 @@ from cascade.core.trace_text import dollars
 from cascade.dashboard import dashboard_app
 from cascade.dashboard.overview import _parts, _requests
 from cascade.dashboard.remembering import Remembered
-from cascade.dashboard.words import NONE, about, share
+from cascade.dashboard.words import NONE, about, rounded, share
 from cascade.testing import ScriptedModels, reply
 from cascade.traces.series import series
 from cascade.traces.stats import trace_stats
@@ -500,6 +500,22 @@ class TestNumbers:
     def test_about(self, amount, words):
         """A mean or estimate has three digits, and one that is unknown says so."""
         assert about(amount) == words
+
+    @pytest.mark.parametrize(
+        ("amount", "words"),
+        [
+            (None, "unknown"),
+            (Decimal(0), "$0"),
+            (Decimal("0.000212"), "$0.000212"),
+            (Decimal("0.0002125"), "≈ $0.000212"),
+            (Decimal("-1.2345"), "≈ -$1.23"),
+            (Decimal(1) / 3, "≈ $0.333"),
+            (Decimal("1E-20"), "≈ $0"),
+        ],
+    )
+    def test_what_is_rounded_is_marked(self, amount, words):
+        """A sum or mean that lost digits is told from one that is exact."""
+        assert rounded(amount) == words
 
     @pytest.mark.parametrize(
         ("value", "words"),
