@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.responses import Response
 
+from cascade.accounts.key import KEY_TAG
 from cascade.core.trace import Trace
 from cascade.dashboard.site import Visit
 from cascade.errors import StoreError, TraceError
 from cascade.traces.page import shown
+from cascade.traces.page.content import Mark
 from cascade.traces.tree import CostTree, cost_tree
 
 if TYPE_CHECKING:
@@ -47,8 +49,20 @@ def one_trace(visit: Visit) -> Response:
     if trace is None:
         return visit.page("run.html", run_id=trace_id, tree=tree, kin=_kin(tree, trace_id))
     parent = trace.parent_id
-    context = shown(trace) | {"parent_href": visit.href("trace", id=parent) if parent else ""}
+    context = shown(trace) | {
+        "marks": [_mark(visit, tag) for tag in trace.tags],
+        "parent_href": visit.href("trace", id=parent) if parent else "",
+    }
     return visit.page("trace.html", tree=tree, kin=_kin(tree, trace_id), **context)
+
+
+def _mark(visit: Visit, tag: str) -> Mark:
+    """A tag that leads to all traces with it; a key by its name, where the viewer may know it."""
+    if not tag.startswith(KEY_TAG):
+        return Mark(tag, visit.href("traces", tag=tag))
+    key_id = tag.removeprefix(KEY_TAG)
+    name = visit.key_names.get(key_id)
+    return Mark(f"key {name or key_id}", visit.href("traces", key=key_id) if name else "")
 
 
 def _tree(visit: Visit, trace: Trace | None, trace_id: str) -> CostTree | None:

@@ -130,6 +130,14 @@ class Visit:
             raise PermissionError("nobody is logged in")
         return Traces(self.site.store, self.viewer)
 
+    @cached_property
+    def key_names(self) -> Mapping[str, str]:
+        """Names of keys by id, for an administrator."""
+        keys = self.site.keys
+        if keys is None or self.viewer is None or not self.viewer.is_admin:
+            return {}
+        return keys.names()
+
     def asked(self, name: str) -> str:
         """A parameter of the address; "" where it is not there."""
         return self.request.query_params.get(name, "").strip()

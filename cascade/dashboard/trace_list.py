@@ -100,7 +100,7 @@ def trace_list(visit: Visit) -> Response:
         statuses=STATUSES,
         verdicts=VERDICTS,
         sorts=SORTS,
-        keys=_keys(visit),
+        keys=visit.key_names,
         key_tag=KEY_TAG,
     )
 
@@ -147,11 +147,3 @@ def _questions(visit: Visit, found: TracePage) -> dict[str, content.Words]:
         except (CascadeError, TypeError):  # damaged: its own page says how
             made[trace_id] = content.Words(missing="damaged")
     return made
-
-
-def _keys(visit: Visit) -> dict[str, str]:
-    """Names of keys by id, for an administrator."""
-    keys = visit.site.keys
-    if keys is None or visit.viewer is None or not visit.viewer.is_admin:
-        return {}
-    return keys.names()

@@ -403,6 +403,18 @@ class TestKeys:
 
 
 class TestOthersKeys:
+    def test_tags_lead_to_all_that_have_them(self, boss, shop, store, keys):
+        """On a trace's page a key has its name for administrators, and each tag is a link."""
+        key_id, plain = keys["shop"][0].id, store.get("own-0").tags[1]
+        all_see, own_sees = (page(client.get("/trace?id=own-0")) for client in (boss, shop))
+        assert "key shop" in all_see.words
+        assert f"/traces?key={key_id}" in all_see.links
+        assert f"key {key_id}" in own_sees.words
+        assert not [link for link in own_sees.links if "key=" in link]
+        for shown in (all_see, own_sees):
+            assert f"/traces?tag={plain}" in shown.links
+            assert not [link for link in shown.links if "tag=key" in link]
+
     def test_a_key_sees_its_own_traces(self, shop, boss):
         """Lists, sums, chains and filters hold the viewer's own traces and no other."""
         assert "6 traces" in page(shop.get("/traces")).words

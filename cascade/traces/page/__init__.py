@@ -63,6 +63,7 @@ def shown(trace: Trace) -> dict[str, Any]:
         "retries": waterfall.retries(trace.charges),
         "opened": _opened(trace),
         "fold_charges": len(trace.charges) > MANY_CHARGES,
+        "marks": [content.Mark(tag) for tag in trace.tags],
         "parent_href": "",
     }
 

@@ -15,6 +15,7 @@ from cascade.core.trace import Attempt, Trace
 from cascade.traces.page.frame import visible
 
 __all__ = [
+    "Mark",
     "Message",
     "Words",
     "answer",
@@ -46,6 +47,14 @@ class Words:
 
     text: str = ""
     missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A tag of a trace: its words, and where they lead, if anywhere."""
+
+    words: str
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
