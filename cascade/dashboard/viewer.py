@@ -67,8 +67,8 @@ class Traces:
         """At most so many of the newest, oldest first."""
         wanted = dict(self._own(wanted))
         rows = self.store.list(count, on_damaged=_passed_over, **cast("Wanted", wanted))
-        if len(rows) == count:
-            wanted["since"] = rows[-1].started_at
+        if rows and (len(rows) == count or self.store.count(**cast("Wanted", wanted)) > count):
+            wanted["since"] = rows[-1].started_at  # rows that cannot be read are not listed
         return self.store.iter_traces(on_damaged=_passed_over, **cast("Wanted", wanted))
 
     def count(self, **wanted: Any) -> int:

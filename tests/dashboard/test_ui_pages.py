@@ -18,6 +18,7 @@ from cascade.core.trace_text import dollars
 from cascade.dashboard import dashboard_app
 from cascade.dashboard.overview import _parts, _requests
 from cascade.dashboard.remembering import Remembered
+from cascade.dashboard.viewer import Traces, Viewer
 from cascade.dashboard.words import NONE, about, rounded, share
 from cascade.testing import ScriptedModels, reply
 from cascade.traces.series import series
@@ -269,6 +270,9 @@ class TestList:
         shown = page(visit(store).get("/traces"))
         assert "1 trace on this page cannot be read" in shown.words
         assert trace_id in shown.words
+        assert store.count() > 5
+        found = list(Traces(store, Viewer("me", None, is_admin=True)).newest(5))
+        assert len(found) <= 5, "a page that takes some would read all"
 
 
 class TestOne:
