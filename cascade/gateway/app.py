@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cascade.endpoint.chains import Chains, Given, One
@@ -184,7 +184,7 @@ def create_app(
         turns,
         metrics,
         metrics_open=metrics_open,
-        health=Health(database_look(database) if database is not None else None),
+        health=Health(_look_at(database, guard) if database is not None else None),
     )
     made = [*own.close_made(), *(plain.close_made() if plain else ())]
     return Gateway(
@@ -196,6 +196,11 @@ def create_app(
         store=store,
         background=background,
     )
+
+
+def _look_at(database: str, guard: Guard) -> Callable[[], object]:
+    """A look at what every request needs: the keys, or where there are none the traces."""
+    return database_look(database, "cascade_keys" if guard.needs_key else "traces")
 
 
 def _by_name(*several: Chains[AsyncCascade] | None) -> dict[str, AsyncCascade]:

@@ -68,10 +68,14 @@ class Guard(Protocol):
     Attributes:
         needs_key: whether nothing is answered without one.
         needs_database: whether requests are refused while the database is away.
+        is_cut_off: whether budgets cannot be kept in the database now, though it may be read.
     """
 
     needs_key: bool
     needs_database: bool
+
+    @property
+    def is_cut_off(self) -> bool: ...  # noqa: D102  see above
 
     async def find(self, secret: str, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Who has that secret; `None` where nobody has, or no longer.

@@ -52,16 +52,26 @@ class Health:
         return self._found
 
 
-def database_look(where: str) -> Callable[[], object]:
-    """A look at the database of that place, over a connection of its own."""
+def database_look(where: str, table: str) -> Callable[[], object]:
+    """A look at the database of that place, over a connection of its own.
+
+    Args:
+        where: the place.
+        table: of Cascade's own, which is read: SQLite answers what names none without its file.
+    """
     from sqlalchemy import text  # noqa: PLC0415  loads SQLAlchemy
 
-    from cascade.database.place import engine_of, url_of  # noqa: PLC0415
+    from cascade.database.place import engine_of, file_of, url_of  # noqa: PLC0415
 
-    engine = engine_of(url_of(where)).execution_options(cascade_read=True)
+    url = url_of(where)
+    file = file_of(url)
+    engine = engine_of(url).execution_options(cascade_read=True)
+    asked = text(f"SELECT 1 FROM {table} LIMIT 1")  # noqa: S608  a name of our own
 
     def look() -> object:
+        if file is not None and not file.exists():  # connecting would make a new one
+            raise FileNotFoundError(file)
         with engine.connect() as connection:
-            return connection.execute(text("SELECT 1")).scalar()
+            return connection.execute(asked).scalar()
 
     return look

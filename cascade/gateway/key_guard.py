@@ -48,6 +48,11 @@ class KeyGuard:
         self.needs_database = refuses_without_database
         self._accounts = accounts
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the accounts' last try to write failed; they try again every second."""
+        return self._accounts.lost is not None
+
     async def find(self, secret: str, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Whose secret it is; asks no database but for secrets not seen of late."""
         del headers

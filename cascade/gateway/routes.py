@@ -89,10 +89,11 @@ class Routes:
         """Whether requests should be sent here."""
         draining = self._turns.draining
         reachable = await self._health.reachable()
-        fit = not draining and (reachable or not self._guard.needs_database)
+        database = "unreachable" if not reachable else "away" if self._guard.is_cut_off else "ok"
+        fit = not draining and (database == "ok" or not self._guard.needs_database)
         state = {
-            "status": "draining" if draining else "ok" if fit else "database unreachable",
-            "database": "ok" if reachable else "unreachable",
+            "status": "draining" if draining else "ok" if fit else f"database {database}",
+            "database": database,
             "in_flight": self._turns.in_flight,
         }
         return JSONResponse(state, 200 if fit else 503)
