@@ -115,7 +115,7 @@ class CallRefused(RunError):  # noqa: N818
 
 
 class StreamInterrupted(RunError):  # noqa: N818
-    """A stream broke after text had been shown; `.trace` holds an estimate of its cost."""
+    """A stream broke after text had been shown; `.trace` says what is known of its cost."""
 
 
 class InvalidAnswer(CascadeError):  # noqa: N818

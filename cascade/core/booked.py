@@ -204,8 +204,9 @@ def _charge_of(chain: Chain, booked: Booked, entry: Try, origin: float) -> Charg
     call, reply, failure = booked.call, entry.reply, entry.failure
     cost = cost_of_try(chain, booked, entry)
     notes = cost.notes
-    if reply is not None and reply.notes:  # a replayed one brings the notes of its first cost
-        notes = tuple(dict.fromkeys(notes + reply.notes))
+    told = entry.notes + reply.notes if reply is not None else entry.notes
+    if told:  # a replayed one brings the notes of its first cost
+        notes = tuple(dict.fromkeys(notes + told))
     return Charge(
         call=call.number,
         purpose=call.purpose,

@@ -170,6 +170,7 @@ class Ledger:
                 attempt=attempt.tier.name,
                 options=self.request.options,
                 timeout_s=target.timeout_s,
+                reasons=facts.info is not None and facts.info.reasons,
             ),
             facts=facts,
             bound_usd=bound_usd(facts, payload, api) if has_limit else None,

@@ -85,6 +85,13 @@ class ModelInfo:
         applied = self.default_reasoning_effort if effort is None else effort
         return None if applied is None else applied == "none"
 
+    @property
+    def reasons(self) -> bool:
+        """Whether it is known to reason where a request names no effort."""
+        if self.default_reasoning_effort is None:
+            return bool(self.reasoning_efforts) and "none" not in self.reasoning_efforts
+        return self.default_reasoning_effort != "none"
+
 
 @dataclass(frozen=True)
 class ModelTable:

@@ -56,6 +56,7 @@ class Try:
         estimated: the usage is an estimate (a stream that broke before its usage arrived).
         regional: it went to a regional host, which costs more on recent models.
         batch: it came from a batch, at batch prices.
+        notes: what its charge should say beside its cost.
     """
 
     outcome: Literal["ok"] | FailureKind
@@ -69,6 +70,7 @@ class Try:
     estimated: bool = False
     regional: bool = False
     batch: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +98,7 @@ class ModelCall:
         deadline: clock reading at which the request's time is over; set by the driver.
         watch: looks at the answer while it arrives; what it says ends the reading.
         stopped: why the reading was ended, written by the driver before it closes the stream.
+        reasons: whether the model is known to reason where the payload names no effort.
     """
 
     number: int
@@ -116,6 +119,7 @@ class ModelCall:
     watch: Watch | None = None
     stopped: str | None = None
     api: Api = "chat"
+    reasons: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ class RecordedModels:
             estimated=charge.basis == "estimated",
             regional=charge.regional,
             batch=charge.batch,
+            notes=() if reply is not None else charge.notes,
         )
 
 

@@ -23,6 +23,7 @@ from cascade.core.usage import Usage
 from cascade.core.wishes import ModelCall, Try
 from cascade.errors import CascadeError
 from cascade.forms.api import Api
+from cascade.forms.reading import effort_of
 from cascade.provider.body import body_of, options_of, secrets_in
 from cascade.provider.downgrades import Downgrades, Situation
 from cascade.provider.failures import classify
@@ -43,6 +44,10 @@ UNAUTHORIZED = 401
 
 MAX_DOWNGRADES = 4
 """Different parameters that one call may have to give up before it goes through."""
+
+
+HIDDEN = "no usage came with the stream, and how much was reasoned cannot be seen"
+"""Why a stream of which something came has no usage, not even an estimated one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +295,7 @@ class Exchange:
         failure = result if isinstance(result, CallFailure) else None
         self.incoming.drain()
         usage, estimated = self._usage_of(reply)
+        is_hidden = usage is None and self.incoming.assembler.output_tokens > 0
         if reply is not None and self._notes:
             self.result = reply = replace(reply, notes=reply.notes + self._notes)
         self.call.tries.append(
@@ -304,22 +310,34 @@ class Exchange:
                 request_id=self._request_id,
                 estimated=estimated,
                 regional=is_regional(self._server),
+                notes=(HIDDEN,) if is_hidden else (),
             )
         )
 
     def _usage_of(self, reply: Reply | None) -> tuple[Usage | None, bool]:
-        """The usage, and whether it is an estimate: only a stream can be estimated."""
+        """The usage, and whether it is an estimate: only a stream can be estimated.
+
+        And only where the model does not reason: what it thinks is billed before the first word
+        and shown nowhere, so that what was seen says nothing of the cost.
+        """
         if reply is not None and reply.usage is not None:
             return reply.usage, False
         known = None if reply else self._usage or Usage.from_wire(self.incoming.assembler.usage)
         stream = self.incoming.assembler
         tokens = stream.output_tokens
         if known is None and tokens:
+            if self._reasons:
+                return None, False
             return estimate_usage(self.body, tokens), True
         if known is not None and reply is None and stream.outrun and not stream.finish_reason:
             most = max(known.output_tokens, tokens)  # it broke off before the last count
             return replace(known, output_tokens=most), True
         return known, False
+
+    @property
+    def _reasons(self) -> bool:
+        effort = effort_of(self.body)
+        return self.call.reasons if effort is None else effort != "none"
 
     def _tier_so_far(self) -> str | None:
         tier = self._service_tier or self.incoming.assembler.head.get("service_tier")

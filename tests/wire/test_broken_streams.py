@@ -10,9 +10,10 @@ import fake_openai as fake
 import httpx
 import httpx2
 import pytest
-from faces import Face, one, pair
+from faces import PRICE, Face, one, pair
 from fake_openai import answer, chunk, events, sure, text_chunks, usage
 
+from cascade import Budget, Tier, Trace
 from cascade.core.tier import Retry
 from cascade.errors import StreamInterrupted
 from cascade.testing import ManualClock
@@ -151,6 +152,49 @@ def test_a_reader_who_stops_closes_the_books(face, openai_api, count):
     (charge,) = stream.trace.charges
     assert (charge.outcome, charge.basis) == ("cancelled", "estimated")
     assert charge.usage.output_tokens == min(max(count - 1, 1), 5)
+
+
+REASONING = {
+    "asked for": (one(), {"reasoning_effort": "low"}),
+    "set on the tier": (one(params={"reasoning_effort": "high"}), {}),
+    "the model's default": ([Tier("gpt-5.5")], {}),
+    "a model that always does": ([Tier("gpt-6-astra", price=PRICE)], {}),
+}
+
+
+@pytest.mark.parametrize(("tiers", "asked"), REASONING.values(), ids=REASONING)
+def test_a_reader_who_leaves_a_model_that_reasons(face, openai_api, tiers, asked):
+    """What it had thought before its first word is billed and seen by nobody: the cost is unknown, and the budget keeps the worst case."""
+    openai_api.return_value = dripping(*TEXTS)
+    budget = Budget("10")
+    used = face(tiers, budget=budget)
+    stream, _ = used.read_some(2, max_completion_tokens=1_000, **asked)
+    (charge,) = stream.trace.charges
+    assert (charge.outcome, charge.cost_usd, charge.usage) == ("cancelled", None, None)
+    assert "how much was reasoned cannot be seen" in charge.notes[-1]
+    assert budget.committed_usd > Decimal("0.002")
+    assert Trace.from_json(stream.trace.to_json()) == stream.trace
+
+
+@pytest.mark.parametrize("tiers", [[Tier("gpt-5.5")], one()], ids=["off", "by default"])
+def test_a_reader_who_leaves_a_model_that_does_not_reason(face, openai_api, tiers):
+    """Where nothing is hidden, what was seen is an estimate, and the rest is given back."""
+    openai_api.return_value = dripping(*TEXTS)
+    budget = Budget("10")
+    asked = {"reasoning_effort": "none"} if tiers[0].model == "gpt-5.5" else {}
+    stream, _ = face(tiers, budget=budget).read_some(2, max_completion_tokens=1_000, **asked)
+    (charge,) = stream.trace.charges
+    assert charge.basis == "estimated"
+    assert budget.committed_usd == charge.cost_usd > 0
+
+
+def test_a_stream_of_a_model_that_reasons_breaks(face, openai_api):
+    """The same where the provider ends it."""
+    openai_api.return_value = events(text_chunks(*TEXTS)[:4], done=False)
+    with pytest.raises(StreamInterrupted) as caught:
+        face([Tier("gpt-5.5", retry=Retry(max_tries=1))]).stream()
+    (charge,) = caught.value.trace.charges
+    assert (charge.outcome, charge.basis) == ("interrupted", "unknown")
 
 
 def test_what_has_come_counts_though_nobody_read_it(face, openai_api):
