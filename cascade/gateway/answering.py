@@ -67,6 +67,7 @@ class Books:
         call: what it was asked.
         rates: headers that say what is left of the caller's rates.
         trace: once it is closed.
+        cut_off: whether it was refused because the database is away.
     """
 
     share: Share
@@ -74,6 +75,7 @@ class Books:
     call: Call | None = None
     rates: Mapping[str, str] = field(default_factory=dict)
     trace: Trace | None = None
+    cut_off: bool = False
 
 
 class Answering:
@@ -125,6 +127,7 @@ class Answering:
             caller = await caller_of(self._guard, exchange.headers)
             await self._turns.enter(exchange.task)
         except Refusal as why:
+            books.cut_off = why.cut_off
             await exchange.refuse(why)
         else:
             try:
@@ -134,7 +137,9 @@ class Answering:
                 books.share.give_back()
                 self._turns.leave(exchange.task)
         seconds = time.perf_counter() - began
-        self._metrics.answered(exchange.status, seconds, books.chain, books.trace)
+        self._metrics.answered(
+            exchange.status, seconds, books.chain, books.trace, cut_off=books.cut_off
+        )
 
     async def _in_turn(
         self, api: Endpoint, exchange: Exchange, caller: Caller, books: Books
@@ -145,6 +150,7 @@ class Answering:
         except ClientGone:
             exchange.status = GONE
         except Refusal as why:
+            books.cut_off = why.cut_off
             await exchange.refuse(why)
         except asyncio.CancelledError as error:
             books.trace = books.trace or getattr(error, "trace", None)
@@ -157,7 +163,8 @@ class Answering:
             error.__traceback__ = None  # its frames hold it: a circle, with the body in it
             books.trace = failure.trace or books.trace
             if failure.kind == "budget" and caller.is_cut_off:
-                await exchange.refuse(refusals.no_database())
+                books.cut_off = True
+                await exchange.refuse(_with_books(refusals.no_database(), books.trace))
             else:
                 await self._fail(exchange, failure)
 
@@ -242,12 +249,18 @@ class Answering:
         exchange.task.uncancel()
         why = refusals.stopping()
         if not exchange.status:
-            told = headers_of(books_of(books.trace)) if books.trace is not None else {}
-            await exchange.refuse(replace(why, headers={**why.headers, **told}))
+            await exchange.refuse(_with_books(why, books.trace))
         elif books.call is not None and exchange.streams:
             error = json.loads(why.body)["error"]
             await exchange.write(FrameWriter(books.call).fail(Failure(why.status, error)))
             await exchange.end()
+
+
+def _with_books(why: Refusal, trace: Trace | None) -> Refusal:
+    """A refusal that names the trace of what was done before it."""
+    if trace is None:
+        return why
+    return replace(why, headers={**why.headers, **headers_of(books_of(trace))})
 
 
 def _tokens_of(trace: Trace | None) -> int | None:

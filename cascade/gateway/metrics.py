@@ -77,6 +77,9 @@ class Metrics:
             "escalations", "Answers of a tier that were not accepted.", "chain", "tier"
         )
         self._refusals = counted.by("budget_refusals", "Requests over a budget.", "chain")
+        self._cut_off = counted.by(
+            "database_refusals", "Requests refused because the database was away.", "chain"
+        )
         self._seconds = counted.seconds
         self._registry.register(counted)
         for name, (words, read) in gauges.items():
@@ -84,16 +87,41 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 
-    def answered(self, status: int, seconds: float, chain: str, trace: Trace | None) -> None:
-        """Count one answer of an endpoint, and what it cost where a chain was asked."""
+    def answered(
+        self,
+        status: int,
+        seconds: float,
+        chain: str,
+        trace: Trace | None,
+        *,
+        cut_off: bool = False,
+    ) -> None:
+        """Count one answer of an endpoint, and what it cost where a chain was asked.
+
+        Args:
+            status: of HTTP.
+            seconds: that it took.
+            chain: that was asked.
+            trace: of what was done, where there is one.
+            cut_off: whether it was refused because the database was away: nobody was over a budget
+                then, though the trace ended for want of money at hand.
+        """
+        if cut_off:
+            self._cut_off[chain,] += 1
         if trace is None:
             self._requests[chain, "", str(status)] += 1
             return
         self._requests[chain, trace.tier or "", str(status)] += 1
         self._outcomes[chain, trace.status] += 1
-        if trace.status == "budget_exceeded":
+        if trace.status == "budget_exceeded" and not cut_off:
             self._refusals[chain,] += 1
         self._seconds[chain].observe(seconds)
+        self._count_charges(chain, trace)
+        saved = trace.saved_usd
+        if saved:
+            self._saved[chain,] += float(saved)
+
+    def _count_charges(self, chain: str, trace: Trace) -> None:
         for attempt in trace.attempts:
             tier = attempt.tier
             for charge in attempt.charges:
@@ -106,9 +134,6 @@ class Metrics:
                     self._tokens[chain, tier, "output"] += charge.usage.output_tokens
             if attempt.verdict == "escalated":
                 self._escalations[chain, tier] += 1
-        saved = trace.saved_usd
-        if saved:
-            self._saved[chain,] += float(saved)
 
     def text(self) -> bytes:
         """The page that Prometheus reads."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 __all__ = ["Refusal", "refuse"]
 
@@ -25,12 +25,14 @@ class Refusal(Exception):  # noqa: N818  it is an answer
         body: JSON, encoded.
         headers: besides the usual ones; values are clean ASCII.
         closes: the connection ends with it, because what else arrives on it is not read.
+        cut_off: the reason is the database, which is away.
     """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     closes: bool = False
+    cut_off: bool = False
 
     def __str__(self) -> str:
         return f"{self.status} {self.body.decode()}"
@@ -193,13 +195,14 @@ def overloaded() -> Refusal:
 
 def no_database() -> Refusal:
     """Keys or budgets are in a database that does not answer."""
-    return refuse(
+    why = refuse(
         503,
         "The database that holds keys and budgets cannot be reached. Please try again.",
         kind="server_error",
         code="service_unavailable",
         headers={"retry-after": "2"},
     )
+    return replace(why, cut_off=True)
 
 
 def too_fast(rate: str, limit: int, retry_after_s: int, headers: Mapping[str, str]) -> Refusal:

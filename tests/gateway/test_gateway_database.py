@@ -10,6 +10,7 @@ from contextlib import closing
 import httpx
 import pytest
 from gateways import until
+from raw_http import body_of
 
 from cascade.accounts import Accounts
 from cascade.gateway.health import Health
@@ -97,3 +98,39 @@ def test_budgets_that_cannot_be_kept(kept, accounts, place, refuses):
         assert accounts.lost is not None
         assert ready(served) == (503 if refuses else 200, "away")
     until(lambda: ready(served) == (200, "ok"))
+
+
+def test_a_request_whose_budget_cannot_be_asked(kept, accounts, place, upstream, traces):
+    """It is no request over its budget: neither the counts nor the trace say so, and the answer names the trace."""
+    _, secret = accounts.create("team", budget_day_usd="1")
+    _, admin = accounts.create("admin", is_admin=True)
+    served = kept()
+    root = f"http://127.0.0.1:{served.port}"
+
+    def ask():
+        return httpx.post(
+            f"{served.url}/chat/completions",
+            content=body_of(max_completion_tokens=10),
+            headers={"authorization": f"Bearer {secret}"},
+        )
+
+    def counted():
+        page = httpx.get(f"{root}/metrics", headers={"authorization": f"Bearer {admin}"}).text
+        return {
+            name: f'cascade_{name}_refusals_total{{chain="support"}} 1.0' in page
+            for name in ("budget", "database")
+        }
+
+    assert accounts.find(secret)
+    assert accounts.find(admin)
+    with closing(sqlite3.connect(place, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        refused = ask()
+    assert refused.status_code == 503
+    assert refused.json()["error"]["code"] == "service_unavailable"
+    assert not upstream.asked
+    until(lambda: ready(served) == (200, "ok"))
+    (trace,) = traces()
+    assert refused.headers["x-cascade-trace-id"] == trace.id
+    assert "the database that knows what is left cannot be asked" in trace.reason
+    assert counted() == {"budget": False, "database": True}
