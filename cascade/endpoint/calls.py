@@ -27,6 +27,9 @@ NOT_JSON = (
     "JSON.)"
 )
 
+TOO_DEEP = "lists and objects nested more than 200 levels deep"
+"""What the parser calls its recursion limit."""
+
 ASKED: Mapping[Endpoint, str] = {"chat": "messages", "responses": "input"}
 
 LIMITS = ("max_tokens", "max_completion_tokens")
@@ -94,10 +97,15 @@ def read_body(data: bytes) -> Mapping[str, Any]:
     try:
         body = jiter.from_json(data, allow_inf_nan=False)
     except ValueError as error:
-        raise BadCall(NOT_JSON) from error
+        raise BadCall(f"{NOT_JSON} What was found: {_found(error)}.") from error
     if not isinstance(body, dict):
         raise BadCall(f"The body is {shown(body)}: expected a JSON object")
     return body
+
+
+def _found(error: ValueError) -> str:
+    """What the parser ran into, and where, on one line."""
+    return " ".join(str(error).split()).replace("recursion limit exceeded", TOO_DEEP)
 
 
 def read_call(
