@@ -272,6 +272,8 @@ def _check_names(payload: Mapping[str, Any]) -> None:
         if name in payload and isinstance(payload[name], STR_OR_BOOL):
             raise RequestError(f"{name}={payload[name]!r}: expected a whole number of tokens")
     n = payload.get("n")
+    if isinstance(n, bool):
+        raise RequestError(f"n={n!r}: expected an integer")
     if n is not None and n != 1:
         raise RequestError(
             f"n={n!r}: a cascade judges one answer at a time; leave n out and call again for more"

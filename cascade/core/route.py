@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from cascade.core.chain import Chain
     from cascade.core.request import Request
 
-__all__ = ["WHOLE", "Entry", "Leg", "Route", "Start", "entered"]
+__all__ = ["WHOLE", "Entry", "Leg", "Route", "Start", "WrongRoute", "entered"]
+
+
+class WrongRoute(RequestError):  # noqa: N818  it is the route that is wrong
+    """A tier that the chain does not have, or not in this order.
+
+    Attributes:
+        option: which of `start_at` and `stop_at` names it.
+    """
+
+    def __init__(self, message: str, option: str) -> None:
+        super().__init__(message)
+        self.option = option
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +83,10 @@ class Route:
             return
         start, stop = self._bounds(chain)
         if start > stop:
-            raise RequestError(
+            raise WrongRoute(
                 f"start_at={self.start_at!r} comes after stop_at={self.stop_at!r} in chain "
-                f"{chain.name!r}: no tier is left to ask"
+                f"{chain.name!r}: no tier is left to ask",
+                "start_at",
             )
 
     def legs(self, chain: Chain, payload: Mapping[str, Any], size_bytes: int) -> Iterable[Leg]:
@@ -142,7 +155,7 @@ def _place(chain: Chain, what: str, name: object) -> int:
     try:
         return chain.tiers.index(chain.tier(str(name)))
     except ConfigError as error:
-        raise RequestError(f"{what}={name!r}: {error}") from None
+        raise WrongRoute(f"{what}={name!r}: {error}", what) from None
 
 
 def _too_long(chain: Chain, tiers: tuple[Tier, ...], window: int, tokens: int) -> str | None:

@@ -58,6 +58,14 @@ UNKNOWN: Mapping[Endpoint, frozenset[str]] = {
 
 CULPRIT = re.compile(r"(\w+)(?:\[\d+\])?(?:=| is )")
 
+TOO_LARGE = re.compile(r"payload\['([^']*)'\].*: float -?inf ")
+"""Of what has been read from JSON, only numbers like 1e999 cannot be written as JSON again."""
+
+EMPTY = " is empty: there is nothing to ask"
+
+FOR_PROGRAMS = "expected a pydantic class"
+"""Advice that a body of HTTP cannot follow."""
+
 
 @quick
 @dataclass(frozen=True, slots=True)
@@ -134,15 +142,17 @@ def read_call(
     options = own_options(payload.pop(FIELD, None), headers or {})
     labels = {name: options.pop(name) for name in LABELS & options.keys()} if options else {}
     model = payload.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadCall("you must provide a model parameter")
+    if model is None or model == "":
+        raise BadCall("you must provide a model parameter", param="model")
+    if not isinstance(model, str):
+        raise _wrong_type("model", "a string", model)
     stream = _flag(payload.pop("stream", None), "stream")
     _check(api, payload, stream=stream)
     wanted = payload.get("stream_options") or {}
     return Call(
         api=api,
         model=model,
-        request=_request(payload, labels, passed_on or {}),
+        request=_request(api, payload, labels, passed_on or {}),
         stream=stream,
         include_usage=_flag(wanted.get("include_usage"), "stream_options.include_usage"),
         shows_books=shows_books,
@@ -152,20 +162,35 @@ def read_call(
 
 
 def _request(
-    payload: dict[str, Any], labels: Mapping[str, Any], passed_on: Mapping[str, Any]
+    api: Endpoint,
+    payload: dict[str, Any],
+    labels: Mapping[str, Any],
+    passed_on: Mapping[str, Any],
 ) -> Request:
     try:
         built = Request.build(payload, passed_on, metadata=labels.get("metadata"), is_decoded=True)
     except RequestError as error:
-        found = CULPRIT.match(str(error))
-        param = found.group(1) if found and found.group(1) in payload else None
-        words = str(error)
+        words, param = _told(api, str(error), payload)
         if len(words) > LONGEST_WORDS:
             words = f"{words[:LONGEST_WORDS]}..."
         raise BadCall(words, param=param) from error
     if not labels:
         return built
     return built.marked(labels.get("tags"), labels.get("parent"))
+
+
+def _told(api: Endpoint, words: str, payload: Mapping[str, Any]) -> tuple[str, str | None]:
+    """What a request's fault is called where the body came over HTTP, and where in it that lies."""
+    if found := TOO_LARGE.match(words):
+        name = found.group(1)
+        return f"Invalid value for '{name}': a number in it is too large to be passed on.", name
+    if words.endswith(EMPTY):
+        return words, ASKED[api]
+    culprit = CULPRIT.match(words)
+    param = culprit.group(1) if culprit and culprit.group(1) in payload else None
+    if param == "response_format" and FOR_PROGRAMS in words:
+        words = f"response_format is {shown(payload[param])}: expected an object with a 'type'"
+    return words, param
 
 
 def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:

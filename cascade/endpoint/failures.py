@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cascade.core.failures import CallFailure, FailureKind
+from cascade.core.route import WrongRoute
 from cascade.core.trace import Trace
 from cascade.endpoint.books import books_of, headers_of
 from cascade.endpoint.faults import UnknownModel
@@ -108,6 +109,8 @@ def failure_of(error: BaseException, *, inside: bool = False) -> Failure:
         return _failure(str(error), (404, WRONG, "model_not_found"))
     if isinstance(error, RequestError):
         param, code = getattr(error, "param", None), getattr(error, "code", None)
+        if isinstance(error, WrongRoute):
+            param = f"{FIELD}.{error.option}"
         return _failure(str(error), (400, WRONG, code), param=param)
     if isinstance(error, RunError):
         return replace(_of_run(error, inside=inside), trace=error.trace)

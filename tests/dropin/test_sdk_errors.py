@@ -222,7 +222,7 @@ def test_a_shared_budget_ends_calls_of_all_chains(sdk):
         ({"extra_body": {"cascade": {"budget": 0.5}}}, "cascade.budget"),
         ({"extra_body": {"cascade": {"budgt": "1"}}}, "cascade.budgt"),
         ({"extra_body": {"cascade": "cheap"}}, "cascade"),
-        ({"extra_body": {"cascade": {"start_at": "nobody"}}}, None),
+        ({"extra_body": {"cascade": {"start_at": "nobody"}}}, "cascade.start_at"),
         ({"extra_body": {"messages": []}}, "messages"),
         ({"extra_headers": {"x-cascade-deadline-s": "soon"}}, "cascade.deadline_s"),
     ],

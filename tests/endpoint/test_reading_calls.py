@@ -37,9 +37,9 @@ def test_a_body_that_is_no_object(data):
 @pytest.mark.parametrize(
     ("api", "change", "param", "code"),
     [
-        ("chat", {"model": None}, None, None),
-        ("chat", {"model": 5}, None, None),
-        ("chat", {"model": ""}, None, None),
+        ("chat", {"model": None}, "model", None),
+        ("chat", {"model": 5}, "model", "invalid_type"),
+        ("chat", {"model": ""}, "model", None),
         ("chat", {"messages": None}, "messages", "missing_required_parameter"),
         ("chat", {"messages": []}, "messages", None),
         ("chat", {"messages": "hi"}, "messages", None),
@@ -56,7 +56,13 @@ def test_a_body_that_is_no_object(data):
             "stream_options.include_usage",
             "invalid_type",
         ),
+        ("chat", {"messages": [{"role": "user", "content": ""}]}, "messages", None),
         ("chat", {"n": 3}, "n", None),
+        ("chat", {"n": True}, "n", None),
+        ("chat", {"temperature": float("inf")}, "temperature", None),
+        ("chat", {"logit_bias": {"1": [-float("inf")]}}, "logit_bias", None),
+        ("chat", {"response_format": 7}, "response_format", None),
+        ("chat", {"response_format": {"of": "x"}}, "response_format", None),
         ("chat", {"max_tokens": "many"}, "max_tokens", None),
         ("chat", {"max_output_tokens": 1}, "max_output_tokens", "unknown_parameter"),
         ("chat", {"max_tokens": 9_000, "max_completion_tokens": 1}, "max_tokens", None),
@@ -70,7 +76,7 @@ def test_a_body_that_is_no_object(data):
         ("chat", {"extra_body": {"a": "b"}}, "extra_body", "unknown_parameter"),
         ("chat", {"questions": []}, None, None),
         ("responses", {"input": None}, "input", "missing_required_parameter"),
-        ("responses", {"input": ""}, None, None),
+        ("responses", {"input": ""}, "input", None),
         ("responses", {"input": 5}, "input", None),
         ("responses", {"input": [5]}, "input", None),
         ("responses", {"messages": []}, "messages", "unknown_parameter"),
@@ -87,6 +93,7 @@ def test_a_call_that_cannot_be_meant(api, change, param, code):
         read_call(api, body)
     assert (caught.value.param, caught.value.code) == (param, code)
     assert len(str(caught.value)) < 1_100  # whatever it repeats
+    assert not {"pydantic", "dicts", "None"} & set(str(caught.value).replace(",", " ").split())
 
 
 def test_a_limit_of_the_other_endpoint_that_is_null():

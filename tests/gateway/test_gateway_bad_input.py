@@ -48,7 +48,7 @@ def error_of(answer):
         (b"[1]", "JSON object"),
         (b'"text"', "JSON object"),
         (b"{}", "you must provide a model parameter"),
-        (b'{"model": 1}', "you must provide a model parameter"),
+        (b'{"model": 1}', "Invalid type for 'model': expected a string, but got 1 instead."),
         (b'{"model": "support"}', "Missing required parameter: 'messages'"),
         (b'{"model": "support", "messages": "x"}', "messages"),
         (b'{"model": "support", "messages": []}', "messages"),
@@ -65,6 +65,32 @@ def test_bodies_that_cannot_be_meant(port, traces, body, words):
     assert words in error["message"]
     assert error["type"] == "invalid_request_error"
     assert traces() == []
+
+
+@pytest.mark.parametrize(
+    ("own", "param"),
+    [
+        ({"start_at": "nope"}, "cascade.start_at"),
+        ({"stop_at": "nope"}, "cascade.stop_at"),
+        ({"start_at": "big", "stop_at": "small"}, "cascade.start_at"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_tiers_that_cannot_be_asked(port, traces, own, param, stream):
+    """Where a request may begin and end is checked by the chain; the refusal says which is wrong."""
+    body = body_of("x", cascade=own, stream=stream)
+    status, error = error_of(asked(port, request(body, headers=JSON)))
+    assert (status, error["param"]) == (400, param)
+    assert traces() == []
+
+
+def test_a_number_that_no_json_holds(port, upstream):
+    """A number that is read as infinite is refused in the words of HTTP, and named."""
+    body = body_of("x", temperature=0).replace(b'"temperature": 0', b'"temperature": 1e999')
+    status, error = error_of(asked(port, request(body, headers=JSON)))
+    assert (status, error["param"]) == (400, "temperature")
+    assert "too large" in error["message"]
+    assert not upstream.asked
 
 
 def test_json_at_the_depth_that_is_taken(serve, traces):
