@@ -270,9 +270,14 @@ class Exchange:
 
     def _seen_as(self, failure: CallFailure) -> CallFailure:
         """A failure after text was shown is an interruption; one at the deadline says so."""
+        is_over = failure.kind == "timeout" and (
+            self._is_late() or self.timeout_s < self.call.timeout_s
+        )
         if self._shown:
-            return CallFailure("interrupted", f"after text had been shown: {failure}")
-        if failure.kind == "timeout" and (self._is_late() or self.timeout_s < self.call.timeout_s):
+            why = "the request's deadline has passed" if is_over else failure
+            code = "timeout" if failure.kind == "timeout" else None
+            return CallFailure("interrupted", f"after text had been shown: {why}", code=code)
+        if is_over:
             return CallFailure("deadline", "the request's deadline has passed")
         if failure.status == UNAUTHORIZED:
             return replace(failure, message=f"{failure.message} {self._which_key}")

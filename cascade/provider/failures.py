@@ -68,6 +68,8 @@ _MARKUP = re.compile(
 )
 _PAGE = re.compile(r"\s*<(?:!doctype|html|head|body)\b", re.IGNORECASE)
 
+_AS_REFUSED = re.compile(r"^\d{3}, message: ?")
+
 SECRET = re.compile(r"\b(sk|sess|key)-[A-Za-z0-9_*.-]{6,}|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{6,}")
 
 HTTP_KINDS: dict[int, FailureKind] = {
@@ -152,14 +154,26 @@ def _classified(error: BaseException, *, reading: bool) -> CallFailure:
         return CallFailure("auth", f"the client has no credentials: {error}")
     chain = tuple(_causes(error))
     kinds = {base.__name__ for cause in chain for base in type(cause).__mro__}
-    detail = next((str(cause) for cause in reversed(chain) if str(cause)), type(error).__name__)
+    said = (_words_of(cause) for cause in reversed(chain))
+    detail = next((words for words in said if words), type(error).__name__)
     for names, kind, words in TRANSPORT:
         if kinds & names:
-            return CallFailure(kind, f"{words}: {detail}")
+            is_bare = kind == "timeout" and detail in kinds  # a name says no more than the words
+            return CallFailure(kind, words if is_bare else f"{words}: {detail}")
     if reading:
         return CallFailure("malformed", f"{type(error).__name__}: {error}")
     wrong = isinstance(error, TypeError | ValueError)  # from building the request
     return CallFailure("invalid" if wrong else "connection", f"{type(error).__name__}: {error}")
+
+
+def _words_of(error: BaseException) -> str:
+    """What an exception says, on one line.
+
+    aiohttp gives what it cannot parse a status, as if a server of its own refused it, and points at
+    the place from a line below.
+    """
+    lines = (line for line in str(error).splitlines() if line.strip(" ^"))
+    return _AS_REFUSED.sub("", " ".join(" ".join(lines).split()))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

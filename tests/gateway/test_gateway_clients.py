@@ -170,6 +170,18 @@ def test_a_stream_that_breaks_off(client, traces):
     assert "trace" not in str(caught.value)
 
 
+def test_a_deadline_in_the_middle_of_a_stream(client, traces):
+    """What has been shown stands; the error says in words and by its code that time ran out."""
+    own = {"deadline_s": 0.5, "start_at": "big"}
+    stream = ask(client, "stall", stream=True, extra_body={"cascade": own})
+    with pytest.raises(openai.APIError) as caught:
+        list(stream)
+    assert caught.value.code == "timeout"
+    assert "the request's deadline has passed" in caught.value.message
+    assert "Error" not in caught.value.message
+    assert traces()[0].status == "interrupted"
+
+
 def test_a_deadline(client, traces):
     """Too late is 504, and booked."""
     with pytest.raises(openai.InternalServerError) as caught:

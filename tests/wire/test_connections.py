@@ -108,7 +108,13 @@ def test_what_is_no_http(face):
         return False
 
     with Server(noise) as server:
-        assert ends(face(one(), base_url=server.url)) == [("connection", None)]
+        used = face(one(), base_url=server.url)
+        assert ends(used) == [("connection", None)]
+    (charge,) = used.traces[0].charges
+    assert charge.message.startswith("the connection broke: ")
+    assert "400" not in charge.message
+    assert "\n" not in charge.message
+    assert not charge.message.endswith("^")
 
 
 def test_a_compressed_answer(face):

@@ -129,6 +129,22 @@ def test_a_stream_cut_on_the_wire(face, behaviour):
         assert server.requests == 1
     (charge,) = caught.value.trace.charges
     assert (charge.outcome, charge.basis) == ("interrupted", "estimated")
+    kind, code = ("connection", None) if behaviour is CUT["cut"] else ("timeout", "timeout")
+    assert charge.message.startswith(f"after text had been shown: {kind}: ")
+    assert charge.code == code
+    for machinery in ("400", "Error", "\n"):
+        assert machinery not in charge.message
+
+
+def test_a_deadline_in_the_middle_of_a_stream(face):
+    """It is told as what it is, with a code that says so."""
+    with Server(CUT["silent"]) as server:
+        used = face(one(), base_url=server.url, deadline_s=0.2)
+        with pytest.raises(StreamInterrupted) as caught:
+            used.stream()
+    (charge,) = caught.value.trace.charges
+    assert charge.message == "after text had been shown: the request's deadline has passed"
+    assert charge.code == "timeout"
 
 
 @pytest.mark.parametrize("behaviour", [drops, hangs(), hangs(head("text/event-stream")), drips])
