@@ -24,7 +24,7 @@ def told(answer):
 @pytest.mark.parametrize(
     ("small", "large"),
     [
-        (b"{", b'{"a": "%b' % LARGE.encode()),
+        (b"{x", b"{x%b" % LARGE.encode()),
         (b"[1]", b"[1%b]" % (b" " * len(LARGE))),
         (b'{"model": "support"}', b'{"model": "support", "user": "%b"}' % LARGE.encode()),
         (body_of("x", stream="yes"), body_of(LARGE, stream="yes")),
