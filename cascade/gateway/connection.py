@@ -149,7 +149,13 @@ class Connection(HttpToolsProtocol):
         if is_too_much:
             self.refuse(refusals.head_too_large())
         elif not self._refused:
-            self._take_on()
+            if self.parser.get_http_version() == "1.1" and not self._names_host():
+                self.refuse(refusals.no_host())
+            else:
+                self._take_on()
+
+    def _names_host(self) -> bool:
+        return any(name == b"host" for name, _ in self.headers)
 
     def _take_on(self) -> None:
         """Begin to answer the request, or let it wait until the one before it is answered."""

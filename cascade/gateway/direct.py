@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from cascade.gateway.connection import Connection
 
 __all__ = ["Direct"]
+
+CHUNKED = b"transfer-encoding: chunked\r\n"
 
 
 class Direct(RequestResponseCycle):
@@ -41,6 +43,22 @@ class Direct(RequestResponseCycle):
         )
         self._connection = connection
         self._pieces: list[bytes] = []
+        self._is_old = connection.scope["http_version"] == "1.0"
+        self._is_bare = False  # the body is not framed: it ends with the connection
+
+    async def send(self, message: Any) -> None:
+        """Send a message of ASGI's; a body of unknown length as HTTP 1.0 reads it, not in chunks.
+
+        What follows a head without a length is then bounded by the end of the connection alone.
+        """
+        if self._is_old:
+            if message["type"] == "http.response.start":
+                names = (name.lower() for name, _ in message.get("headers", ()))
+                self._is_bare = b"content-length" not in names
+                self.chunked_encoding = False if self._is_bare else None
+            elif self._is_bare:
+                self.expected_content_length = len(message.get("body", b""))
+        await super().send(message)
 
     def sends_by(self, send: object) -> bool:
         """Whether this is what sends the server's own messages, rather than what wraps it."""
@@ -72,7 +90,7 @@ class Direct(RequestResponseCycle):
             return False
         if self._begin():
             self.response_complete = True
-            length = b"content-length: %d" % len(body)
+            length = b"content-length: %d\r\n" % len(body)
             self.transport.write(self._head(status, head, length) + body)
             self.message_event.set()
             if not self.keep_alive:
@@ -86,12 +104,11 @@ class Direct(RequestResponseCycle):
         What follows are ASGI's messages for the body; pieces of one may also be told to `write`.
         """
         if self._begin():
-            self.chunked_encoding = length is None
+            self._is_bare = self._is_old and length is None
+            self.chunked_encoding = length is None and not self._is_bare
             self.expected_content_length = length or 0
-            framed = (
-                b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
-            )
-            self.transport.write(self._head(status, head, framed))
+            framed = b"content-length: %d\r\n" % length if length is not None else CHUNKED
+            self.transport.write(self._head(status, head, b"" if self._is_bare else framed))
 
     def write(self, data: bytes) -> bool:
         """Send a piece of a streamed body; False where the client does not keep up.
@@ -126,9 +143,10 @@ class Direct(RequestResponseCycle):
         own = [b"%b: %b\r\n" % header for header in self.default_headers]  # the date
         if not self.keep_alive:
             own.append(b"connection: close\r\n")
-        return b"%b%b\r\n%b\r\n%b\r\n" % (STATUS_LINE[status], head, framed, b"".join(own))
+        return b"%b%b\r\n%b%b\r\n" % (STATUS_LINE[status], head, framed, b"".join(own))
 
     def _send(self) -> None:
         data = self.unsent()
         if data and not self._connection.is_lost:
-            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            framed = data if self._is_bare else b"%x\r\n%b\r\n" % (len(data), data)
+            self.transport.write(framed)

@@ -154,6 +154,11 @@ def not_http() -> Refusal:
     return refuse(400, "Invalid HTTP request received.", closes=True)
 
 
+def no_host() -> Refusal:
+    """A request of HTTP/1.1 that does not say whom it asks (RFC 9112, 3.2)."""
+    return refuse(400, "A request of HTTP/1.1 must have the header 'Host'.", closes=True)
+
+
 def too_slow(what: str, limit_s: float) -> Refusal:
     """A client that takes too long to say what it wants."""
     return refuse(

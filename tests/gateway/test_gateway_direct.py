@@ -189,6 +189,34 @@ def test_an_old_client(served):
         assert b"\r\nconnection: close\r\n" in raw.rest()
 
 
+@pytest.mark.parametrize("kind", ["direct", "over ASGI"])
+def test_an_old_client_that_wants_a_stream(served, kind, monkeypatch):
+    """HTTP 1.0 knows no chunks: the events come as they are, and end with the connection."""
+    if kind == "over ASGI":
+        monkeypatch.setattr("cascade.gateway.direct.Direct.sends_by", lambda *_: False)
+    with Raw(served(scripted()).port) as raw:
+        raw.send(request(body_of(stream=True)).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        head, _, body = raw.rest().partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert b"content-length" not in head
+    assert b"\r\nconnection: close" in head
+    events = body.split(b"\n\n")
+    assert all(event.startswith(b"data: ") for event in events[:-1])
+    assert body.endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_request_that_does_not_say_whom_it_asks(served, version):
+    """HTTP 1.1 wants to be told the host; HTTP 1.0 knows none."""
+    with Raw(served(scripted()).port) as raw:
+        raw.send(f"GET /healthz HTTP/{version}\r\n\r\n".encode())
+        status, headers, body = raw.read()
+        assert status == (200 if version == "1.0" else 400)
+        assert headers["connection"] == "close"
+        assert version == "1.0" or b"'Host'" in body
+        assert raw.closed()
+
+
 def test_leaving_with_more_requests_sent(serve, upstream, traces):
     """A client that has sent its next request already, and leaves, is missed all the same."""
     gateway = serve()
