@@ -42,8 +42,8 @@ def test_the_smaller_budget_counts(serve, client_of, traces):
     ask(client, budget="100")
     ask(client)
     with pytest.raises(openai.RateLimitError):
-        ask(client, budget="0.0001")
-    assert [str(trace.budget_usd) for trace in traces()] == ["0.002", "0.002", "0.0001"]
+        ask(client, budget="0.00005")
+    assert [str(trace.budget_usd) for trace in traces()] == ["0.002", "0.002", "0.00005"]
 
 
 @pytest.mark.loopback
