@@ -46,6 +46,8 @@ MAX_DOWNGRADES = 4
 """Different parameters that one call may have to give up before it goes through."""
 
 
+DEADLINE = "the request's deadline has passed"
+
 HIDDEN = "no usage came with the stream, and how much was reasoned cannot be seen"
 """Why a stream of which something came has no usage, not even an estimated one."""
 
@@ -182,7 +184,7 @@ class Exchange:
             TimeoutError: the try has taken too long, or the request's deadline has passed.
         """
         if self._is_late():
-            raise TimeoutError("the request's deadline has passed")
+            raise TimeoutError(DEADLINE)
         if not self._shown and self.clock() - self._started > self.timeout_s:
             raise TimeoutError(f"not complete after {self.timeout_s:g} s")
         self.incoming.take(data)
@@ -270,15 +272,13 @@ class Exchange:
 
     def _seen_as(self, failure: CallFailure) -> CallFailure:
         """A failure after text was shown is an interruption; one at the deadline says so."""
-        is_over = failure.kind == "timeout" and (
-            self._is_late() or self.timeout_s < self.call.timeout_s
-        )
-        if self._shown:
-            why = "the request's deadline has passed" if is_over else failure
-            code = "timeout" if failure.kind == "timeout" else None
+        is_timeout = failure.kind == "timeout"
+        if self._shown:  # a deadline may have been moved since the call began: the clock decides
+            why = DEADLINE if is_timeout and self._is_late() else failure
+            code = "timeout" if is_timeout else None
             return CallFailure("interrupted", f"after text had been shown: {why}", code=code)
-        if is_over:
-            return CallFailure("deadline", "the request's deadline has passed")
+        if is_timeout and (self._is_late() or self.timeout_s < self.call.timeout_s):
+            return CallFailure("deadline", DEADLINE)
         if failure.status == UNAUTHORIZED:
             return replace(failure, message=f"{failure.message} {self._which_key}")
         return failure
