@@ -324,7 +324,7 @@ SCENARIOS: dict[str, Scenario] = {
             Tier("top", price=DEAR),
         ],
         lambda: {"low": "bad"}, "accepted", "low", "good", ("low",), "0.000024",
-        scorers=lambda: {"low": ["good", "good"]}, settings={"budget": "0.0002"},
+        scorers=lambda: {"low": ["good", "good"]}, settings={"budget": "0.00015"},
     ),
     "questions put at once": Scenario(
         three(asks_all), lambda: {"low": "bad"}, "accepted", "low", "bad", ("low",), "0.00006",
