@@ -17,13 +17,17 @@ PLAIN = "".join(chr(code) for code in range(0x20, 0x7F))
 
 
 def books_of(trace: Trace) -> dict[str, Any]:
-    """The `cascade` field: amounts are texts, exact to the last digit, and null where unknown."""
+    """The `cascade` field: amounts are texts, whole to the last digit, and null where unknown.
+
+    `basis` says how sure the cost is.
+    """
     return {
         "trace_id": trace.id,
         "chain": trace.chain,
         "tier": trace.tier,
         "accepted": trace.accepted,
         "cost_usd": _amount(trace.cost_usd),
+        "basis": trace.basis,
         "saved_usd": _amount(trace.saved_usd),
         "attempts": sum(attempt.asked for attempt in trace.attempts),
     }

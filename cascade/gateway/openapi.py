@@ -41,7 +41,9 @@ CASCADE: dict[str, Any] = {
         "tier": {"type": ["string", "null"]},
         "accepted": {"type": "boolean"},
         "cost_usd": {"type": ["string", "null"]},
+        "basis": {"enum": ["exact", "estimated", "unknown"]},
         "saved_usd": {"type": ["string", "null"]},
+        "attempts": {"type": "integer"},
     },
 }
 

@@ -54,6 +54,7 @@ def test_a_chat_completion(client):
         "tier": "gpt-5.5",
         "accepted": True,
         "cost_usd": format(trace.cost_usd, "f"),
+        "basis": "exact",
         "saved_usd": format(trace.saved_usd, "f"),
         "attempts": 2,
     }

@@ -22,6 +22,7 @@ BOOKS = {
     "tier": "small",
     "accepted": True,
     "cost_usd": "0.00012",
+    "basis": "exact",
     "saved_usd": "0.00108",
     "attempts": 1,
 }
