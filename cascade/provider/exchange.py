@@ -48,6 +48,9 @@ MAX_DOWNGRADES = 4
 
 DEADLINE = "the request's deadline has passed"
 
+EARLY_S = 0.01
+"""A timer may ring so much before the clock says that it is time: event loops round."""
+
 HIDDEN = "no usage came with the stream, and how much was reasoned cannot be seen"
 """Why a stream of which something came has no usage, not even an estimated one."""
 
@@ -214,8 +217,9 @@ class Exchange:
         """
         self._shown = self.call.watch is None
 
-    def _is_late(self) -> bool:
-        return self.call.deadline is not None and self.clock() >= self.call.deadline
+    def _is_late(self, early_s: float = 0.0) -> bool:
+        deadline = self.call.deadline
+        return deadline is not None and self.clock() >= deadline - early_s
 
     # Writing it down -----------------------------------------------------------------------------
 
@@ -274,7 +278,7 @@ class Exchange:
         """A failure after text was shown is an interruption; one at the deadline says so."""
         is_timeout = failure.kind == "timeout"
         if self._shown:  # a deadline may have been moved since the call began: the clock decides
-            why = DEADLINE if is_timeout and self._is_late() else failure
+            why = DEADLINE if is_timeout and self._is_late(EARLY_S) else failure
             code = "timeout" if is_timeout else None
             return CallFailure("interrupted", f"after text had been shown: {why}", code=code)
         if is_timeout and (self._is_late() or self.timeout_s < self.call.timeout_s):
