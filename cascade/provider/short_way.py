@@ -7,15 +7,14 @@ an answer is handed to the SDK as if it had sent the request itself, so that err
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx2
 from multidict import CIMultiDict, CIMultiDictProxy
-from pydantic_core import to_json
 
+from cascade.core.plain_json import strict_json
 from cascade.provider.body import connect_timeout_s
 from cascade.provider.connections import Line, Response, as_httpx, limits_of, named
 from cascade.provider.http_client import IN_HAND, AiohttpClient
@@ -69,7 +68,7 @@ class ShortWay:
         if self._http.is_closed or log.isEnabledFor(logging.DEBUG):  # its log shows every request
             return await through_sdk()
         line = self._known.get(path) or await self._rehearse(path, through_sdk)
-        data = _encoded(body)
+        data = strict_json(body)
         limits = limits_of(connect_timeout_s(timeout_s), timeout_s if stream else None)
         try:
             response = await line.post(data, (READ_TIMEOUT, str(timeout_s)), limits)
@@ -127,14 +126,6 @@ class Straight:
     async def aclose(self) -> None:
         """Give the connection back; one whose body was not read to its end is closed."""
         self._response.close()
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    """A body as JSON; a request holds nothing that is none."""
-    data = to_json(body)
-    if b"NaN" in data or b"Infinity" in data:  # or a word of somebody's text
-        json.dumps(body, allow_nan=False)  # refuses a number, lets a text pass
-    return data
 
 
 def _is_answer(response: Response) -> bool:

@@ -14,9 +14,9 @@ from fake_openai import completion, sse, text_chunks
 from server import Server, answers, cuts, drops, streams
 
 from cascade import AsyncCascade, CascadeError, Endpoint, Tier
+from cascade.core.plain_json import strict_json
 from cascade.core.tier import Retry
 from cascade.provider import connections
-from cascade.provider.short_way import _encoded
 
 pytestmark = pytest.mark.loopback
 
@@ -175,10 +175,10 @@ def test_a_stream():
 def test_words_for_numbers_that_json_lacks():
     """They may stand in a text; a number that JSON cannot write is refused as the SDK does it."""
     body = {"messages": [{"role": "user", "content": "NaN, Infinity and \u00fc"}], "seed": -1.5e300}
-    assert json.loads(_encoded(body)) == body
+    assert json.loads(strict_json(body)) == body
     for number in (math.nan, math.inf, -math.inf):
         with pytest.raises(ValueError, match="not JSON compliant"):
-            _encoded({"temperature": number})
+            strict_json({"temperature": number})
 
 
 def test_a_client_that_is_pointed_elsewhere():
