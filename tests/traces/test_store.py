@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import inspect
 from sqlalchemy import text as sql
 
 from cascade import StoreError, TraceStore, Usage
@@ -308,6 +309,25 @@ class TestOpening:
             assert [(row.tags, row.parent_id) for row in store.list()] == [((), None)]
             store.save(replace(trace, id="new", tags=("x",), parent_id=trace.id))
             assert [row.id for row in store.list(tag="x", parent=trace.id)] == ["new"]
+
+    @pytest.mark.parametrize("version", range(1, len(TABLES.steps) + 1))
+    def test_every_version_gets_the_indexes_of_today(self, database, monkeypatch, version):
+        """Whichever version a store begins at: lists are looked up in one index, children too."""
+        steps = TABLES.steps[:version]
+        with monkeypatch.context() as older:
+            older.setattr("cascade.traces.store.TABLES", replace(TABLES, steps=steps))
+            TraceStore(database.where).close()
+        TraceStore(database.where).close()
+        found = inspect(database.engine)
+        assert {
+            index["name"]: index["column_names"]
+            for table in ("traces", "charges", "tags")
+            for index in found.get_indexes(table)
+        } == {
+            "traces_by_time": ["started_at", "id", "status", "tier", "attempts"],
+            "traces_by_parent": ["parent_id", "started_at"],
+            "tags_by_tag": ["tag", "trace_id"],
+        }
 
     def test_a_failed_migration_changes_nothing(self, database, monkeypatch):
         """A step that fails takes the whole transaction back."""
