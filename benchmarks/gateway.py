@@ -6,10 +6,11 @@
     python -m benchmarks.gateway --quick                  # a look
 
 All stand before the same upstream, one process each on one core; the upstream and the clients have
-the other. Rounds are interleaved in random order and medians are taken, so what else the machine
-does hits all alike. Cascade's gateway runs as `cascade serve` does by default, with a key, budgets,
-rates, a scorer and traces with their contents; the naive ones pass bytes on; LiteLLM's has a master
-key and no database. Ratios are to the naive gateway on uvicorn as it is installed alone (h11).
+the other. Each round measures them one after the other, in random order, and medians are taken: of
+ratios, of what each round says. What else the machine does hits all alike. Cascade's gateway runs
+as `cascade serve` does by default, with a key, budgets, rates, a scorer and traces with their
+contents; the naive ones pass bytes on; LiteLLM's has a master key and no database. Ratios are to
+the naive gateway on uvicorn as it is installed alone (h11).
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.gateways import (
     OTHER_CORE,
@@ -123,14 +124,25 @@ def measured(
     warm = min(2 * concurrency, count, 64)
     client.ask(gateway.gateway, warm, min(concurrency, warm), **more)  # connections, caches
     time.sleep(SETTLE_S)
-    before = gateway.cpu_s()
+    before, loop_before = gateway.cpu_s(), gateway.loop_s()
     found = client.ask(gateway.gateway, count, concurrency, **more)
     time.sleep(SETTLE_S)
     return {
         "cpu_ms": (gateway.cpu_s() - before) / count * 1e3,
+        "loop_ms": (gateway.loop_s() - loop_before) / count * 1e3,
         "rate": count / found["wall_s"],
         **{name: found[name] for name in ("p50_ms", "p99_ms", "first_p50_ms", "first_p99_ms")},
     }
+
+
+Item = TypeVar("Item")
+
+
+def shuffled(items: Iterable[Item]) -> list[Item]:
+    """The same in random order."""
+    found = list(items)
+    random.shuffle(found)
+    return found
 
 
 CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -151,10 +163,10 @@ def measure(gateways: Sequence[Gateway], plan: Plan, folder: Path) -> None:
         client = stack.enter_context(clients())
         running = [stack.enter_context(served(gateway, folder)) for gateway in gateways]
         begun = {one.gateway.name: one.rss_mb() for one in running}
-        cells = [(one, cell) for one in running for cell in CELLS]
         for _ in range(plan.rounds):
-            random.shuffle(cells)
-            for one, cell in cells:
+            # The machine changes its speed: what is compared is measured one after the other.
+            order = [(cell, one) for cell in shuffled(CELLS) for one in shuffled(running)]
+            for cell, one in order:
                 size, concurrency, more = CELLS[cell]
                 count = getattr(plan, size)
                 if one.gateway.name.startswith("litellm"):
@@ -164,8 +176,8 @@ def measure(gateways: Sequence[Gateway], plan: Plan, folder: Path) -> None:
                 )
         ended = {one.gateway.name: one.rss_mb() for one in running}
         starts = {one.gateway.name: one.start_s for one in running}
-    show_calls(found, [one.name for one in gateways])
-    show_streams(found, [one.name for one in gateways])
+    show_calls(Found(found), [one.name for one in gateways])
+    show_streams(Found(found), [one.name for one in gateways])
     print("\nResident memory, MB, and time to begin\n")
     rows = [
         [one.name, f"{begun[one.name]:.0f}", f"{ended[one.name]:.0f}", f"{starts[one.name]:.1f}"]
@@ -175,59 +187,74 @@ def measure(gateways: Sequence[Gateway], plan: Plan, folder: Path) -> None:
     table(["gateway", "at first", "in the end", "start s"], rows)
 
 
-def show_calls(found: dict[tuple[str, str], list[Figures]], names: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Found:
+    """What was measured: the figures of each round, by gateway and cell."""
+
+    rounds: Mapping[tuple[str, str], Sequence[Figures]]
+
+    def of(self, name: str, cell: str, figure: str) -> float:
+        """The median of all rounds."""
+        return median(one[figure] for one in self.rounds[name, cell])
+
+    def ratio(self, name: str, cell: str, base: str = BASE) -> float:
+        """CPU to another gateway's: the median of what each round says."""
+        pairs = zip(self.rounds[name, cell], self.rounds[base, cell], strict=True)
+        return median(one["cpu_ms"] / other["cpu_ms"] for one, other in pairs)
+
+    def cpu(self, name: str, cell: str) -> str:
+        """CPU of a request, and its ratio."""
+        if name == "nothing":
+            return "-"
+        return f"{self.of(name, cell, 'cpu_ms'):.3f} ({self.ratio(name, cell):.2f})"
+
+
+def show_calls(found: Found, names: Sequence[str]) -> None:
     """Whole answers."""
-
-    def of(name: str, cell: str, figure: str) -> float:
-        return median(one[figure] for one in found[name, cell])
-
+    of = found.of
     direct = of("nothing", "alone", "p50_ms")
-    base = {cell: of(BASE, cell, "cpu_ms") for cell in ("alone", "together")}
+    cells = ("alone", "together")
     rows = []
     for name in names:
-        cpu = [
-            f"{of(name, cell, 'cpu_ms'):.3f} ({of(name, cell, 'cpu_ms') / base[cell]:.2f})"
-            for cell in base
-        ]
+        loop = " / ".join(f"{of(name, cell, 'loop_ms'):.3f}" for cell in cells)
         p50, p99 = of(name, "alone", "p50_ms"), of(name, "alone", "p99_ms")
         rows.append(
             [
                 name,
-                *(["-", "-"] if name == "nothing" else cpu),
+                *(found.cpu(name, cell) for cell in cells),
+                "-" if name == "nothing" else loop,
                 f"{of(name, 'together', 'rate'):.0f}",
                 f"{p50:.2f} / {p99:.2f}",
                 f"{p50 - direct:.2f}",
             ]
         )
     print(f"\nWhole answers: CPU of the gateway's processes per request, ms (ratio to {BASE})\n")
-    table(["gateway", "at 1", "at 32", "requests/s at 32", "p50 / p99 ms at 1", "added p50"], rows)
+    table(
+        [
+            *("gateway", "at 1", "at 32", "event loop's thread"),
+            *("requests/s at 32", "p50 / p99 ms at 1", "added p50"),
+        ],
+        rows,
+    )
     if "litellm proxy" in names:
         print()
         for cell, times in (("alone", 1), ("together", 32)):
-            ratio = of("litellm proxy", cell, "cpu_ms") / of("cascade", cell, "cpu_ms")
+            ratio = found.ratio("litellm proxy", cell, "cascade")
             print(f"LiteLLM's proxy to Cascade's gateway, CPU at {times}: {ratio:.1f}")
 
 
-def show_streams(found: dict[tuple[str, str], list[Figures]], names: Sequence[str]) -> None:
+def show_streams(found: Found, names: Sequence[str]) -> None:
     """Streamed answers."""
-
-    def of(name: str, cell: str, figure: str) -> float:
-        return median(one[figure] for one in found[name, cell])
-
+    of = found.of
     direct = of("nothing", "stream", "first_p50_ms")
-    base = {cell: of(BASE, cell, "cpu_ms") for cell in ("streams", "bursts")}
     rows = []
     for name in names:
         first = of(name, "stream", "first_p50_ms")
-        cpu = [
-            f"{of(name, cell, 'cpu_ms'):.3f} ({of(name, cell, 'cpu_ms') / base[cell]:.2f})"
-            for cell in base
-        ]
         many = [of(name, "many", figure) for figure in ("first_p50_ms", "first_p99_ms", "p99_ms")]
         rows.append(
             [
                 name,
-                *(["-", "-"] if name == "nothing" else cpu),
+                *(found.cpu(name, cell) for cell in ("streams", "bursts")),
                 f"{first:.2f}",
                 f"{first - direct:.2f}",
                 " / ".join(f"{one:.0f}" for one in many),

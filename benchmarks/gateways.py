@@ -211,6 +211,12 @@ class Served:
         """CPU seconds so far, user and system, of all threads, those that ended included."""
         return sum(time.clock_gettime(_clock_of(pid)) for pid in self.tree())
 
+    def loop_s(self) -> float:
+        """The same of the first thread of its process alone: in all of them, the event loop's."""
+        if self.pid is None:
+            return 0.0
+        return int(Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
     def rss_mb(self) -> float:
         """Resident memory."""
         pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.tree())
