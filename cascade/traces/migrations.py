@@ -66,13 +66,13 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX tags_by_tag ON tags (tag, trace_id)",
     ),
     (  # 3: one index for lists in place of three, since every trace is written into each of them
-        "DROP INDEX charges_by_model",  # nothing was looked up in it
-        "DROP INDEX traces_by_status",
-        "DROP INDEX traces_by_tier",
-        "DROP INDEX traces_by_time",
+        "DROP INDEX IF EXISTS charges_by_model",  # nothing was looked up in it
+        "DROP INDEX IF EXISTS traces_by_status",
+        "DROP INDEX IF EXISTS traces_by_tier",
+        "DROP INDEX IF EXISTS traces_by_time",
         # What lists choose by stands in it, so that those passed over are not read.
         "CREATE INDEX traces_by_time ON traces (started_at, id, status, tier, attempts)",
-        "DROP INDEX traces_by_parent",
+        "DROP INDEX IF EXISTS traces_by_parent",
         """
         CREATE INDEX traces_by_parent ON traces (parent_id, started_at)
         WHERE parent_id IS NOT NULL
