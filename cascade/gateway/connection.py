@@ -149,13 +149,11 @@ class Connection(HttpToolsProtocol):
         if is_too_much:
             self.refuse(refusals.head_too_large())
         elif not self._refused:
-            if self.parser.get_http_version() == "1.1" and not self._names_host():
-                self.refuse(refusals.no_host())
+            hosts = len([name for name, _ in self.headers if name == b"host"])
+            if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+                self.refuse(refusals.wrong_hosts(hosts))
             else:
                 self._take_on()
-
-    def _names_host(self) -> bool:
-        return any(name == b"host" for name, _ in self.headers)
 
     def _take_on(self) -> None:
         """Begin to answer the request, or let it wait until the one before it is answered."""

@@ -154,9 +154,12 @@ def not_http() -> Refusal:
     return refuse(400, "Invalid HTTP request received.", closes=True)
 
 
-def no_host() -> Refusal:
-    """A request of HTTP/1.1 that does not say whom it asks (RFC 9112, 3.2)."""
-    return refuse(400, "A request of HTTP/1.1 must have the header 'Host'.", closes=True)
+def wrong_hosts(number: int) -> Refusal:
+    """A request that names no host in HTTP/1.1, or several in any version (RFC 9112, 3.2)."""
+    words = "A request of HTTP/1.1 must have the header 'Host'."
+    if number:
+        words = f"A request must have one header 'Host', not {number}."
+    return refuse(400, words, closes=True)
 
 
 def too_slow(what: str, limit_s: float) -> Refusal:

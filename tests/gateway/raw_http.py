@@ -15,11 +15,19 @@ def body_of(words="x", *, model="support", **more):
     return json.dumps(body).encode()
 
 
-def request(body=b"", *, method="POST", path="/v1/chat/completions", headers=(), length=None):
+def request(
+    body=b"",
+    *,
+    method="POST",
+    path="/v1/chat/completions",
+    host="127.0.0.1",
+    headers=(),
+    length=None,
+):
     """The bytes of a request; `length` lies about the body's."""
     lines = [
         f"{method} {path} HTTP/1.1",
-        "host: 127.0.0.1",
+        f"host: {host}",
         f"content-length: {len(body) if length is None else length}",
         *(f"{name}: {value}" for name, value in headers),
     ]

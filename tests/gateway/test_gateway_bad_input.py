@@ -209,7 +209,7 @@ def test_a_request_is_sent_nowhere_else(serve, path):
     port = serve(pages=pages).port
     assert asked(port, request(body_of(), path=path))[0] in (404, 405)
     for place in ("/", "/ui"):  # only people who look for the pages are shown the way
-        answer = asked(port, request(method="GET", path=place, headers=[("host", "evil")]))
+        answer = asked(port, request(method="GET", path=place, host="evil"))
         assert (answer[0], answer[1]["location"]) == (307, "/ui/")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 
 import pytest
@@ -214,6 +215,20 @@ def test_a_request_that_does_not_say_whom_it_asks(served, version):
         assert status == (200 if version == "1.0" else 400)
         assert headers["connection"] == "close"
         assert version == "1.0" or b"'Host'" in body
+        assert raw.closed()
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("second", ["host: elsewhere", "Host: 127.0.0.1"])
+def test_a_request_that_says_twice_whom_it_asks(served, version, second):
+    """Two parties on its way may believe one each, whatever the version and even where they agree."""
+    with Raw(served(scripted()).port) as raw:
+        raw.send(f"GET /healthz HTTP/{version}\r\nhost: 127.0.0.1\r\n{second}\r\n\r\n".encode())
+        status, headers, body = raw.read()
+        assert (status, headers["connection"]) == (400, "close")
+        error = json.loads(body)["error"]
+        assert error["message"] == "A request must have one header 'Host', not 2."
+        assert error["type"] == "invalid_request_error"
         assert raw.closed()
 
 
