@@ -82,7 +82,7 @@ def chain_page(visit: Visit) -> Response:
         worth=worth,
         few=FEW,
         last=chain.top.name if chain else found.top_tier,
-        known=visit.site.recordings.of(name, [tier.tier for tier in tiers]),
+        known=visit.site.recordings.of(name, [tier.tier for tier in tiers], found.top_tier),
         panels=PANELS,
         pictures=visit.site.draughtsman.draw(_pictures(tiers, worth)),
     )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from cascade.dashboard.drawing import Picture
 from cascade.dashboard.ranges import RANGES, range_of
+from cascade.dashboard.recorded import Known
 from cascade.dashboard.site import Visit
 from cascade.dashboard.words import count, rounded, share, times
 from cascade.traces.series import Series, Span, Step
@@ -40,6 +41,7 @@ def overview(visit: Visit) -> Response:
         ("series", visit.viewer, chosen.name, chain),
         lambda: visit.traces.series(chosen.step, since=chosen.since, chain=chain),
     )
+    best, untold = _best(visit, found)
     return visit.page(
         "overview.html",
         ranges=RANGES.values(),
@@ -49,27 +51,41 @@ def overview(visit: Visit) -> Response:
         series=found,
         whole=found.whole,
         has_traces=bool(found.whole.requests) or visit.traces.count() > 0,
-        best=_best(visit, found),
+        best=best,
+        untold=untold,
         tiers=_shares(found.whole, found.tiers),
         pictures=visit.site.draughtsman.draw(_pictures(found)),
         no_answer=NO_ANSWER,
     )
 
 
-def _best(visit: Visit, found: Series) -> Best | None:
-    """Against the best single model of each chain that has a recording."""
-    saved, models, chains = Decimal(0), [], []
+def _best(visit: Visit, found: Series) -> tuple[Best | None, list[str]]:
+    """Against the best single model of each chain that has a recording; why not of all these."""
+    saved, models, chains, untold = Decimal(0), [], [], []
     for name, span in found.chains.items():
-        known = visit.site.recordings.of(name)
-        amount = None if known is None else known.saved_against_best(span)
-        if known is not None and amount is not None:
+        known = _recorded(visit, name, span)
+        if known is None:
+            continue
+        if why := known.why_untold(name, span):
+            untold.append(why)
+        amount = known.saved_against_best(span)
+        if amount is not None:
             saved += amount
             models.append(known.best)
             chains.append(name)
     if not models:
-        return None
+        return None, untold
     only = f" on {', '.join(chains)}" if len(chains) < len(found.chains) else ""
-    return Best(saved, f"{', '.join(dict.fromkeys(models))} alone{only}")
+    return Best(saved, f"{', '.join(dict.fromkeys(models))} alone{only}"), untold
+
+
+def _recorded(visit: Visit, name: str, span: Span) -> Known | None:
+    """What a chain's recording says, if that is one of the chain that these requests went to."""
+    if visit.site.recordings.of(name) is None:
+        return None
+    newest = next(visit.traces.newest(1, chain=name), None)
+    answered = filter(None, span.answers)
+    return visit.site.recordings.of(name, answered, newest.top_tier if newest else "")
 
 
 def _shares(span: Span, tiers: Sequence[str]) -> list[tuple[str, int, float]]:

@@ -34,12 +34,13 @@ class Known:
     Attributes:
         requests: how many were recorded.
         best: the cheapest single model that is as good as the chain; "" where none is.
-        best_ratio: what it costs there, as a share of what the top tier alone does.
+        best_ratio: what it costs there, as a share of what `top` alone does.
         quality: of the chain, in [0, 1]; `None` where it is not known.
         top_quality: of the top tier alone.
         scorers: their net values.
         reason: why less is known.
         tiers: that were recorded.
+        top: the chain's last tier, which is the last of these unless the chain says otherwise.
     """
 
     requests: int = 0
@@ -50,14 +51,18 @@ class Known:
     scorers: tuple[NetValue, ...] = ()
     reason: str = ""
     tiers: tuple[str, ...] = ()
+    top: str = ""
 
-    def is_of(self, tiers: Iterable[str]) -> bool:
-        """Whether it may be a recording of a chain with these tiers: one of them was recorded.
+    def is_of(self, tiers: Iterable[str], top: str = "") -> bool:
+        """Whether it is a recording of a chain with these tiers: all of them were recorded.
 
         Of what has no tiers, nothing can be said against it.
+
+        Args:
+            tiers: some of the chain's, or all.
+            top: its last one, where that is known.
         """
-        names = set(tiers)
-        return not names or not self.tiers or not names.isdisjoint(self.tiers)
+        return not self.tiers or (set(tiers) <= set(self.tiers) and top in ("", self.top))
 
     def saved_against_best(self, span: Span) -> Decimal | None:
         """About what requests saved against the best single model; `None` where nobody knows.
@@ -70,6 +75,19 @@ class Known:
             return None
         spent = span.top_tier - span.saved.known_usd
         return Decimal(self.best_ratio) * span.top_tier - spent
+
+    def why_untold(self, chain: str, span: Span) -> str:
+        """What bars telling what requests saved against the best single model; "" for nothing.
+
+        The chain itself may fit where its requests do not: it may have had other tiers before.
+        """
+        others = [tier for tier in span.answers if tier and not self.is_of([tier])]
+        if self.reason or not others:
+            return self.reason
+        return (
+            f"What {chain or 'this chain'} saved against the best single model cannot be told for "
+            f"this time: it has answers of {', '.join(others)}, and the recording has none."
+        )
 
 
 class Recordings:
@@ -94,12 +112,16 @@ class Recordings:
         self._lock = threading.Lock()
         self._known: dict[str, Known] = {}
 
-    def of(self, chain: str, tiers: Iterable[str] = ()) -> Known | None:
+    def of(self, chain: str, tiers: Iterable[str] = (), top: str = "") -> Known | None:
         """What is known of a chain; `None` without a recording.
+
+        Where the chain itself is not known, its traces tell what it is; where that was not
+        recorded, only this is said.
 
         Args:
             chain: its name.
-            tiers: those that its traces name. Where none of them was recorded, only that is said.
+            tiers: those that its traces name.
+            top: its last tier, as they say; "" where they do not.
         """
         if chain not in self._given:
             return None
@@ -107,14 +129,16 @@ class Recordings:
             if chain not in self._known:
                 self._known[chain] = self._read(chain)
             known = self._known[chain]
-        names = tuple(tiers)
-        return known if known.is_of(names) else Known(reason=_other(chain, known.tiers, names))
+        names = tuple(dict.fromkeys(filter(None, (*tiers, top))))
+        if chain in self._chains or known.is_of(names, top):
+            return known
+        return Known(reason=_other(chain, known.tiers, names))
 
     def _read(self, chain: str) -> Known:
         try:
             return _known(self._given[chain], chain, self._chains.get(chain))
         except (CascadeError, OSError) as error:  # the page says so, and shows what traces tell
-            return Known(reason=str(error))
+            return Known(reason=f"{_named(chain)}: {error}")
 
 
 def _known(given: Recording | str | Path, name: str, chain: Chain | None) -> Known:
@@ -123,12 +147,13 @@ def _known(given: Recording | str | Path, name: str, chain: Chain | None) -> Kno
 
     recording = read_recording(given) if isinstance(given, str | os.PathLike) else given
     tiers = tuple(recording.tiers[place].name for place in recording.ladder)
+    top = tiers[-1] if chain is None else chain.top.name
     if chain is not None and not Known(tiers=tiers).is_of(own := [tier.name for tier in chain]):
-        return Known(reason=_other(name, tiers, own), tiers=tiers)
+        return Known(reason=_other(name, tiers, own), tiers=tiers, top=top)
     basis = basis_of(recording, chain, None, None)
     if basis.chosen is None:
         reason = "; ".join(basis.notes) or "it has no thresholds"
-        return Known(len(recording), reason=reason, tiers=tiers)
+        return Known(len(recording), reason=f"{_named(name)}: {reason}", tiers=tiers, top=top)
     found = compare(recording, basis.source, chosen=basis.chosen, resamples=RESAMPLES)
     costs = {point.name: point.cost_usd for point in found.singles}
     best = _best_single(found)
@@ -136,21 +161,27 @@ def _known(given: Recording | str | Path, name: str, chain: Chain | None) -> Kno
     return Known(
         requests=len(recording),
         best=best,
-        best_ratio=costs[best] / costs[found.top] if best and costs.get(found.top) else None,
+        best_ratio=costs[best] / costs[top] if best and costs.get(top) else None,
         quality=None if quality is None else quality.value,
-        top_quality={point.name: point.quality for point in found.singles}.get(found.top),
+        top_quality={point.name: point.quality for point in found.singles}.get(top),
         scorers=found.scorers,
         tiers=tiers,
+        top=top,
     )
 
 
 def _other(chain: str, recorded: Iterable[str], own: Iterable[str]) -> str:
     """That a recording is one of another chain, and what to do."""
     return (
-        f"The recording that was given for {chain or 'this chain'} is of another chain: its tiers "
-        f"are {', '.join(recorded)}, those of the chain {', '.join(own)}. Give it with the name of "
-        "its own chain, as --recording NAME=FILE, or record this one with `cascade record`."
+        f"{_named(chain)} is of another chain: its tiers are {', '.join(recorded)}, those of the "
+        f"chain {', '.join(own)}. Give it with the name of its own chain, as --recording NAME=FILE,"
+        " or record this one with `cascade record`."
     )
+
+
+def _named(chain: str) -> str:
+    """A chain's recording, at the beginning of what is said of it."""
+    return f"The recording that was given for {chain or 'this chain'}"
 
 
 def _best_single(found: Comparison) -> str:

@@ -44,10 +44,11 @@ def spoil(store, ids):
 TICKETS = "examples/recordings/tickets.parquet"
 
 
-def recorded_support():
-    """The recording of tickets as if it were one of the demo's chain "support"."""
+def recorded_support(own=4):
+    """The recording of tickets as if it were one of the demo's chain "support", or of some tiers of it."""
     recording = read_recording(TICKETS)
     names = [tier.name for tier in chains()["support"].tiers]
+    names = [*names[:own], *(tier.name for tier in recording.tiers[own:])]
     tiers = [replace(one, name=name) for one, name in zip(recording.tiers, names, strict=True)]
     return replace(recording, tiers=tuple(tiers))
 
@@ -161,10 +162,13 @@ class TestOverview:
         assert "on support" in words
         assert "best single model" not in page(visit(store).get("/?range=all")).words
 
-    def test_a_recording_of_another_chain(self, store, visit):
-        """What a recording of other tiers says of its best single model is not believed."""
-        client = visit(store, recordings={"support": TICKETS})
-        assert "best single model" not in page(client.get("/?range=all")).words
+    @pytest.mark.parametrize("own", [0, 1, 3])
+    def test_a_recording_of_another_chain(self, store, visit, own):
+        """A recording without some tier of the chain is not believed, and the page says so, once."""
+        client = visit(store, recordings={"support": recorded_support(own)})
+        words = page(client.get("/?range=all")).words
+        assert "best single model" not in words
+        assert words.count("The recording that was given for support is of another chain") == 1
 
 
 class TestList:
@@ -380,7 +384,9 @@ class TestChain:
         client = visit(store, recordings={"support": file})
         response = client.get("/chain?name=support&range=all")
         assert response.status_code == 200
-        assert "x.parquet" in page(response).words
+        said = r"The recording that was given for support: .*x\.parquet"
+        assert re.search(said, page(response).words)
+        assert re.search(said, page(client.get("/?range=all")).words)
 
     def test_the_order_of_tiers_is_the_chains(self, store, visit):
         """Where the chain is known, its order is that of the tiers."""
