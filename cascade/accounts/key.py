@@ -6,14 +6,23 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from cascade.core.budget import Budget
 from cascade.core.price import tidy
 from cascade.errors import ConfigError
 
-__all__ = ["EVERY", "KEY_TAG", "Key", "Secret", "digest_of", "looks_like_a_secret", "new_secret"]
+__all__ = [
+    "EVERY",
+    "KEY_TAG",
+    "Key",
+    "Secret",
+    "digest_of",
+    "end_of_day",
+    "looks_like_a_secret",
+    "new_secret",
+]
 
 EVERY = "*"
 """In `Key.models`: every model."""
@@ -116,6 +125,19 @@ class Key:
     def works_at(self, moment: datetime) -> bool:
         """Whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or moment < self.expires_at)
+
+
+def end_of_day(words: str) -> datetime:
+    """The moment in which a day is over (UTC): a key that ends on a day works through it.
+
+    Args:
+        words: the day in ISO 8601, without a time: "2026-12-31".
+
+    Raises:
+        ValueError: it is none.
+        OverflowError: there is no day after it.
+    """
+    return datetime.combine(date.fromisoformat(words), time(), UTC) + timedelta(days=1)
 
 
 def new_secret() -> Secret:

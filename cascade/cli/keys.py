@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -73,7 +74,10 @@ ConcurrencyOption = Annotated[
 ]
 ExpiresOption = Annotated[
     str | None,
-    typer.Option(help='When it ends: 30d, 12h, 2027-01-31, 2027-01-31T09:00; "none" for never.'),
+    typer.Option(
+        help="When it ends: 30d, 12h, 2027-01-31 (it works through that day, UTC), "
+        '2027-01-31T09:00; "none" for never.'
+    ),
 ]
 
 
@@ -305,20 +309,27 @@ def _moment(value: str, keyring: Keyring, *, or_none: str) -> datetime:
         UsageError: it is none, or it has passed.
     """
     now = keyring.now()
-    span = SPAN.fullmatch(value)
     try:
-        if span is not None:
-            moment = now + timedelta(**{UNITS[span[2]]: int(span[1])})
-        else:
-            moment = datetime.fromisoformat(value)
+        moment = _read_moment(value, now)
     except (ValueError, OverflowError):
         raise UsageError(
             f"--expires {value!r} is no moment; expected e.g. 30d, 12h, 2027-01-31{or_none}"
         ) from None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     if moment <= now:
         raise UsageError(f"--expires {value!r} has passed; `cascade keys revoke` ends a key now")
     return moment
+
+
+def _read_moment(value: str, now: datetime) -> datetime:
+    """A time from now, a day's end, or a moment; in UTC where it does not say."""
+    from cascade.accounts.key import end_of_day  # noqa: PLC0415
+
+    if (span := SPAN.fullmatch(value)) is not None:
+        return now + timedelta(**{UNITS[span[2]]: int(span[1])})
+    with suppress(ValueError):  # it has a time
+        return end_of_day(value)
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _data(key: Key) -> dict[str, Any]:

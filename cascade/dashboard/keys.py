@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from cascade.accounts.accounts import Accounts
-from cascade.accounts.key import Key
+from cascade.accounts.key import Key, end_of_day
 from cascade.accounts.keyring import Keyring
 from cascade.errors import ConfigError, StoreError
 
@@ -141,7 +141,7 @@ class Keys:
         if not day:
             return None
         try:
-            end = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
+            end = end_of_day(day)
         except (ValueError, OverflowError):
             raise WrongFieldError(
                 "expires_at", f"{day!r} is no day; expected e.g. 2099-01-31"

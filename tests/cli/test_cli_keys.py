@@ -57,11 +57,34 @@ def test_all_settings(keys, place):
     assert (made["requests_per_minute"], made["tokens_per_minute"]) == (60, 100_000)
     assert made["concurrency"] == 4
     assert "at once" in keys("list").stdout
-    assert (made["expires_at"], made["is_admin"]) == ("2999-01-31T00:00:00+00:00", True)
+    assert (made["expires_at"], made["is_admin"]) == ("2999-02-01T00:00:00+00:00", True)
     shown = keys("show", "app").stdout
     for words in ("support, sales, gpt-5.4; admin", "$0 of $0.1", "60 requests, 100,000 tokens"):
         assert words in shown
-    assert "on 2999-01-30 24:00" in shown
+    assert "on 2999-01-31 24:00" in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "end"),
+    [
+        ("2999-12-31", "3000-01-01T00:00:00+00:00"),
+        ("2999-12-31T00:00", "2999-12-31T00:00:00+00:00"),
+        ("2999-12-31 09:30", "2999-12-31T09:30:00+00:00"),
+        ("2999-12-31T09:30+02:00", "2999-12-31T07:30:00+00:00"),
+    ],
+)
+def test_when_a_key_ends(keys, given, end):
+    """A day without a time is the last one of a key, as on the dashboard; a moment is that moment."""
+    made = json.loads(keys("create", "app", "--expires", given, "--json").stdout)
+    assert made["key"]["expires_at"] == end
+
+
+def test_a_key_that_ends_today(keys, monkeypatch):
+    """A key may be made for the rest of a day, until that is over."""
+    noon = datetime(2999, 12, 31, 12, tzinfo=UTC)
+    monkeypatch.setattr("cascade.accounts.keyring.Keyring.now", lambda _: noon)
+    assert keys("create", "app", "--expires", "2999-12-31").exit_code == 0
+    assert "has passed" in keys("create", "b", "--expires", "2999-12-30").stderr
 
 
 def test_the_list_shows_what_was_spent(keys, place):
@@ -136,6 +159,7 @@ def test_changes(keys, place):
         (["create", "x", "--expires", "soon"], "--expires 'soon' is no moment; expected e.g. 30d"),
         (["create", "x", "--expires", "2020-01-01"], "has passed; `cascade keys revoke`"),
         (["create", "x", "--expires", "999999w"], "is no moment"),
+        (["create", "x", "--expires", "9999-12-31"], "is no moment"),
         (["create", " "], "is no name for a key"),
         (["change", "app"], "nothing to change in key 'app'"),
         (["change", "app", "--chain", "none"], "--chain none: a key without any chain cannot be"),
