@@ -62,7 +62,19 @@ class CascadeError(Exception):
 
 
 class ConfigError(CascadeError, ValueError):
-    """A chain, tier, policy or setting that cannot work; raised before money flows."""
+    """A chain, tier, policy or setting that cannot work; raised before money flows.
+
+    Attributes:
+        param: the setting that it is about, where whoever catches it needs to know.
+        why: what is wrong, for a form that names the setting itself; else the whole message.
+    """
+
+    def __init__(
+        self, message: str = "", *, param: str | None = None, why: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.param = param
+        self.why = message if why is None else why
 
 
 class UnknownPriceError(ConfigError):
@@ -70,7 +82,15 @@ class UnknownPriceError(ConfigError):
 
 
 class RequestError(CascadeError, ValueError):
-    """A request that cannot be sent; raised before money flows."""
+    """A request that cannot be sent; raised before money flows.
+
+    Attributes:
+        param: the part of the request that it is about, where that is one.
+    """
+
+    def __init__(self, message: str = "", *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class ScorerError(CascadeError):

@@ -160,23 +160,26 @@ def shown_part(secret: Secret) -> str:
     return secret[:SHOWN]
 
 
+def _wrong(field: str, why: str) -> ConfigError:
+    return ConfigError(f"{field} is {why}", param=field, why=why)
+
+
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ConfigError(
-            f"name {name!r} is no name for a key; expected a word or two, on one line"
-        )
+        words = f"name {name!r} is no name for a key; expected a word or two, on one line"
+        raise ConfigError(words, param="name")
     if len(name) > LONGEST_NAME:
-        raise ConfigError(
-            f"the name of a key has at most {LONGEST_NAME} characters, not {len(name)}"
-        )
+        words = f"the name of a key has at most {LONGEST_NAME} characters, not {len(name)}"
+        raise ConfigError(words, param="name")
 
 
 def _names(field: str, names: object) -> tuple[str, ...]:
     if isinstance(names, str) or not isinstance(names, list | tuple | set | frozenset):
-        raise ConfigError(f"{field} is {names!r}; expected a list of names, e.g. ['support']")
+        raise _wrong(field, f"{names!r}; expected a list of names, e.g. ['support']")
     for name in names:
         if not isinstance(name, str) or not name:
-            raise ConfigError(f"{field} holds {name!r}; expected names that are not empty")
+            words = f"{field} holds {name!r}; expected names that are not empty"
+            raise ConfigError(words, param=field)
     return tuple(dict.fromkeys(names))
 
 
@@ -186,15 +189,15 @@ def _amount(field: str, value: Decimal | None) -> Decimal | None:
     try:
         return tidy(Budget(value).limit_usd)
     except ConfigError as error:
-        raise ConfigError(f"{field}: {error}") from None
+        raise ConfigError(f"{field}: {error}", param=field, why=error.why) from None
 
 
 def _check_count(field: str, value: object) -> None:
     if value is not None and (type(value) is not int or not 0 < value < 2**53):
-        raise ConfigError(f"{field} is {value!r}; expected a whole number above 0")
+        raise _wrong(field, f"{value!r}; expected a whole number above 0")
 
 
 def _moment(value: object) -> datetime:
     if not isinstance(value, datetime):
-        raise ConfigError(f"expires_at is {value!r}; expected a datetime")
+        raise _wrong("expires_at", f"{value!r}; expected a datetime")
     return (value if value.tzinfo is not None else value.replace(tzinfo=UTC)).astimezone(UTC)

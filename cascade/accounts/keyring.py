@@ -211,7 +211,8 @@ def _check_free(connection: Connection, key: Key) -> None:
         key.revoked_at is None
         and connection.execute(found, {"name": key.name, "id": key.id}).scalar_one()
     ):
-        raise ConfigError(f"there is a key {key.name!r} already; revoke it, or take another name")
+        words = f"there is a key {key.name!r} already; revoke it, or take another name"
+        raise ConfigError(words, param="name")
 
 
 def _update(connection: Connection, row: Mapping[str, Any]) -> None:

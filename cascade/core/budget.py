@@ -62,29 +62,27 @@ class Budget:
         on_exceeded: Literal["return_best", "raise"] = "return_best",
     ) -> None:
         if isinstance(limit_usd, bool | float):
-            raise ConfigError(
-                f"budget {limit_usd!r}: pass dollars as a string or Decimal, e.g. '0.05', "
+            raise _wrong(
+                f"{limit_usd!r}: pass dollars as a string or Decimal, e.g. '0.05', "
                 "so that no cent is lost to rounding"
             )
         try:
             limit = Decimal(limit_usd)
         except (InvalidOperation, TypeError, ValueError):
-            raise ConfigError(
-                f"budget {limit_usd!r} is no amount in US dollars; expected e.g. '0.05'"
+            raise _wrong(
+                f"{limit_usd!r} is no amount in US dollars; expected e.g. '0.05'"
             ) from None
         if not limit.is_finite() or limit <= 0:
-            raise ConfigError(f"budget {limit_usd!r} is not above 0 US dollars")
+            raise _wrong(f"{limit_usd!r} is not above 0 US dollars")
         try:  # so that adding and subtracting exact costs never rounds
             EXACT.quantize(limit, FINEST)
         except DecimalException:
-            raise ConfigError(
-                f"budget {limit_usd!r} is no credible amount: expected dollars below 10**20 with "
+            raise _wrong(
+                f"{limit_usd!r} is no credible amount: expected dollars below 10**20 with "
                 "at most 40 decimals"
             ) from None
         if on_exceeded not in ("return_best", "raise"):
-            raise ConfigError(
-                f"budget on_exceeded={on_exceeded!r}; expected 'return_best' or 'raise'"
-            )
+            raise _wrong(f"on_exceeded={on_exceeded!r}; expected 'return_best' or 'raise'")
         self._limit = limit
         self.on_exceeded = on_exceeded
         self._committed = Decimal(0)
@@ -151,6 +149,10 @@ class Budget:
 
     def __repr__(self) -> str:
         return f"Budget({str(self.limit_usd)!r}, committed_usd={str(self._committed)!r})"
+
+
+def _wrong(why: str) -> ConfigError:
+    return ConfigError(f"budget {why}", param="budget", why=why)
 
 
 def worst_case_usd(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> Decimal | None:

@@ -17,11 +17,13 @@ def tags_of(tags: object) -> tuple[str, ...]:
     if tags is None:
         return ()
     if isinstance(tags, str) or not isinstance(tags, (tuple, list, Iterable)):
-        raise RequestError(f"tags is {tags!r}: expected a list of short texts, e.g. ['billing']")
+        words = f"tags is {tags!r}: expected a list of short texts, e.g. ['billing']"
+        raise RequestError(words, param="tags")
     found = tuple(tags)
     for tag in found:
         if not isinstance(tag, str) or not tag.strip() or len(tag) > MAX_TAG:
-            raise RequestError(f"tag {tag!r} is no text of 1 to {MAX_TAG} characters")
+            words = f"tag {tag!r} is no text of 1 to {MAX_TAG} characters"
+            raise RequestError(words, param="tags")
     return found
 
 
@@ -32,6 +34,7 @@ def parent_id_of(parent: object) -> str:
     if not isinstance(found, str) or not found.strip() or len(found) > MAX_TAG:
         raise RequestError(
             f"parent is {parent!r}: expected the id of a trace or a run (1 to {MAX_TAG} "
-            "characters), a Trace, or a Completion"
+            "characters), a Trace, or a Completion",
+            param="parent",
         )
     return found

@@ -8,10 +8,14 @@ from functools import cache
 
 from cascade.errors import RequestError
 
-__all__ = ["as_json", "decoded_size", "strict_json"]
+__all__ = ["NotJson", "as_json", "decoded_size", "strict_json"]
 
 DEEPEST = 50
 """Levels that a message about a culprit goes down; deeper is hostile."""
+
+
+class NotJson(RequestError):  # noqa: N818  it is the value that is none
+    """A value of a kind that JSON does not have, such as a number without end."""
 
 
 def as_json(value: object, where: str) -> bytes:
@@ -24,15 +28,18 @@ def as_json(value: object, where: str) -> bytes:
         return _write(value).encode()
     except UnicodeEncodeError as error:  # half of a surrogate pair
         culprit = _find_culprit(value, where)
-        raise RequestError(f"{culprit} is not valid Unicode text; repair or drop it") from error
+        words = f"{culprit} is not valid Unicode text; repair or drop it"
+        raise RequestError(words, param=_param_of(value, where)) from error
     except (TypeError, ValueError, RecursionError) as error:
-        cycle = _find_cycle(value, where, {})
+        param, cycle = _param_of(value, where), _find_cycle(value, where, {})
         if cycle is not None:
-            raise RequestError(f"{cycle} holds itself; pass plain data without cycles") from error
+            words = f"{cycle} holds itself; pass plain data without cycles"
+            raise RequestError(words, param=param) from error
         culprit = _find_culprit(value, where)
-        raise RequestError(
+        raise NotJson(
             f"{culprit} cannot be sent as JSON; pass plain dicts, lists, strings, finite numbers, "
-            "booleans or None"
+            "booleans or None",
+            param=param,
         ) from error
 
 
@@ -92,6 +99,13 @@ def _entries(value: object) -> Iterable[tuple[object, object]]:
     if isinstance(value, Mapping):
         return value.items()
     return enumerate(value) if isinstance(value, list | tuple) else ()
+
+
+def _param_of(value: object, where: str) -> str:
+    """The parameter of a payload in which the culprit lies; of anything else, what that is."""
+    if where != "payload":
+        return where
+    return next((str(key) for key, part in _entries(value) if not _fits_json(part)), where)
 
 
 def _find_culprit(value: object, where: str, depth: int = 0) -> str:

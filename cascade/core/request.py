@@ -134,10 +134,12 @@ class Request:
                 given, size = _READER.raw_decode(body.decode())[0], len(body)
             plain = with_schema(given)
         except BadFormat as error:
-            raise RequestError(str(error)) from error
+            raise RequestError(str(error), param=error.param) from error
         _check_asked(plain)
         if metadata is not None and not isinstance(metadata, Mapping):
-            raise RequestError(f"metadata is {metadata!r}: expected a mapping of labels")
+            raise RequestError(
+                f"metadata is {metadata!r}: expected a mapping of labels", param="metadata"
+            )
         return cls(
             payload=plain,
             requested_model=model if isinstance(model, str) else None,
@@ -213,7 +215,8 @@ def _check_asked_once(payload: Mapping[str, Any], params: Mapping[str, Any]) -> 
         if params.get(name) is not None and payload.get(name) is not None:
             raise RequestError(
                 f"{name}={params[name]!r:.80} would replace the {name} of the request itself; "
-                "give what is asked once, as the first argument"
+                "give what is asked once, as the first argument",
+                param=name,
             )
 
 
@@ -235,7 +238,8 @@ def _with_keywords(payload: Mapping[str, Any], params: Mapping[str, Any]) -> dic
     except NoEquivalent as error:
         system = "write a system message, or " if error.param == "instructions" else ""
         raise RequestError(
-            f"{error}; {system}put it into extra_body={{...}} to send it as it stands"
+            f"{error}; {system}put it into extra_body={{...}} to send it as it stands",
+            param=error.param,
         ) from error
     for name, value in made.items():
         before = laid.get(name)
@@ -260,23 +264,28 @@ def _check_names(payload: Mapping[str, Any]) -> None:
     if not payload.keys().isdisjoint(NOT_ON_THE_WIRE):
         name = next(name for name in NOT_ON_THE_WIRE if name in payload)
         instead = NOT_ON_THE_WIRE[name]
-        raise RequestError(f"{name}={payload[name]!r} is no parameter of the API; {instead}")
+        words = f"{name}={payload[name]!r} is no parameter of the API; {instead}"
+        raise RequestError(words, param=name)
     if payload.get("stream"):
-        raise RequestError("stream=True: call .stream(...) instead of .complete(...)")
+        words = "stream=True: call .stream(...) instead of .complete(...)"
+        raise RequestError(words, param="stream")
     if payload.get("background"):
         raise RequestError(
             "background=True: an answer that comes later cannot be judged; leave it out, and raise "
-            "timeout_s on the tier for answers that take long"
+            "timeout_s on the tier for answers that take long",
+            param="background",
         )
     for name in LIMITS:
         if name in payload and isinstance(payload[name], STR_OR_BOOL):
-            raise RequestError(f"{name}={payload[name]!r}: expected a whole number of tokens")
+            words = f"{name}={payload[name]!r}: expected a whole number of tokens"
+            raise RequestError(words, param=name)
     n = payload.get("n")
     if isinstance(n, bool):
-        raise RequestError(f"n={n!r}: expected an integer")
+        raise RequestError(f"n={n!r}: expected an integer", param="n")
     if n is not None and n != 1:
         raise RequestError(
-            f"n={n!r}: a cascade judges one answer at a time; leave n out and call again for more"
+            f"n={n!r}: a cascade judges one answer at a time; leave n out and call again for more",
+            param="n",
         )
 
 
@@ -288,25 +297,28 @@ def _check_asked(payload: Mapping[str, Any]) -> None:
     if "messages" in payload:
         raise RequestError(
             "the payload holds messages and input: messages belong to Chat Completions, input to "
-            "the Responses API; give one of them"
+            "the Responses API; give one of them",
+            param="messages",
         )
     if "questions" in payload:
         raise RequestError(
             "the payload holds questions: it is one for the Decisions API, which scorers ask "
-            "(cascade.decide); a request has messages or input alone"
+            "(cascade.decide); a request has messages or input alone",
+            param="questions",
         )
     asked = payload["input"]
     if asked in ("", []) and not payload.get("prompt"):
-        raise RequestError("the input is empty: there is nothing to ask")
+        raise RequestError("the input is empty: there is nothing to ask", param="input")
     if isinstance(asked, str):
         return
     if not isinstance(asked, list):
-        raise RequestError(f"input is {asked!r}: expected text or a list of items")
+        raise RequestError(f"input is {asked!r}: expected text or a list of items", param="input")
     for index, item in enumerate(asked):
         if not isinstance(item, Mapping) or not ({"role", "type"} & item.keys()):
             raise RequestError(
                 f"input[{index}] is {item!r}: expected a mapping with a 'role' or a 'type', "
-                'e.g. {"role": "user", "content": "..."}'
+                'e.g. {"role": "user", "content": "..."}',
+                param="input",
             )
 
 
@@ -315,16 +327,18 @@ def check_messages(messages: object, where: str) -> None:
     if not isinstance(messages, (list, tuple)) or not messages:
         raise RequestError(
             f"{where} is {messages!r}: expected at least one message, "
-            'e.g. [{"role": "user", "content": "..."}]'
+            'e.g. [{"role": "user", "content": "..."}]',
+            param=where,
         )
     for index, message in enumerate(messages):
         if not isinstance(message, (dict, Mapping)) or not isinstance(message.get("role"), str):
             raise RequestError(
                 f"{where}[{index}] is {message!r}: expected a mapping with a 'role', "
-                'e.g. {"role": "user", "content": "..."}'
+                'e.g. {"role": "user", "content": "..."}',
+                param=where,
             )
     if len(messages) == 1 and messages[0].get("content") == "":
-        raise RequestError("the prompt is empty: there is nothing to ask")
+        raise RequestError("the prompt is empty: there is nothing to ask", param=where)
 
 
 def _options(payload: dict[str, Any]) -> dict[str, Any]:
@@ -334,11 +348,12 @@ def _options(payload: dict[str, Any]) -> dict[str, Any]:
     options = {name: value for name in CALL_OPTIONS if (value := payload.pop(name, None))}
     for name, value in options.items():
         if not isinstance(value, Mapping):
-            raise RequestError(f"{name} is {value!r}: expected a mapping")
+            raise RequestError(f"{name} is {value!r}: expected a mapping", param=name)
     return options
 
 
 def _extra(body: object) -> Mapping[str, Any]:
     if body is not None and not isinstance(body, Mapping):
-        raise RequestError(f"extra_body is {body!r}: expected a mapping of wire parameters")
+        words = f"extra_body is {body!r}: expected a mapping of wire parameters"
+        raise RequestError(words, param="extra_body")
     return body or {}

@@ -33,16 +33,10 @@ MOST_DIGITS = 20
 
 
 class WrongFieldError(ConfigError):
-    """A field of the form cannot be meant.
-
-    Attributes:
-        field: its name.
-        why: what is wrong with it.
-    """
+    """A field of the form cannot be meant; `param` is its name."""
 
     def __init__(self, field: str, why: str) -> None:
-        super().__init__(f"{LABELS[field]}: {why}")
-        self.field, self.why = field, why
+        super().__init__(f"{LABELS[field]}: {why}", param=field, why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +124,7 @@ class Keys:
         try:
             return self._kept.create(form.get("name", "").strip(), **settings)
         except ConfigError as error:
-            raise _of_field(str(error)) from None
+            raise WrongFieldError(error.param or "name", error.why) from None
 
     def revoke(self, key_id: str) -> None:
         """End a key."""
@@ -151,15 +145,6 @@ class Keys:
                 "expires_at", f"{day} has passed: the key would never work; expected a day to come"
             )
         return end
-
-
-def _of_field(error: str) -> WrongFieldError:
-    """What is wrong with a key, said of the field: messages begin with the setting's own name."""
-    for field in LABELS:
-        for before in (f"{field}: budget ", f"{field}: ", f"{field} is "):
-            if error.startswith(before):
-                return WrongFieldError(field, error.removeprefix(before))
-    return WrongFieldError("name", error)  # of the name they say more: that another key has it
 
 
 def _known(names: list[str], chains: Collection[str]) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from cascade.core.plain_json import NotJson
 from cascade.core.quick import quick
 from cascade.core.request import CALL_OPTIONS, Request
 from cascade.endpoint.faults import BadCall, shown
@@ -56,15 +56,7 @@ UNKNOWN: Mapping[Endpoint, frozenset[str]] = {
 }
 """What is no parameter of an endpoint."""
 
-CULPRIT = re.compile(r"(\w+)(?:\[\d+\])?(?:=| is )")
-
-TOO_LARGE = re.compile(r"payload\['([^']*)'\].*: float -?inf ")
-"""Of what has been read from JSON, only numbers like 1e999 cannot be written as JSON again."""
-
-EMPTY = " is empty: there is nothing to ask"
-
-FOR_PROGRAMS = "expected a pydantic class"
-"""Advice that a body of HTTP cannot follow."""
+FORMATS = ("response_format", "text_format")
 
 
 @quick
@@ -152,7 +144,7 @@ def read_call(
     return Call(
         api=api,
         model=model,
-        request=_request(api, payload, labels, passed_on or {}),
+        request=_request(payload, labels, passed_on or {}),
         stream=stream,
         include_usage=_flag(wanted.get("include_usage"), "stream_options.include_usage"),
         shows_books=shows_books,
@@ -162,7 +154,6 @@ def read_call(
 
 
 def _request(
-    api: Endpoint,
     payload: dict[str, Any],
     labels: Mapping[str, Any],
     passed_on: Mapping[str, Any],
@@ -170,27 +161,23 @@ def _request(
     try:
         built = Request.build(payload, passed_on, metadata=labels.get("metadata"), is_decoded=True)
     except RequestError as error:
-        words, param = _told(api, str(error), payload)
+        words = _words_of(error, payload)
         if len(words) > LONGEST_WORDS:
             words = f"{words[:LONGEST_WORDS]}..."
-        raise BadCall(words, param=param) from error
+        raise BadCall(words, param=error.param) from error
     if not labels:
         return built
     return built.marked(labels.get("tags"), labels.get("parent"))
 
 
-def _told(api: Endpoint, words: str, payload: Mapping[str, Any]) -> tuple[str, str | None]:
-    """What a request's fault is called where the body came over HTTP, and where in it that lies."""
-    if found := TOO_LARGE.match(words):
-        name = found.group(1)
-        return f"Invalid value for '{name}': a number in it is too large to be passed on.", name
-    if words.endswith(EMPTY):
-        return words, ASKED[api]
-    culprit = CULPRIT.match(words)
-    param = culprit.group(1) if culprit and culprit.group(1) in payload else None
-    if param == "response_format" and FOR_PROGRAMS in words:
-        words = f"response_format is {shown(payload[param])}: expected an object with a 'type'"
-    return words, param
+def _words_of(error: RequestError, payload: Mapping[str, Any]) -> str:
+    """What a request's fault is called where the body came over HTTP: without advice on Python."""
+    param = error.param
+    if isinstance(error, NotJson):  # of what was read from JSON, only a number like 1e999 can be
+        return f"Invalid value for '{param}': a number in it is too large to be passed on."
+    if param in FORMATS:
+        return f"{param} is {shown(payload[param])}: expected an object with a 'type'"
+    return str(error)
 
 
 def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:

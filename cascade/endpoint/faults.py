@@ -20,8 +20,7 @@ class BadCall(RequestError):  # noqa: N818  it is the call that is bad
     """
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
-        super().__init__(message)
-        self.param = param
+        super().__init__(message, param=param)
         self.code = code
 
 

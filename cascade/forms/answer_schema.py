@@ -38,7 +38,15 @@ LONGEST_NAME = 64
 
 
 class BadFormat(ValueError):  # noqa: N818  becomes a RequestError
-    """An answer format that is none, or `strict` beside a schema that the API would refuse."""
+    """An answer format that is none, or `strict` beside a schema that the API would refuse.
+
+    Attributes:
+        param: the parameter that holds it, or the path in it; `None` where two contradict.
+    """
+
+    def __init__(self, message: str, param: str | None) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 # Types -------------------------------------------------------------------------------------------
@@ -64,7 +72,8 @@ def with_schema_of_type(payload: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     if payload.keys().isdisjoint(PLACES):
         return payload, None
     if "text_format" in payload and "response_format" in payload:
-        raise BadFormat("text_format and response_format mean the same; give one of them")
+        words = "text_format and response_format mean the same; give one of them"
+        raise BadFormat(words, None)
     name = "text_format" if "text_format" in payload else "response_format"
     given = payload.get(name)
     if not is_type(given):
@@ -73,7 +82,8 @@ def with_schema_of_type(payload: dict[str, Any]) -> tuple[dict[str, Any], Any]:
             raise BadFormat(
                 f"{name} is {shown}: expected a pydantic class; for other types pass "
                 f"pydantic.TypeAdapter({shown}), or a class with a field for it, since the API "
-                "answers with an object"
+                "answers with an object",
+                name,
             )
         return payload, None
     schema = schema_of_type(given)
@@ -163,9 +173,10 @@ def with_schema(payload: dict[str, Any]) -> dict[str, Any]:
     if payload.keys().isdisjoint(PLACES):
         return payload
     made = dict(payload)
+    name = "text_format" if "text_format" in made else "response_format"
     given = made.pop("response_format", None)
     given = made.pop("text_format", given)
-    _check_kind(given)
+    _check_kind(given, name)
     if given is not None and _is_schema(given):
         given = _wire_format(given, given.get("title"))
     if api_of(made) == "chat":
@@ -183,13 +194,14 @@ def with_schema(payload: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _check_kind(given: object) -> None:
+def _check_kind(given: object, name: str) -> None:
     """Refuse what is neither a class, nor a schema, nor a form of the wire."""
     if given is None or (isinstance(given, Mapping) and ("type" in given or _is_schema(given))):
         return
     raise BadFormat(
         f"response_format is {given!r:.100}: expected a pydantic class, a JSON Schema such as "
-        "{'type': 'object', ...}, or a form of the wire such as {'type': 'json_object'}"
+        "{'type': 'object', ...}, or a form of the wire such as {'type': 'json_object'}",
+        name,
     )
 
 
@@ -234,5 +246,6 @@ def _check_strict(given: object, where: str) -> None:
     if problem is not None:
         raise BadFormat(
             f"{where}.{nested}: strict=True needs a schema that the API can enforce; {problem}. "
-            "Change the schema there, or leave strict out"
+            "Change the schema there, or leave strict out",
+            f"{where}.{nested}",
         )

@@ -94,9 +94,21 @@ class TestMaking:
     )
     def test_settings_that_cannot_be_are_refused(self, accounts, settings, words):
         """A key that makes no sense is refused with the setting named, and is not made."""
-        with pytest.raises(ConfigError, match=words):
+        with pytest.raises(ConfigError, match=words) as caught:
             accounts.create(**{"name": "x", **settings})
+        assert caught.value.param == next(iter(settings))
         assert accounts.list() == []
+
+    def test_what_is_wrong_is_told_without_the_setting_too(self, accounts):
+        """A form names its fields itself."""
+        for settings, why in (
+            ({"concurrency": 0}, "0; expected a whole number above 0"),
+            ({"budget_day_usd": "-1"}, "'-1' is not above 0 US dollars"),
+            ({"name": "x" * 101}, "the name of a key has at most 100 characters, not 101"),
+        ):
+            with pytest.raises(ConfigError) as caught:
+                accounts.create(**{"name": "x", **settings})
+            assert caught.value.why == why
 
     def test_two_live_keys_do_not_share_a_name(self, accounts):
         """A name in use is refused; a revoked key's may be taken again."""

@@ -134,6 +134,27 @@ def test_what_was_read_from_json_is_the_same_request_uncopied():
         Request.build({**body, "top_p": float("inf")}, is_decoded=True)
 
 
+@pytest.mark.parametrize(
+    ("asked", "params", "param"),
+    [
+        ("hi", {"timeout": 5}, "timeout"),
+        ("hi", {"max_tokens": "many"}, "max_tokens"),
+        ("hi", {"top_p": float("nan")}, "top_p"),
+        ("hi", {"stop": ["\ud800"]}, "stop"),
+        ("hi", {"extra_body": 5}, "extra_body"),
+        ("hi", {"previous_response_id": "x"}, "previous_response_id"),
+        ([], {}, "messages"),
+        ({"input": [5]}, {}, "input"),
+        (5, {}, None),
+    ],
+)
+def test_an_error_carries_the_parameter(asked, params, param):
+    """Whoever catches an error need not read which parameter is wrong."""
+    with pytest.raises(RequestError) as caught:
+        Request.build(asked, params)
+    assert caught.value.param == param
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity \u00e9", "\x00", "10**400"])
 def test_what_was_read_from_json_may_say_anything(text):
     """Words that stand for no number are words, and the size is that of what is sent."""

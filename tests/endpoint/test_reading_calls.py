@@ -14,6 +14,7 @@ from cascade.errors import RequestError
 
 CHAT = {"model": "cascade", "messages": [{"role": "user", "content": "hi"}]}
 RESPONSES = {"model": "cascade", "input": "hi"}
+STRICT = {"response_format": {"type": "json_schema", "json_schema": {"strict": True, "schema": {}}}}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,21 @@ def test_a_body_that_is_no_object(data):
         ("chat", {"logit_bias": {"1": [-float("inf")]}}, "logit_bias", None),
         ("chat", {"response_format": 7}, "response_format", None),
         ("chat", {"response_format": {"of": "x"}}, "response_format", None),
+        ("chat", {"text_format": 7}, "text_format", None),
+        (
+            "chat",
+            {"text_format": {"type": "text"}, "response_format": {"type": "text"}},
+            None,
+            None,
+        ),
+        ("chat", STRICT, "response_format.json_schema.schema", None),
+        (
+            "responses",
+            {"text": {"format": {"type": "json_schema", "strict": True}}},
+            "text.format.schema",
+            None,
+        ),
+        ("chat", {"cascade": {"metadata": {"x": float("inf")}}}, "metadata", None),
         ("chat", {"max_tokens": "many"}, "max_tokens", None),
         ("chat", {"max_output_tokens": 1}, "max_output_tokens", "unknown_parameter"),
         ("chat", {"max_tokens": 9_000, "max_completion_tokens": 1}, "max_tokens", None),
@@ -94,6 +110,16 @@ def test_a_call_that_cannot_be_meant(api, change, param, code):
     assert (caught.value.param, caught.value.code) == (param, code)
     assert len(str(caught.value)) < 1_100  # whatever it repeats
     assert not {"pydantic", "dicts", "None"} & set(str(caught.value).replace(",", " ").split())
+
+
+def test_words_of_a_fault_that_lies_in_a_value():
+    """Where a body of HTTP is at fault, the words are for HTTP, and they are of this very fault."""
+    for header, words in (("1e999", "a number in it is too large"), ('"\\ud800"', "valid Unicode")):
+        with pytest.raises(BadCall, match=words) as caught:
+            read_call("chat", CHAT, {"x-cascade-metadata": f'{{"x": {header}}}'})
+        assert caught.value.param == "metadata"
+    with pytest.raises(BadCall, match=r"^response_format is 7: expected an object with a 'type'$"):
+        read_call("chat", {**CHAT, "response_format": 7})
 
 
 def test_a_limit_of_the_other_endpoint_that_is_null():
