@@ -140,6 +140,8 @@ def read_call(
         raise _wrong_type("model", "a string", model)
     stream = _flag(payload.pop("stream", None), "stream")
     _check(api, payload, stream=stream)
+    if api == "responses" and payload.get("store") is None:
+        payload["store"] = True  # as the API documents: clients hand back ids of what it keeps
     wanted = payload.get("stream_options") or {}
     return Call(
         api=api,

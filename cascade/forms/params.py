@@ -44,7 +44,6 @@ SHARED = frozenset(
         "prompt_cache_retention",
         "safety_identifier",
         "service_tier",
-        "store",
         "temperature",
         "top_p",
         "user",
@@ -294,6 +293,7 @@ TO_RESPONSES: Mapping[str, Turn] = {
     "max_tokens": _limit("max_tokens"),
     "reasoning_effort": _inside("reasoning", "effort"),
     "response_format": _format,
+    "store": _named("store"),
     "stream_options": _options,
     "tool_choice": _choice("responses"),
     "tools": _tools("responses"),
@@ -331,6 +331,12 @@ def _include(value: Any, made: Params) -> None:
             raise NoEquivalent("include", f"include {wanted!r}", "chat")
 
 
+def _store(value: Any, made: Params) -> None:
+    """Responses keeps what later requests name; what Chat would keep, none of them can."""
+    if value is False:
+        made["store"] = False
+
+
 def _alternatives(value: Any, made: Params) -> None:
     if value:  # on Responses it asks for log-probabilities by itself
         made.update(logprobs=True, top_logprobs=value)
@@ -340,6 +346,7 @@ TO_CHAT: Mapping[str, Turn] = {
     "include": _include,
     "max_output_tokens": _named("max_completion_tokens"),
     "reasoning": _reasoning,
+    "store": _store,
     "stream_options": _named("stream_options"),
     "text": _text,
     "tool_choice": _choice("chat"),

@@ -45,7 +45,6 @@ ECHOED: Mapping[str, Any] = {
     "prompt_cache_key": None,
     "reasoning": {"effort": None, "summary": None},
     "safety_identifier": None,
-    "store": False,
     "temperature": None,
     "text": {"format": {"type": "text"}},
     "tool_choice": "auto",
@@ -195,6 +194,7 @@ def begun_response(head: Data, payload: Data, model: str | None = None) -> dict[
         "output": [],
         "usage": None,
         "service_tier": head.get("service_tier"),
+        "store": False,  # Chat gives out no id that a later request could name
         **{name: payload.get(name, default) for name, default in ECHOED.items()},
     }
 

@@ -43,6 +43,26 @@ def test_headers_and_query_reach_the_tiers(sdk):
     assert used.traces[0].tags == ("a", "b")
 
 
+@pytest.mark.parametrize("store", [None, True, False])
+def test_responses_are_kept_as_the_api_documents(sdk, store):
+    """Whoever says nothing may name the answer next (`previous_response_id`), as with the SDK."""
+    api = FakeApi(fake.answer(fake.response("Paris.")), fake.answer(fake.response("Paris.")))
+    used = sdk(two_tiers(), api=api)
+    first = used.respond(**({} if store is None else {"store": store}))
+    used.respond(previous_response_id=first.id)
+    asked, following = (json.loads(request.content) for request in api.sent)
+    assert asked["store"] is (store is not False)
+    assert (following["previous_response_id"], following["store"]) == (first.id, True)
+
+
+def test_a_chat_tier_is_not_told_to_keep_what_responses_would(sdk):
+    """What Responses does unless told otherwise is not asked of Chat, which keeps nothing."""
+    api = FakeApi(fake.answer(fake.completion("Paris.")))
+    used = sdk([Tier("gpt-5.4-mini", api="chat")], api=api)
+    assert used.respond().store is False
+    assert "store" not in json.loads(api.sent[0].content)
+
+
 def test_keys_are_neither_passed_on_nor_stored(sdk, tmp_path):
     """A key given for one call stays away from the tiers, and from the store."""
     api = FakeApi(fake.answer(fake.completion("Paris.")))

@@ -67,7 +67,7 @@ SHARED = {
     "temperature": 0.2,
     "top_p": 0.9,
     "metadata": {"team": "blue"},
-    "store": True,
+    "store": False,
     "user": "u",
     "safety_identifier": "s",
     "prompt_cache_key": "k",
@@ -125,6 +125,14 @@ def test_a_request_is_the_same_in_both_forms():
     """Everything that both APIs can say comes over, in both directions, and back."""
     assert convert(CHAT_PAYLOAD, "responses") == RESPONSES_PAYLOAD
     assert convert(RESPONSES_PAYLOAD, "chat") == CHAT_PAYLOAD
+
+
+def test_chat_is_not_asked_to_keep_what_responses_would():
+    """What Responses keeps, later requests may name; Chat would keep it where none of them can."""
+    assert convert({"input": "x", "store": True}, "chat") == convert({"input": "x"}, "chat")
+    kept = {"messages": [{"role": "user", "content": "x"}], "store": True}
+    assert convert(kept, "responses")["store"] is True
+    assert shaped({"input": "x"}, {"store": True}, "chat")["store"] is True, "a tier's own word"
 
 
 def test_the_sdk_takes_what_is_made():
