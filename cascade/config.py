@@ -82,8 +82,14 @@ def load_chain(path: str | Path) -> Chain:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"chain file {str(file)!r} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        near = _nearest(file.name, (other.name for other in file.parent.glob("*.toml")))
+        raise ConfigError(
+            f"chain file {str(file)!r} cannot be read: {error.strerror}{near}; give the path of a "
+            "TOML file with a [[tier]] table for each model"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"chain file {str(file)!r} is no UTF-8 text; save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # no TOML, too long a number, too deep
         raise ConfigError(f"chain file {str(file)!r} is no TOML: {error}") from error
     return chain_from_dict(data, folder=file.parent, where=str(file))
 
@@ -101,11 +107,13 @@ def chain_from_dict(
     _check_keys(data, CHAIN_KEYS, where)
     tables = data.get("tier")
     if not isinstance(tables, list) or not tables:
-        hint = "; write [[tier]], with two brackets" if isinstance(tables, Mapping) else ""
-        raise ConfigError(f"{where}: no [[tier]] table; a chain needs at least one{hint}")
+        hint = "with two brackets" if isinstance(tables, Mapping) else "and below it model = '...'"
+        raise ConfigError(
+            f"{where}: no [[tier]] table; a chain needs at least one: write [[tier]], {hint}"
+        )
     name, unpriced = data.get("name", "chain"), data.get("allow_unknown_prices", False)
     if not isinstance(name, str):
-        raise ConfigError(f"{where}: name {name!r} is no text")
+        raise ConfigError(f"{where}: name {name!r} is no text; expected e.g. name = 'support'")
     if not isinstance(unpriced, bool):
         raise ConfigError(f"{where}: allow_unknown_prices={unpriced!r}; expected true or false")
     reader = _Reader(folder or Path())
@@ -184,7 +192,8 @@ class _Reader:
         _check_keys(settings, TIER_KEYS, where)
         if "model" not in settings:
             raise ConfigError(f"{where}: no model; expected e.g. model = 'gpt-5.4-nano'")
-        where = f"{where} ({settings.get('name', settings['model'])})"
+        name = settings.get("name", settings["model"])
+        where = f"{where} ({name})"
         builders = {
             "scorer": self.scorer,
             "retry": lambda value, place: _build(Retry, value, place),
@@ -200,23 +209,23 @@ class _Reader:
         try:
             return Tier(**settings)
         except ConfigError as error:
-            raise type(error)(f"{where}: {error}") from error
+            raise type(error)(_placed(error, where, f"tier {name!r}")) from error
 
     def scorer(self, table: object, where: str) -> Any:
         return self.plugin(table, where, SCORER_GROUP)
 
     def plugin(self, table: object, where: str, group: str) -> Any:
         """A scorer, or an entry, from its table."""
-        settings = dict(_mapping(table, where))
+        settings = dict(_mapping(table, where, f" such as {{ use = {_example(group)!r} }}"))
         if "use" not in settings:
             raise ConfigError(f"{where}: no use; expected e.g. use = {_example(group)!r}")
         name = settings.pop("use")
-        build, kind = _registered(name, where, group), _kind(group)
+        build, place = _registered(name, where, group), f"{where} {name!r}"
         tables = settings.pop("scorers", [])
         if not isinstance(tables, list):
-            raise ConfigError(f"{where}: scorers is {tables!r}: expected a list of scorer tables")
+            raise ConfigError(f"{place}: scorers is {tables!r}: expected a list of scorer tables")
         if isinstance(settings.get("scorer"), Mapping | list):
-            raise ConfigError(f"{where}: scorer {name!r} holds others in scorers = [{{ ... }}]")
+            raise ConfigError(f"{place} holds others in scorers = [{{ ... }}]")
         parts = [self.scorer(part, f"{where}.{name}[{index}]") for index, part in enumerate(tables)]
         settings = {
             key.removesuffix("_file"): self._json(value, where) if key.endswith("_file") else value
@@ -225,10 +234,10 @@ class _Reader:
         parameters = inspect.signature(build).parameters.values()
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             allowed = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
-            _check_keys(settings, allowed, f"{where}: {kind} {name!r}")
+            _check_keys(settings, allowed, place)
         takes = [p.kind is p.VAR_POSITIONAL or "scorer" in p.name for p in parameters]
         if parts and not any(takes):
-            raise ConfigError(f"{where}: scorer {name!r} holds no other scorers; leave scorers out")
+            raise ConfigError(f"{place} holds no other scorers; leave scorers out")
         given = {"scorer", "scorers"} & {p.name for p in parameters} if parts else set()
         missing = [
             "scorers" if p.name == "scorer" else p.name
@@ -238,11 +247,11 @@ class _Reader:
             and p.name not in {*settings, *given}
         ]
         if missing:
-            raise ConfigError(f"{where}: {kind} {name!r} needs {', '.join(missing)} as well")
+            raise ConfigError(f"{place} needs {', '.join(missing)} as well")
         try:
             return build(*parts, **settings)
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"{where}: {kind} {name!r}: {error}") from error
+            raise ConfigError(_placed(error, place, getattr(build, "__name__", ""))) from error
 
     def _json(self, name: object, where: str) -> Any:
         if not isinstance(name, str):
@@ -252,21 +261,21 @@ class _Reader:
             return json.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"{where}: file {str(file)!r}: {error.strerror}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{where}: file {str(file)!r} is no JSON: {error}") from error
 
 
 def _registered(name: object, where: str, group: str) -> Any:
-    known, kind = registered(group), _kind(group)
+    known = registered(group)
     if not isinstance(name, str) or name not in known:
         raise ConfigError(
-            f"{where}: use={name!r} is no registered {kind}{_nearest(str(name), known)}; "
+            f"{where}: use={name!r} is no registered {_kind(group)}{_nearest(str(name), known)}; "
             f"there are {', '.join(sorted(known)) or 'none: is the package installed?'}"
         )
     try:
         return known[name].load()
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{where}: {kind} {name!r} cannot be loaded: {error}") from error
+        raise ConfigError(f"{where} {name!r} cannot be loaded: {error}") from error
 
 
 def _kind(group: str) -> str:
@@ -295,15 +304,24 @@ def _price(table: object, where: str) -> Price:
 def _build(kind: Any, table: object, where: str) -> Any:
     settings = _mapping(table, where)
     _check_keys(settings, [spec.name for spec in fields(kind)], where)
+    needed = [spec.name for spec in fields(kind) if spec.default is spec.default_factory]
+    missing = [name for name in needed if name not in settings]
+    if missing:
+        raise ConfigError(f"{where} needs {', '.join(missing)}")
     try:
         return kind(**settings)
     except (ConfigError, TypeError) as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(_placed(error, where, kind.__name__)) from error
 
 
-def _mapping(table: object, where: str) -> Mapping[str, Any]:
+def _placed(error: Exception, where: str, said: str) -> str:
+    """What is wrong after its place in the file, without the name that the place says already."""
+    return f"{where}: {str(error).removeprefix(f'{said}: ')}"
+
+
+def _mapping(table: object, where: str, example: str = " of settings") -> Mapping[str, Any]:
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{where}: expected a table of settings, got {table!r}")
+        raise ConfigError(f"{where}: expected a table{example}, got {table!r}")
     return table
 
 

@@ -108,11 +108,11 @@ TIER = '[[tier]]\nmodel = "gpt-5.5"\n'
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", ["no [[tier]] table; a chain needs at least one"]),
+        ("", ["no [[tier]] table; a chain needs at least one: write [[tier]], and below it model ="]),
         ("tier = 5", ["no [[tier]] table"]),
         ("tier = [5]", ["tier 1: expected a table of settings, got 5"]),
         ("nmae = 'x'\n" + TIER, ["unknown key 'nmae', did you mean 'name'?", "allowed are allow_"]),
-        ("name = 5\n" + TIER, ["name 5 is no text"]),
+        ("name = 5\n" + TIER, ["name 5 is no text; expected e.g. name = 'support'"]),
         ("allow_unknown_prices = 'no'\n" + TIER, ["='no'; expected true or false"]),
         ("policy = 5\n" + TIER, ["policy: expected a table of settings, got 5"]),
         (TIER + "[policy]\non_refusl = 'accept'", ["policy: unknown key 'on_refusl', did you mean 'on_refusal'?"]),
@@ -121,9 +121,10 @@ TIER = '[[tier]]\nmodel = "gpt-5.5"\n'
         (TIER + "treshold = 0.5", ["tier 1: unknown key 'treshold', did you mean 'threshold'?"]),
         (TIER + "api = 'chatt'", ["api 'chatt' is unknown; expected 'chat' or 'responses'"]),
         (TIER + "base_model = 5", ["base_model 5 is no model id"]),
-        (TIER + "[policy]\nrepair = 1", ["repair=1; expected True or False"]),
+        (TIER + "[policy]\nrepair = 1", ["toml: policy: repair=1; expected True or False"]),
         (TIER + "client = 'x'", ["tier 1: unknown key 'client'"]),
-        (TIER + "threshold = 1.5", ["tier 'gpt-5.5': threshold 1.5 is outside [0, 1]"]),
+        (TIER + "threshold = 1.5", ["tier 1 (gpt-5.5): threshold 1.5 is outside [0, 1]"]),
+        (TIER + "preamble = 5", ["tier 1 (gpt-5.5): preamble is 5: expected a list of messages"]),
         (TIER + "params = 5", ["params is 5: expected a mapping"]),
         (TIER + "retry = {tries = 1}", ["tier 1 (gpt-5.5): retry: unknown key 'tries'", "max_tries"]),
         (TIER + "retry = {max_tries = 'x'}", ["max_tries 'x'"]),
@@ -131,15 +132,16 @@ TIER = '[[tier]]\nmodel = "gpt-5.5"\n'
         (TIER + "price = {inptu = '1'}", ["price: unknown key 'inptu', did you mean 'input'?"]),
         (TIER + "price = {input = 1.5, output = '1'}", ["input 1.5 is no exact price"]),
         (TIER + "endpoint = {url = 'x'}", ["endpoint: unknown key 'url'"]),
-        (TIER + "endpoint = {}", ["endpoint:", "base_url"]),
-        (TIER + "endpoint = {base_url = 5}", ["base_url 5 is no URL"]),
+        (TIER + "endpoint = {}", ["(gpt-5.5): endpoint needs base_url"]),
+        (TIER + "endpoint = {base_url = 5}", ["(gpt-5.5): endpoint: base_url 5 is no URL"]),
+        (TIER + "endpoint = {base_url = 'http://x/v1', api_key_env = 5}", ["api_key_env 5 is no name of an environment variable"]),
         (TIER + "capabilities = {log_probs = true}", ["did you mean 'logprobs'?"]),
-        (TIER + "scorer = 'self_check'", ["(gpt-5.5): scorer: expected a table of settings, got 'self_check'"]),
+        (TIER + "scorer = 'self_check'", ["(gpt-5.5): scorer: expected a table such as { use = 'logprob_confidence' }, got 'self_check'"]),
         (TIER + "scorer = {use = 'self_chek'}", ["use='self_chek' is no registered scorer, did you mean 'self_check'?", "there are "]),
         (TIER + "scorer = {}", ["no use; expected e.g. use ="]),
         (TIER + "scorer = {use = ['x']}", ["use=['x'] is no registered scorer"]),
         (TIER + "scorer = {use = 'logprob_confidence', agregate = 'min'}", ["scorer 'logprob_confidence': unknown key 'agregate', did you mean 'aggregate'?"]),
-        (TIER + "scorer = {use = 'logprob_confidence', aggregate = 'most'}", ["scorer 'logprob_confidence':", "most"]),
+        (TIER + "scorer = {use = 'logprob_confidence', aggregate = 'most'}", ["(gpt-5.5): scorer 'logprob_confidence': aggregate 'most' is"]),
         (TIER + "scorer = {use = 'all_of', scorers = 5}", ["scorers is 5: expected a list of scorer tables"]),
         (TIER + "scorer = {use = 'all_of', scorers = [{use = 'matchs'}]}", ["scorer.all_of[0]", "did you mean 'matches'?"]),
         (TIER + "scorer = {use = 'json_schema', schema_file = 'gone.json'}", ["gone.json", "No such file"]),
@@ -147,6 +149,8 @@ TIER = '[[tier]]\nmodel = "gpt-5.5"\n'
         (TIER + "scorer = {use = 'json_schema', schema_file = 5}", ["5 is no file name"]),
         (TIER + "scorer = {use = 'json_schema'}", ["scorer 'json_schema' needs schema", "schema"]),
         ("= 5", ["chain.toml", "is no TOML"]),
+        pytest.param("x = " + "9" * 5_000, ["chain.toml", "is no TOML"], id="too long"),
+        pytest.param("x = " + "[" * 20_000, ["chain.toml", "is no TOML"], id="too deep"),
     ],
     ids=lambda value: value.splitlines()[-1] if isinstance(value, str) and value else None,
 )  # fmt: skip
@@ -161,13 +165,24 @@ def test_a_mistake_is_named_with_its_place(folder, text, words):
 
 def test_a_file_that_cannot_be_read(tmp_path):
     """A missing file, a folder and other encodings are told apart."""
-    with pytest.raises(ConfigError, match=r"gone.toml' cannot be read: No such file"):
+    step = r"; give the path of a TOML file with a \[\[tier\]\] table for each model"
+    with pytest.raises(ConfigError, match=r"gone.toml' cannot be read: No such file[a-z ]+" + step):
         load_chain(tmp_path / "gone.toml")
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory" + step):
         load_chain(str(tmp_path))
     (tmp_path / "latin.toml").write_bytes(b"name = 'caf\xe9'")
-    with pytest.raises(ConfigError, match=r"latin\.toml' is no TOML"):
+    with pytest.raises(ConfigError, match=r"latin\.toml' is no UTF-8 text; save it as UTF-8"):
         load_chain(tmp_path / "latin.toml")
+    with pytest.raises(ConfigError, match=r"did you mean 'latin\.toml'\?"):
+        load_chain(tmp_path / "latim.toml")
+
+
+def test_a_json_file_that_is_too_deep(folder):
+    """A scorer's file that no parser takes is told as one that is no JSON."""
+    (folder / "broken.json").write_text("[" * 200_000)
+    scorer = "scorer = {use = 'json_schema', schema_file = 'broken.json'}"
+    with pytest.raises(ConfigError, match=r"broken\.json' is no JSON"):
+        load_chain(write(folder, TIER + scorer))
 
 
 def test_prices_are_checked_as_in_python(folder):

@@ -80,7 +80,7 @@ def _check_names(tiers: tuple[Tier, ...]) -> None:
         if tier.name in seen:
             raise ConfigError(
                 f"two tiers are named {tier.name!r}: names tell tiers apart in traces; "
-                f"give one of them name=..., e.g. Tier({tier.model!r}, name='{tier.name}-2')"
+                f"give one of them a name of its own, e.g. name='{tier.name}-2'"
             )
         seen.add(tier.name)
 

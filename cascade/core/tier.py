@@ -80,6 +80,12 @@ class Endpoint:
             raise ConfigError(
                 f"Endpoint: base_url {self.base_url!r} is no URL; expected http(s)://host/v1"
             )
+        variable: object = self.api_key_env
+        if variable is not None and (not isinstance(variable, str) or not variable):
+            raise ConfigError(
+                f"Endpoint: api_key_env {variable!r} is no name of an environment variable; "
+                "expected e.g. 'OPENAI_API_KEY'"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,15 +284,16 @@ class Tier:
             object.__setattr__(self, "preamble", ())
             return
         given: object = self.preamble
-        if isinstance(given, str):
+        if not isinstance(given, list | tuple):
+            text = given if isinstance(given, str) else "..."
             raise ConfigError(
-                f"tier {self.name!r}: preamble is text; expected messages, e.g. "
-                f"[{{'role': 'system', 'content': {given[:40]!r}}}]"
+                f"tier {self.name!r}: preamble is {given!r:.60}: expected a list of messages, e.g. "
+                f"[{{'role': 'system', 'content': {text[:40]!r}}}]"
             )
         try:
             check_messages(list(self.preamble), "preamble")
             as_json(list(self.preamble), "preamble")
-        except (RequestError, TypeError) as error:
+        except RequestError as error:
             raise ConfigError(f"tier {self.name!r}: {error}") from error
         object.__setattr__(self, "preamble", tuple(self.preamble))
 

@@ -80,7 +80,7 @@ def test_seventeen_tiers_are_refused():
         (5, ["a list of tiers, not int 5"]),
         (["gpt-5.5"], ["'gpt-5.5' is no Tier; write Tier('gpt-5.5')"]),
         ([tier(), tier()], ["two tiers are named 'm'", "name='m-2'"]),
-        ([tier(), tier("x", name="m")], ["two tiers are named 'm'", "give one of them name="]),
+        ([tier(), tier("x", name="m")], ["two tiers are named 'm'", "give one of them a name"]),
     ],
 )
 def test_what_is_no_chain_is_refused(tiers, words):

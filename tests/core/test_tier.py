@@ -37,7 +37,7 @@ LOOP["again"] = LOOP
         ({"params": {"again": LOOP}}, ["params['again'] holds itself"]),
         ({"preamble": ["hello"]}, ["preamble[0] is 'hello'", "mapping with a 'role'"]),
         ({"preamble": [{"role": "user", "content": "\ud83d"}]}, ["preamble[0]", "valid Unicode"]),
-        ({"preamble": 5}, ["tier 'small'", "not iterable"]),
+        ({"preamble": 5}, ["tier 'small'", "preamble is 5: expected a list of messages"]),
         ({"timeout_s": 0}, ["timeout_s 0", "seconds above 0"]),
         ({"timeout_s": None}, ["timeout_s None", "seconds above 0"]),
         ({"timeout_s": "60"}, ["timeout_s '60'", "seconds above 0"]),
