@@ -11,6 +11,7 @@ from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
 __all__ = [
     "cost_words",
     "dollars",
+    "ending_words",
     "headline",
     "made_for",
     "score_text",
@@ -33,6 +34,11 @@ def dollars(amount: Decimal | None) -> str:
 def cost_words(amount: Decimal | None, known: Decimal) -> str:
     """A cost to read; where it is unknown, with the part that is known as its lower bound."""
     return dollars(amount) if amount is not None else f"unknown, at least {dollars(known)}"
+
+
+def ending_words(word: str | None) -> str:
+    """How a request or a call ended, to read: "budget exceeded"; on pages and in terminals."""
+    return (word or "").replace("_", " ")
 
 
 def shorten(text: str | None, width: int = WIDTH) -> str:
@@ -66,7 +72,7 @@ def headline(trace: Trace) -> str:
     answered = f" by {trace.tier}" if trace.tier else ""
     basis = "" if trace.cost_usd is None else f" ({trace.basis})"
     cost = f"cost {cost_words(trace.cost_usd, trace.known_cost_usd)}{basis}"
-    parts = [f"{trace.status}{answered}", cost]
+    parts = [f"{ending_words(trace.status)}{answered}", cost]
     if trace.saved_usd is not None:
         word = "saved" if trace.saved_usd >= 0 else "lost"
         parts.append(f"{word} {dollars(abs(trace.saved_usd))} against {trace.top_tier}")
@@ -107,7 +113,8 @@ def _attempt_lines(number: int, attempt: Attempt) -> list[str]:
     ]
     for charge in attempt.charges:
         who = charge.purpose if charge.purpose == "draft" else f"{charge.scorer} asks"
-        said = "" if charge.outcome == "ok" else f" {charge.outcome}: {shorten(charge.message, 50)}"
+        outcome = ending_words(charge.outcome)
+        said = "" if outcome == "ok" else f" {outcome}: {shorten(charge.message, 50)}"
         lines.append(
             f"   charge   {who} {charge.model}: {tokens_text(charge)} = "
             f"{dollars(charge.cost_usd)} ({charge.basis}){said}"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
-from cascade.core.trace_text import dollars
+from cascade.core.trace_text import dollars, ending_words
 from cascade.percent import percent
 from cascade.traces.lines import line, seconds, short_dollars
 from cascade.traces.stats import Amount, ScorerStats, Stats, TierStats
@@ -66,7 +66,7 @@ def _totals(stats: Stats) -> Iterator[Text]:
     endings = Text()
     for status, count in stats.statuses.items():
         endings.append(" · " if endings else "")
-        endings.append(f"{count:,} {status}", STATUSES.get(status, "red"))
+        endings.append(f"{count:,} {ending_words(status)}", STATUSES.get(status, "red"))
     yield endings
     yield Text()
     yield _labelled("cost", _amount(stats.cost), f"{_mean(stats.cost, stats.requests)} a request")

@@ -8,6 +8,7 @@ from datetime import datetime
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
+from cascade.core.trace_text import ending_words
 from cascade.traces.lines import cost_text, line, seconds, short_dollars
 from cascade.traces.row import TraceRow
 from cascade.traces.tables import SHORTEST_NAME, Column, fitted
@@ -59,7 +60,7 @@ class _SummaryTable:
 
 
 def _status(status: str) -> Text:
-    return line(status, STATUSES.get(status, "red"))
+    return line(ending_words(status), STATUSES.get(status, "red"))
 
 
 def _id_length(ids: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
-from cascade.core.trace_text import cost_words, dollars, made_for, score_text
+from cascade.core.trace_text import cost_words, dollars, ending_words, made_for, score_text
 from cascade.core.usage import Usage
 from cascade.forms.reading import messages_of
 from cascade.traces.lines import cost_text, line, seconds
@@ -73,7 +73,7 @@ class _TracePanel:
 
 def _header(trace: Trace) -> Iterator[Text]:
     head = Text(overflow="fold")
-    head.append(trace.status, style=f"bold {STATUSES.get(trace.status, 'red')}")
+    head.append(ending_words(trace.status), style=f"bold {STATUSES.get(trace.status, 'red')}")
     if trace.tier:
         head.append(" by ").append_text(line(trace.tier, "bold"))
     head.append(" · cost ").append(cost_words(trace.cost_usd, trace.known_cost_usd), style="bold")
@@ -262,7 +262,7 @@ def _charge_rows(charge: Charge) -> Iterator[_Row]:
     yield _Row(
         _indented(name),
         (
-            line(charge.outcome, OUTCOMES.get(charge.outcome, "red")),
+            line(ending_words(charge.outcome), OUTCOMES.get(charge.outcome, "red")),
             *_tokens(charge.usage),
             cost_text(charge.cost_usd, charge.basis),
             Text(seconds(charge.latency_s)),

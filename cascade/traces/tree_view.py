@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.text import Text
 from rich.tree import Tree
 
-from cascade.core.trace_text import cost_words
+from cascade.core.trace_text import cost_words, ending_words
 from cascade.traces.lines import line, short_dollars
 from cascade.traces.summary import STATUSES
 from cascade.traces.tables import Column, fitted
@@ -97,7 +97,8 @@ def _drawn(tree: CostTree) -> Tree:
 def _label(node: CostTree) -> Text:
     label = line(node.id, "cyan")
     if node.has_trace:
-        label.append(" ").append_text(line(node.status, STATUSES.get(node.status or "", "red")))
+        ending = line(ending_words(node.status), STATUSES.get(node.status or "", "red"))
+        label.append(" ").append_text(ending)
         if node.tier:
             label.append(" by ").append_text(line(node.tier))
     else:

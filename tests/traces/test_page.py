@@ -221,7 +221,7 @@ class TestWhatIsThere:
             *(trace.id, "accepted by big", "$0.00220628", "exact", "against big alone, $0.0022"),
             *("Where is my parcel?", "It arrives on Friday.", "I do not know.", "agent:a", "run-7"),
             *("0.410 < 0.92 below", "0.970 ≥ 0.5 reached", "well grounded", "only 14 characters"),
-            *("rate_limit 429", "slow down", "not billed: rate_limit", "price custom", "210"),
+            *("rate limit 429", "slow down", "not billed: rate_limit", "price custom", "210"),
             *("draft, try 2", "3 calls, 1 of them a retry", "750 ms", "support", '"a": 1'),
             *("gpt-big-2026", "made for", trace.chain_digest, trace.price_table),
         ):

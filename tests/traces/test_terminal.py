@@ -6,11 +6,13 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from cascade import ScoreRecord
+from cascade import ScoreRecord, cost_tree, trace_stats
 from cascade.traces.content import redact
 from cascade.traces.lines import line, seconds, short_dollars
 from cascade.traces.row import TraceRow
+from cascade.traces.stats_view import stats_tables
 from cascade.traces.terminal import summary_table, trace_panel
+from cascade.traces.tree_view import tree_panel
 
 
 def shown(renderable, width=100, **options):
@@ -44,7 +46,7 @@ def test_a_trace_shows_all_that_matters(trace, width):
     text = shown(trace_panel(trace), width)
     for expected in (
         *("1. nano", "2. big", "escalated", "accepted", "0.410 < 0.92", "0.970 >= 0.5"),
-        *("I do not know.", "It arrives on Friday.", "rate_limit", "unsure", "Where is my parcel?"),
+        *("I do not know.", "It arrives on Friday.", "rate limit", "unsure", "Where is my parcel?"),
         *("$0.00220628", "2 tiers asked · 3 calls", "210 tokens in, 4 of them cached", trace.id),
     ):
         assert expected in text
@@ -54,6 +56,24 @@ def test_a_trace_shows_all_that_matters(trace, width):
 def test_rich_prints_a_trace_as_its_panel(trace):
     """Printing a trace with rich gives the panel."""
     assert shown(trace) == shown(trace_panel(trace))
+
+
+def test_endings_are_told_in_words(trace):
+    """Panel, text, list, tree and statistics say how a request ended in the words of the pages."""
+    trace = replace(trace, status="budget_exceeded")
+    texts = [
+        str(trace),
+        shown(trace_panel(trace)),
+        shown(summary_table([row(status=trace.status)])),
+    ]
+    texts += [
+        shown(tree_panel(cost_tree([trace], trace.id))),
+        shown(stats_tables(trace_stats([trace]))),
+    ]
+    for text in texts:
+        assert "budget exceeded" in text
+        assert "budget_exceeded" not in text
+    assert all("rate limit" in text for text in texts[:2])
 
 
 def test_nothing_is_told_by_colour_alone(trace):
@@ -171,7 +191,7 @@ def test_what_a_request_was_made_for(trace):
 
 def test_requests_without_words(trace, failed_trace):
     """A trace nobody answered, and one without messages or attempts, have a panel too."""
-    assert "not_found" in shown(trace_panel(failed_trace))
+    assert "not found" in shown(trace_panel(failed_trace))
     for request in ({"messages": "x"}, {"messages": ["x"]}, {"messages": [{"content": None}]}):
         assert "│ asked" not in shown(trace_panel(replace(trace, request=request)))
     assert "no tier was asked" in shown(trace_panel(replace(trace, attempts=())))

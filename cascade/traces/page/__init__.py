@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment
 
 from cascade.core.trace import Attempt, Trace
-from cascade.core.trace_text import dollars, score_text
+from cascade.core.trace_text import dollars, ending_words, score_text
 from cascade.traces.given import a_trace
 from cascade.traces.page import content, waterfall
 from cascade.traces.page.frame import environment, part, styled
@@ -93,6 +93,7 @@ def fitted(made: Environment) -> Environment:
     made.finalize = content.shortened
     made.filters.update(
         usd=dollars,
+        ending=ending_words,
         seconds=waterfall.seconds,
         moment=waterfall.moment,
         percent=waterfall.percent,
