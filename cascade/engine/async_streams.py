@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from dataclasses import dataclass
 from typing import Any, Self, cast
 
 from cascade.core.escalation import Decision
@@ -10,27 +11,32 @@ from cascade.core.trace import Trace
 from cascade.drivers import asynchronous
 from cascade.drivers.base import AsyncModels
 from cascade.engine.completion import Chunk, Completion
-from cascade.engine.run import Run
-from cascade.engine.streams import close_unbegun
+from cascade.engine.run import Host, Run
+from cascade.engine.streams import UNDER_WAY, Progress, close_unbegun, end_with_program
 from cascade.wire.chunks import chunk_text
 from cascade.wire.feed import Feed
 
-__all__ = ["AsyncCompletionStream"]
+__all__ = ["AsyncCompletionStream", "leave_all"]
 
 
 class AsyncCompletionStream:
     """The same as `CompletionStream`, to be iterated with `async for`.
 
-    Use it in an `async with` block where you may stop early: an abandoned async generator is closed
-    only when the event loop gets to it.
+    Use it in an `async with` block where you may stop early: one that is dropped is closed only
+    when the event loop gets to it, and at the end of the program, where no loop runs, the cost of
+    the call under way is unknown.
     """
 
     def __init__(self, run: Run, models: AsyncModels) -> None:
-        self.completion: Completion | None = None
         self._run = run
-        self._begun = False
-        self._feed = Feed(run.request.api, run.request.payload)
-        self._chunks = self._iterate(models)
+        self._progress = Progress()
+        self._chunks = _pieces(run, models, self._progress)
+        end_with_program(run)  # not the stream: a loop that stands still keeps its generator alone
+
+    @property
+    def completion(self) -> Completion | None:
+        """What `complete` would have returned, once the chunks are exhausted."""
+        return self._progress.completion
 
     @property
     def trace_id(self) -> str:
@@ -48,23 +54,7 @@ class AsyncCompletionStream:
 
     def wire_chunks(self) -> AsyncIterator[Mapping[str, Any]]:
         """The chunks as they stand on the wire, for who passes them on; instead of iterating."""
-        return self._chunks
-
-    async def _iterate(self, models: AsyncModels) -> AsyncGenerator[Mapping[str, Any]]:
-        self._begun = True
-        with self._run as run:
-            end = asynchronous.StreamEnd()
-            live = asynchronous.drive_stream(run.decisions, models, run.timing, end)
-            try:
-                async for chunk in live:
-                    for piece in self._feed.take(chunk):
-                        yield piece
-            finally:
-                await live.aclose()
-            self.completion = run.finish(cast("Decision", end.decision))
-            reply, usage = self.completion.reply, self.completion.trace.usage
-            for piece in self._feed.rest(reply, usage, streamed=end.streamed):
-                yield piece
+        return _WireChunks(self, self._chunks)
 
     def __aiter__(self) -> AsyncCompletionStream:
         return self
@@ -75,14 +65,58 @@ class AsyncCompletionStream:
 
     async def aclose(self) -> None:
         """Stop reading."""
-        close_unbegun(self._run, begun=self._begun)
+        close_unbegun(self._run, begun=self._progress.begun)
         await self._chunks.aclose()
 
     def __del__(self) -> None:
-        close_unbegun(self._run, begun=self._begun)
+        close_unbegun(self._run, begun=self._progress.begun)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _WireChunks:
+    """Chunks that hold their stream, which is not dropped while they are read."""
+
+    stream: AsyncCompletionStream
+    chunks: AsyncGenerator[Mapping[str, Any]]
+
+    def __aiter__(self) -> _WireChunks:
+        return self
+
+    def __anext__(self) -> Awaitable[Mapping[str, Any]]:
+        return self.chunks.__anext__()
+
+
+async def _pieces(
+    run: Run, models: AsyncModels, progress: Progress
+) -> AsyncGenerator[Mapping[str, Any]]:
+    """The chunks as they stand on the wire."""
+    progress.begun = True
+    feed = Feed(run.request.api, run.request.payload)
+    with run:
+        end = asynchronous.StreamEnd()
+        live = asynchronous.drive_stream(run.decisions, models, run.timing, end)
+        try:
+            async for chunk in live:
+                for piece in feed.take(chunk):
+                    yield piece
+        finally:
+            await live.aclose()
+        progress.completion = done = run.finish(cast("Decision", end.decision))
+        for piece in feed.rest(done.reply, done.trace.usage, streamed=end.streamed):
+            yield piece
+
+
+def leave_all(host: Host) -> None:
+    """Close the books of a cascade's streams as they stand, before its store closes.
+
+    The event loop may not have got to those that were dropped.
+    """
+    for held in tuple(UNDER_WAY):
+        if isinstance(held, Run) and held.host is host:
+            held.leave("the cascade was closed")

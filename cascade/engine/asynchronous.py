@@ -13,7 +13,7 @@ from cascade.core.trace import Trace
 from cascade.drivers import async_lockstep, asynchronous
 from cascade.drivers.base import AsyncModels, Models, as_async
 from cascade.engine.async_many import AsyncMany
-from cascade.engine.async_streams import AsyncCompletionStream
+from cascade.engine.async_streams import AsyncCompletionStream, leave_all
 from cascade.engine.base import Engine, Rounds
 from cascade.engine.bulk import CONCURRENCY, Bulk, check_concurrency
 from cascade.engine.completion import Completion
@@ -148,6 +148,8 @@ class AsyncCascade(Engine):
         """Close what this cascade made: connections, and a store once it holds everything."""
         if isinstance(self._models, LazyAsyncModels):
             await self._models.close()
+        if self._owns_store:
+            leave_all(self)
         await asyncio.to_thread(self._close_store)
 
     aclose = close

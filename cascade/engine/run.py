@@ -74,6 +74,7 @@ class Run:
         answered: told the tier whose answer was accepted.
 
     Attributes:
+        host: the cascade that answers it.
         id: the trace's.
         trace: the trace, once the books are closed.
     """
@@ -88,7 +89,7 @@ class Run:
         route: Route = WHOLE,
         answered: Callable[[str], None] = lambda _tier: None,
     ) -> None:
-        self._host = host
+        self.host = host
         self.request = request
         self._answered = answered
         self._closing = Lock()
@@ -153,7 +154,7 @@ class Run:
         """
         trace, first = self._close(status, reason, draft)
         if first:
-            self._host.observe(trace)
+            self.host.observe(trace)
         return trace
 
     def leave(self, why: str) -> Trace | None:
@@ -168,7 +169,7 @@ class Run:
         trace, first = self._close("cancelled", f"cancelled: {why}", None)
         if not first:
             return None
-        self._host.observe(trace)
+        self.host.observe(trace)
         return trace
 
     def _close(self, status: Status, reason: str, draft: Draft | None) -> tuple[Trace, bool]:
@@ -182,7 +183,7 @@ class Run:
                 reason=reason,
                 tier=draft.tier if draft is not None else None,
                 started_at=_moment(self._began_ms),
-                duration_s=round(self._host.clock() - self._origin, 6),
+                duration_s=round(self.host.clock() - self._origin, 6),
             )
             return self.trace, True
 

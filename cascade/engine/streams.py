@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 from weakref import WeakSet
@@ -18,7 +18,7 @@ from cascade.engine.run import Run
 from cascade.wire.chunks import chunk_text
 from cascade.wire.feed import Feed
 
-__all__ = ["CompletionStream", "close_unbegun"]
+__all__ = ["UNDER_WAY", "CompletionStream", "Progress", "close_unbegun", "end_with_program"]
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class CompletionStream:
         self._run = run
         self._progress = Progress()
         self._chunks = _pieces(run, models, self._progress)
-        _end_with_program(self)
+        end_with_program(self)
 
     @property
     def completion(self) -> Completion | None:
@@ -67,7 +67,7 @@ class CompletionStream:
 
     def wire_chunks(self) -> Iterator[Mapping[str, Any]]:
         """The chunks as they stand on the wire, for who passes them on; instead of iterating."""
-        return self._chunks
+        yield from self._chunks  # of its own, so that it holds this stream, which would else end
 
     def __iter__(self) -> CompletionStream:
         return self
@@ -112,24 +112,24 @@ def _pieces(run: Run, models: Models, progress: Progress) -> Generator[Mapping[s
         yield from feed.rest(done.reply, done.trace.usage, streamed=streamed)
 
 
-UNDER_WAY: WeakSet[CompletionStream] = WeakSet()
-"""Streams of this process that somebody holds."""
+UNDER_WAY: WeakSet[AbstractContextManager[object]] = WeakSet()
+"""Streams of this process that somebody holds; of asynchronous ones their runs."""
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     os.register_at_fork(after_in_child=UNDER_WAY.clear)
 
 
-def _end_with_program(stream: CompletionStream) -> None:
-    """Have a stream closed at exit: before any store that was there when it began."""
-    UNDER_WAY.add(stream)
+def end_with_program(held: AbstractContextManager[object]) -> None:
+    """Have a stream, or a run, closed at exit: before any store that was there when it began."""
+    UNDER_WAY.add(held)
     atexit.unregister(_close_all)
     atexit.register(_close_all)
 
 
 def _close_all() -> None:
-    for stream in tuple(UNDER_WAY):
+    for held in tuple(UNDER_WAY):
         with suppress(ValueError):  # another thread is reading it
-            stream.close()
+            held.__exit__(None, None, None)
 
 
 def close_unbegun(run: Run, *, begun: bool) -> None:
