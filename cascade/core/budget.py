@@ -201,12 +201,12 @@ def _answer_bound(payload: Mapping[str, Any], longest: int | None) -> int | None
 def _prompt_bound(payload: Mapping[str, Any], longest: int | None) -> int | None:
     if has_media(payload):
         return longest
-    listed, beside = prompt_of(payload)
-    bound = _json_size([listed, beside]) + TOKENS_PER_MESSAGE * (len(listed) + 1)
+    prompt = prompt_of(payload)
+    bound = _json_size(prompt) + TOKENS_PER_MESSAGE * (len(prompt[0]) + 1)
     return min(bound, longest) if longest is not None else bound
 
 
-def _json_size(data: list[Any]) -> int:
+def _json_size(data: object) -> int:
     """UTF-8 size as JSON without spaces."""
     try:
         return len(orjson.dumps(data, default=str))  # `json` takes ten times as long
@@ -241,7 +241,5 @@ def _dearest_rates(price: Price, wanted: str, is_long: bool) -> Rates:
 
 
 def estimate_usage(payload: Mapping[str, Any], output_tokens: int) -> Usage:
-    """Tokens of a call that never reported them: four bytes of prompt to a token."""
-    listed, _ = prompt_of(payload)
-    size = len(json.dumps(listed, ensure_ascii=False, default=str).encode())
-    return Usage(max(1, size // 4), output_tokens)
+    """Tokens of a call that never reported them: of the prompt's bytes, four to a token."""
+    return Usage(max(1, _json_size(prompt_of(payload)) // 4), output_tokens)

@@ -208,3 +208,19 @@ def test_an_estimate_is_four_bytes_a_token():
     """A stream that never reported its usage is estimated from the prompt and what came."""
     assert estimate_usage({"messages": [{"role": "user", "content": "x" * 100}]}, 7) == Usage(33, 7)
     assert estimate_usage({}, 0) == Usage(1, 0)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {},
+        {"tools": [{"type": "function", "function": {"name": "f" * 400, "parameters": {}}}]},
+        {"response_format": {"type": "json_object"}, "metadata": {"not": "read" * 400}},
+    ],
+)
+def test_an_estimate_counts_what_the_bound_counts(beside):
+    """Both measure the prompt alike: tools and formats are read, spaces and metadata are not."""
+    payload = {"messages": [USER, TEXTS], "max_tokens": 7, **beside}
+    room = 16 * 3  # of two messages, and of what stands around them
+    size = int(millionths(bound(payload))) - 70 - room
+    assert estimate_usage(payload, 7) == Usage(size // 4, 7)
