@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from cascade.cli.chain_files import RecordingArgument
 from cascade.cli.files import check_place, refuse_same_file
 from cascade.cli.output import JsonOption, UsageError, print_json, say, write
 from cascade.cli.shares import certainty_of, margin_of, target_of
@@ -21,7 +22,7 @@ Scores = Literal["auto", "learned", "recorded"]
 
 
 def certify(
-    recording: Annotated[Path, typer.Argument(help="Recording, as `cascade record` writes one.")],
+    recording: RecordingArgument,
     *,
     chain: Annotated[Path, typer.Option(help="The recorded chain as TOML.")],
     target: Annotated[

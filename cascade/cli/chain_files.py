@@ -14,10 +14,26 @@ from cascade.config import load_chain
 from cascade.core.chain import Chain
 from cascade.errors import ConfigError
 
-__all__ = ["RecordingsOption", "chains_of", "recordings_of"]
+__all__ = ["RecordingArgument", "RecordingsOption", "chains_of", "recordings_of"]
 
 UNNAMED = "chain"
 """What a file without a name calls its chain."""
+
+
+def _present(recording: Path) -> Path:
+    """The file, which must exist: told before an option that is missing beside a misspelt name."""
+    if not recording.exists():
+        raise UsageError(
+            f"there is no recording {str(recording)!r}; check the name, or make one with "
+            f"`cascade record -o {recording} ...`"
+        )
+    return recording
+
+
+RecordingArgument = Annotated[
+    Path,
+    typer.Argument(help="Recording, as `cascade record` writes one.", callback=_present),
+]
 
 RecordingsOption = Annotated[
     list[str] | None,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from cascade.cli.chain_files import RecordingArgument
 from cascade.cli.output import JsonOption, print_json, show
 from cascade.cli.recording_import import import_recording
 
@@ -21,7 +19,7 @@ recording.command("import")(import_recording)
 
 @recording.command("show")
 def show_recording(
-    file: Annotated[Path, typer.Argument(help="A recording: `cascade record -o` writes one.")],
+    file: RecordingArgument,
     *,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cascade.cli.chain_files import RecordingArgument
 from cascade.cli.files import check_folder, check_place, refuse_same_file
 from cascade.cli.output import JsonOption, OutputError, UsageError, print_json, say, show
 from cascade.config import load_chain
@@ -37,7 +38,7 @@ ELSEWHERE = (
 
 
 def report(
-    recording: Annotated[Path, typer.Argument(help="Recording, as `cascade record` writes one.")],
+    recording: RecordingArgument,
     *,
     chain: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from cascade.cli.chain_files import RecordingArgument
 from cascade.cli.output import JsonOption, UsageError, print_json, say, show
 from cascade.cli.price_file import read_prices
 from cascade.cli.shares import share_of
@@ -21,7 +22,7 @@ __all__ = ["what_if"]
 
 
 def what_if(
-    recording: Annotated[Path, typer.Argument(help="Recording, as `cascade record` writes one.")],
+    recording: RecordingArgument,
     *,
     chain: Annotated[
         Path, typer.Option(help="Chain as TOML: any of the recorded tiers, in any order.")

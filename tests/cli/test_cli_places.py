@@ -21,7 +21,7 @@ WRITING = {
     "html": ("trace", "html", "-o"),
     "export": ("trace", "export", "-o"),
 }
-"""Calls whose every input is missing: what is said first is what was looked at first."""
+"""Calls whose every input is missing or empty: what is said first is what was looked at first."""
 
 
 @pytest.mark.parametrize("args", WRITING.values(), ids=WRITING)
@@ -29,13 +29,14 @@ def test_a_place_is_looked_at_before_the_work(cli, tmp_path, monkeypatch, args):
     """A place where nothing can be written ends any command with 2 before it reads or asks."""
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("kept")
+    Path("none.parquet").touch()  # a recording that is not there would be told first
     done = cli(*args, "file/x")
     assert done.exit_code == 2, done.output
     assert (
         f"error: {args[-1] if args[-1] != '-o' else '--output'} 'file/x' cannot be" in done.stderr
     )
     assert "is no folder" in " ".join(done.stderr.split())
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "none.parquet"}
     assert Path("file").read_text() == "kept"
 
 

@@ -185,7 +185,7 @@ def test_it_opens_a_browser_when_asked(cli, place, monkeypatch):
 @pytest.mark.parametrize(
     ("args", "ends"),
     [
-        (("nowhere.parquet",), (1, "nowhere.parquet")),
+        (("nowhere.parquet",), (2, "there is no recording 'nowhere.parquet")),
         (("support.parquet", "-o", "support.parquet"), (2, "RECORDING")),
         (("support.parquet", "-o", "no/such/folder.html"), (2, "there is no folder 'no/such'")),
         (("support.parquet", "--charts", "support.parquet/x"), (2, "cannot be made")),
@@ -200,6 +200,7 @@ def test_what_cannot_work(cli, place, monkeypatch, args, ends):
     """Wrong files and options end with one line that names them, and leave the recording alone."""
     monkeypatch.chdir(place)
     code, words = ends
+    (place / "page.html").touch()
     before = (place / "support.parquet").read_bytes()
     done = cli("report", *args)
     assert done.exit_code == code, done.output

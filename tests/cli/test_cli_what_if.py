@@ -177,6 +177,15 @@ def test_calls_that_cannot_be_meant_end_with_2(cli, files, args, words):
     assert words in done.stderr
 
 
+@pytest.mark.parametrize("command", ["what-if", "certify", "report", "recording show"])
+def test_a_misspelt_recording_is_told_first(cli, command):
+    """The name is told before options that are missing beside it, and what to do."""
+    done = cli(*command.split(), "nowhere.parquet")
+    assert done.exit_code == 2
+    assert "there is no recording 'nowhere.parquet'; check the name" in done.stderr
+    assert "--chain" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "text", ["{", "[]", "{}", '{"nano": 3}', '{"nano": {"in": "x", "out": 1}}', '{"models": [3]}']
 )
