@@ -110,6 +110,10 @@ def serve(
     write_timeout_s: Annotated[
         float, typer.Option(help="How long a client may stop reading its answer.")
     ] = 60.0,
+    silence_s: Annotated[
+        float,
+        typer.Option(help="A stream silent for so long tells that it waits; 0 for never."),
+    ] = 10.0,
     drain_s: Annotated[
         float, typer.Option(help="After SIGTERM, how long requests in flight may take to finish.")
     ] = 30.0,
@@ -152,6 +156,7 @@ def serve(
             max_waiting=max_waiting,
             body_timeout_s=body_timeout_s,
             write_timeout_s=write_timeout_s,
+            silence_s=silence_s,
             drain_s=drain_s,
             budget_usd=budget,
             deadline_s=deadline,

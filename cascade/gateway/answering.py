@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,12 @@ from cascade.engine.async_streams import AsyncCompletionStream
 from cascade.engine.asynchronous import AsyncCascade
 from cascade.gateway import refusals
 from cascade.gateway.body import ClientGone, Room, Share, read_whole
-from cascade.gateway.exchange import Exchange, Presence
+from cascade.gateway.exchange import EVENTS, Exchange, Presence
 from cascade.gateway.guard import Caller, Guard, caller_of, marked
 from cascade.gateway.limits import Limits
 from cascade.gateway.metrics import NO_CHAIN, Metrics
 from cascade.gateway.refusals import Refusal
+from cascade.gateway.silence import Silences
 from cascade.gateway.turns import Turns
 from cascade.gateway.values import holds_more
 
@@ -44,8 +46,6 @@ GONE = 499
 
 STREAMED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 """Proxies are not to collect what is meant to be read as it comes."""
-
-EVENTS = "text/event-stream; charset=utf-8"
 
 OWN_HEADERS = b"x-cascade-"
 
@@ -112,6 +112,7 @@ class Answering:
         self._limits = limits
         self._budget = Budget.of(limits.budget_usd)
         self._room = Room(limits)
+        self._silences = Silences(limits.silence_s)
         self._metrics = metrics
         self._shows_books = shows_books
         self._plain = plain
@@ -164,9 +165,9 @@ class Answering:
             books.trace = failure.trace or books.trace
             if failure.kind == "budget" and caller.is_cut_off:
                 books.cut_off = True
-                await exchange.refuse(_with_books(refusals.no_database(), books.trace))
+                await self._refuse(exchange, refusals.no_database(), books)
             else:
-                await self._fail(exchange, failure)
+                await self._fail(exchange, failure, books)
 
     async def _answer(
         self, api: Endpoint, exchange: Exchange, caller: Caller, books: Books
@@ -227,40 +228,43 @@ class Answering:
     async def _stream(
         self, exchange: Exchange, call: Call, stream: AsyncCompletionStream, books: Books
     ) -> None:
+        head = partial(_head_of, stream, books)
+        self._silences.watch(exchange, head)
         try:
             with Presence(exchange):
                 async with aclosing(async_frames(stream, call)) as frames:
-                    first = await anext(frames)  # what fails before it is told by its status
-                    headers = {**_known_of(stream, books.chain), **books.rates, **STREAMED}
-                    await exchange.start(200, headers, EVENTS)
-                    await exchange.write(first)
                     async for frame in frames:
+                        if not exchange.status:  # what fails before is told by its status
+                            await exchange.start(200, head(), EVENTS)
                         await exchange.write(frame)
         finally:
+            self._silences.unwatch(exchange)
             books.trace = stream.trace
         await exchange.end()
 
-    async def _fail(self, exchange: Exchange, failure: Failure) -> None:
-        body = encode(failure.body(shows_books=self._shows_books))
-        await exchange.answer(failure.status, body, failure.headers)
+    async def _fail(self, exchange: Exchange, failure: Failure, books: Books) -> None:
+        """Tell why there is no answer: by its status, or within a stream that has begun."""
+        if exchange.streams and books.call is not None:
+            await exchange.write(FrameWriter(books.call).fail(failure))
+            await exchange.end()
+        else:
+            body = encode(failure.body(shows_books=self._shows_books))
+            await exchange.answer(failure.status, body, failure.headers)
+
+    async def _refuse(self, exchange: Exchange, why: Refusal, books: Books) -> None:
+        """The same of what the gateway refuses after models were asked."""
+        if exchange.streams:
+            error = json.loads(why.body)["error"]
+            await self._fail(exchange, Failure(why.status, error, trace=books.trace), books)
+        else:
+            told = {} if books.trace is None else headers_of(books_of(books.trace))
+            await exchange.refuse(replace(why, headers={**why.headers, **told}))
 
     async def _break_off(self, exchange: Exchange, books: Books) -> None:
         """Tell the client that the gateway stops before its answer is complete."""
         exchange.task.uncancel()
-        why = refusals.stopping()
-        if not exchange.status:
-            await exchange.refuse(_with_books(why, books.trace))
-        elif books.call is not None and exchange.streams:
-            error = json.loads(why.body)["error"]
-            await exchange.write(FrameWriter(books.call).fail(Failure(why.status, error)))
-            await exchange.end()
-
-
-def _with_books(why: Refusal, trace: Trace | None) -> Refusal:
-    """A refusal that names the trace of what was done before it."""
-    if trace is None:
-        return why
-    return replace(why, headers={**why.headers, **headers_of(books_of(trace))})
+        if exchange.streams or not exchange.status:
+            await self._refuse(exchange, refusals.stopping(), books)
 
 
 def _tokens_of(trace: Trace | None) -> int | None:
@@ -286,8 +290,11 @@ def as_text(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     return {name.decode("latin-1"): text.decode("latin-1") for name, text in headers.items()}
 
 
-def _known_of(stream: AsyncCompletionStream, chain: str) -> dict[str, str]:
+def _head_of(stream: AsyncCompletionStream, books: Books) -> dict[str, str]:
     """What can be told before a streamed answer: all of it where that is complete already."""
     if stream.trace is not None:
-        return headers_of(books_of(stream.trace))
-    return {"x-cascade-trace-id": stream.trace_id, "x-cascade-chain": header_value(chain)}
+        known = headers_of(books_of(stream.trace))
+    else:
+        chain = header_value(books.chain)
+        known = {"x-cascade-trace-id": stream.trace_id, "x-cascade-chain": chain}
+    return {**known, **books.rates, **STREAMED}

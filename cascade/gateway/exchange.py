@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from cascade.gateway.request_ids import names_of, new_request_id
 if TYPE_CHECKING:
     from cascade.gateway.direct import Direct
 
-__all__ = ["Exchange", "Presence", "Receive", "Send", "current_task", "named"]
+__all__ = ["EVENTS", "Exchange", "Presence", "Receive", "Send", "current_task", "named"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,6 +26,8 @@ DIRECT = "cascade.direct"
 """Where in a scope's state a `Connection` leaves its `Direct`; other servers have none."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+EVENTS = "text/event-stream; charset=utf-8"
 
 SMALL = 65_536
 """A body of at most so many bytes is read to its end even where the request is refused, so that the
@@ -41,11 +45,12 @@ class Exchange:
         gone: whether the client has left.
         task: the one that answers.
         direct: the server's own way past ASGI's messages; see `direct_of`.
+        said_at: when the latest piece of a stream was sent, in seconds of the monotonic clock.
     """
 
     __slots__ = (
-        "_read", "_receive", "_send", "direct", "gone", "headers", "request_id", "status",
-        "streams", "task",
+        "_aside", "_read", "_receive", "_sending", "_sends", "direct", "gone", "headers",
+        "request_id", "said_at", "status", "streams", "task",
     )  # fmt: skip
 
     def __init__(
@@ -63,7 +68,9 @@ class Exchange:
         self.task = current_task()
         self._read = False
         self._receive = receive
-        self._send = send
+        self._sends = send
+        self._sending = False
+        self._aside: asyncio.Task[None] | None = None
 
     def body(self) -> bytes | None:
         """The request's body, where all of it is there; else `receive` gives its pieces."""
@@ -115,13 +122,11 @@ class Exchange:
         if direct is not None:
             direct.start(self.status, lines(told), length)
             return
-        sent = [(name.encode(), value.encode()) for name, value in told.items()]
-        if length is not None:
-            sent.append((b"content-length", b"%d" % length))
-        await self._send({"type": "http.response.start", "status": self.status, "headers": sent})
+        await self._send(start_of(self.status, told, length))
 
     async def write(self, data: bytes) -> None:
         """Send a piece of a streamed answer; waits while the client does not read."""
+        self.said_at = time.monotonic()
         if self.direct is None:
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
         elif not self.direct.write(data):
@@ -131,6 +136,39 @@ class Exchange:
         """Send the end of a streamed answer."""
         rest = b"" if self.direct is None else self.direct.unsent()
         await self._send({"type": "http.response.body", "body": rest})
+
+    def say(self, data: bytes, head: Callable[[], Mapping[str, str]]) -> None:
+        """Send a piece of a streamed answer while its task waits for something else.
+
+        Where the answer has not begun it begins with that. Nothing is sent while something is on
+        its way: by ASGI one message follows the other.
+        """
+        if self._sending or (self._aside is not None and not self._aside.done()):
+            return
+        told = None if self.status else self._told(head(), EVENTS)
+        self.status, self.streams, self.said_at = self.status or 200, True, time.monotonic()
+        if self.direct is None:
+            self._aside = self.task.get_loop().create_task(self._say(data, told))
+            return
+        if told is not None:
+            self.direct.start(self.status, lines(told), None)
+        self.direct.write(data)
+
+    async def _say(self, data: bytes, told: Mapping[str, str] | None) -> None:
+        with suppress(OSError):  # the client has left: the request's own task is told
+            if told is not None:
+                await self._sends(start_of(self.status, told))
+            await self._sends({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def _send(self, message: Message) -> None:
+        """Send a message of ASGI's, after what was said meanwhile."""
+        if self._aside is not None:
+            await asyncio.wait({self._aside})
+        self._sending = True
+        try:
+            await self._sends(message)
+        finally:
+            self._sending = False
 
     async def refuse(self, why: Refusal) -> None:
         """Send a refusal; what is left of the request's body is read away first, within bounds."""
@@ -208,6 +246,14 @@ def named(scope: Mapping[str, Any], send: Send) -> Send:
         await send(message)
 
     return sends
+
+
+def start_of(status: int, told: Mapping[str, str], length: int | None = None) -> Message:
+    """ASGI's message of status and headers; `length` is the body's, if known."""
+    sent = [(name.encode(), value.encode()) for name, value in told.items()]
+    if length is not None:
+        sent.append((b"content-length", b"%d" % length))
+    return {"type": "http.response.start", "status": status, "headers": sent}
 
 
 def lines(headers: Mapping[str, str]) -> bytes:

@@ -35,6 +35,8 @@ class Limits:
         head_timeout_s: within which a request's head must arrive.
         body_timeout_s: within which its body must arrive.
         write_timeout_s: how long a client may stop reading its answer.
+        silence_s: how long a stream may say nothing until its head, or a comment, tells that it
+            waits; 0 for ever. Well below the time after which proxies give it up (60 s).
         keep_alive_s: how long an idle connection stays open; longer than load balancers keep theirs
             (60 s), so that it is not closed just when they use it.
         budget_usd: dollars that one request may cost at most; `None` for no limit.
@@ -42,7 +44,8 @@ class Limits:
         drain_s: how long requests in flight may take to finish once the gateway is told to stop.
 
     Raises:
-        ConfigError: a value that is not above 0 (0 is allowed for `max_waiting` and `drain_s`).
+        ConfigError: a value that is not above 0 (0 is allowed for `max_waiting`, `silence_s` and
+            `drain_s`).
     """
 
     max_body_bytes: int = 20_000_000
@@ -57,6 +60,7 @@ class Limits:
     head_timeout_s: float = 10.0
     body_timeout_s: float = 30.0
     write_timeout_s: float = 60.0
+    silence_s: float = 10.0
     keep_alive_s: int = 75
     drain_s: float = 30.0
     budget_usd: str | Decimal | None = None
@@ -68,7 +72,7 @@ class Limits:
             value = getattr(self, spec.name)
             if spec.name == "budget_usd" or (spec.name == "deadline_s" and value is None):
                 continue
-            least = 0 if spec.name in ("max_waiting", "drain_s") else 1e-9
+            least = 0 if spec.name in ("max_waiting", "silence_s", "drain_s") else 1e-9
             is_whole = spec.type in ("int", int)
             kind = int if is_whole else (int, float)
             if isinstance(value, bool) or not isinstance(value, kind) or not value >= least:

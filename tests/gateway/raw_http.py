@@ -72,6 +72,18 @@ class Raw:
         body, self._data = self._data[:length], self._data[length:]
         return int(first.split()[1]), headers, body
 
+    def head(self):
+        """The head of an answer, and what has come of its body."""
+        while b"\r\n\r\n" not in self._data:
+            self._more()
+        head, _, self._data = self._data.partition(b"\r\n\r\n")
+        return head.decode(), self._data
+
+    def more(self):
+        """What has come of a body, with some more of it."""
+        self._more()
+        return self._data
+
     def rest(self):
         """Everything until the other side closes."""
         while piece := self.socket.recv(65536):

@@ -78,6 +78,8 @@ def test_conversations_stay_with_their_tier(serve, client_of, upstream):
         {"body_timeout_s": "30"},
         {"keep_alive_s": True},
         {"budget_usd": "0"},
+        {"silence_s": -1},
+        {"silence_s": None},
         {"deadline_s": 0},
         {"deadline_s": float("nan")},
     ],
