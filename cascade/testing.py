@@ -139,7 +139,7 @@ def reply(
 
 
 def failure(kind: FailureKind, message: str = "scripted failure", **details: Any) -> CallFailure:
-    """A failed try; `details` are `status`, `code`, `param` and `retry_after_s`."""
+    """A failed try; `details` are `status`, `type`, `code`, `param`, `retry_after_s`."""
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of failure; there are {', '.join(sorted(KINDS))}")
     return CallFailure(kind, message, **details)

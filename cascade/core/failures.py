@@ -69,6 +69,8 @@ class CallFailure:
         code: the provider's error code, where it gave one.
         param: the parameter the provider blames.
         retry_after_s: how long the provider asks to wait, in seconds.
+        type: the provider's own type of error, where it gave an error object: then `code` and
+            `param` are its own, too, if they are `None`.
     """
 
     kind: FailureKind
@@ -77,6 +79,7 @@ class CallFailure:
     code: str | None = None
     param: str | None = None
     retry_after_s: float | None = None
+    type: str | None = None
 
     def __str__(self) -> str:
         status = f" (HTTP {self.status})" if self.status else ""

@@ -137,6 +137,8 @@ def _of_run(error: RunError, *, inside: bool) -> Failure:
         return replace(_failure(REFUSED, UNFORESEEN), kind="auth")
     if failure.kind == "rate_limit" and "tokens per" in failure.message:
         kind = "tokens"
+    if failure.type is not None:  # its code, too, and if that is null
+        kind, code = failure.type, failure.code
     said = failure.message if failure.status else error.trace.reason
     found = _failure(
         said, (_status(failure, status), kind, failure.code or code), param=failure.param

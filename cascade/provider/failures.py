@@ -14,7 +14,7 @@ from typing import Any
 
 from cascade.core.failures import CallFailure, FailureKind
 from cascade.provider.retry import retry_after_s
-from cascade.wire.faults import ErrorFrame, MalformedReply
+from cascade.wire.faults import ErrorFrame, MalformedReply, text_or_none
 
 __all__ = ["classify", "scrub"]
 
@@ -187,31 +187,41 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _from_reply(error: MalformedReply) -> CallFailure:
     """A 200 without an answer; an error object inside says what it is."""
     body: Mapping[str, Any] = error.error or {}
-    code, message = _code(body), str(error)
-    if _is_billing(code, body.get("type")):
-        return CallFailure("billing", message, code=code)
-    if not isinstance(error, ErrorFrame):
-        return CallFailure("malformed", message, code=code)
+    code, kind = _code(body), text_or_none(body.get("type"))
+    return CallFailure(
+        _kind_within(code, kind, is_frame=isinstance(error, ErrorFrame)),
+        str(error),
+        code=code,
+        param=text_or_none(body.get("param")),
+        type=kind,
+    )
+
+
+def _kind_within(code: str | None, kind: str | None, *, is_frame: bool) -> FailureKind:
+    """The kind of an error that came with a 200."""
+    if _is_billing(code, kind):
+        return "billing"
+    if not is_frame:
+        return "malformed"
     if code == "rate_limit_exceeded":
-        return CallFailure("rate_limit", message, code=code)
+        return "rate_limit"
     if code in FILTER_CODES:
-        return CallFailure("content_policy", message, code=code)
-    wrong = code is not None and code.startswith(BAD_INPUT)
-    return CallFailure("invalid" if wrong else "server", message, code=code)
+        return "content_policy"
+    return "invalid" if code is not None and code.startswith(BAD_INPUT) else "server"
 
 
 def _from_status(error: Any) -> CallFailure:
     body = _error_body(error.body)
     status, code = int(error.status_code), _code(body)
     message = _message(error, body)
-    param = body.get("param")
     return CallFailure(
         kind=_kind(status, code, body.get("type"), message),
         message=message,
         status=status,
         code=code,
-        param=param if isinstance(param, str) else None,
+        param=text_or_none(body.get("param")),
         retry_after_s=retry_after_s(error.response.headers),
+        type=text_or_none(body.get("type")),
     )
 
 

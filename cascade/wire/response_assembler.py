@@ -50,7 +50,8 @@ class ResponseAssembler:
             raise MalformedReply(f"a stream event is a {type(event).__name__}, expected an object")
         kind = event.get("type")
         if kind == "error" or (event.get("error") and not isinstance(kind, str)):
-            flat = event if event.get("error") else {"error": dict(event)}
+            said = {name: event[name] for name in event if name != "type"}  # that of the event
+            flat = event if event.get("error") else {"error": said}
             raise ErrorFrame(*error_in(flat, "the stream carried an error"))
         if not isinstance(kind, str):
             return None

@@ -50,6 +50,26 @@ def test_what_the_api_refuses(sdk, refusal, kind, code, stream):
     assert error.response.json()["cascade"]["trace_id"] == trace.id
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (404, {"type": "invalid_request_error", "param": "input", "code": None}),
+        (404, {"type": "api_error", "param": None, "code": None}),
+        (409, {"type": "invalid_request_error", "param": "conversation", "code": None}),
+        (413, {"type": "invalid_request_error", "param": None, "code": None}),
+    ],
+)
+def test_an_error_object_goes_through_as_it_is(sdk, status, said):
+    """What the provider calls its error is not called anything else, null included."""
+    refusal = fake.answer({"error": {"message": "Item 'rs_1' not found.", **said}}, status=status)
+    used = sdk([Tier("gpt-5.5", retry=Retry(max_tries=1))], api=FakeApi(refusal))
+    with pytest.raises(openai.APIStatusError) as caught:
+        used.create()
+    error = caught.value
+    assert error.status_code == status
+    assert {"type": error.type, "param": error.param, "code": error.code} == said
+
+
 def test_the_culprit_is_named(sdk):
     """The parameter that the API blames is in the error, and how long to wait after a 429."""
     used = sdk(two_tiers(), api=FakeApi(fake.UNKNOWN_KEY))

@@ -155,6 +155,11 @@ def failed(*, inside=False, **kinds):
         ({"kind": "malformed"}, 502, "server_error", None),
         ({"kind": "context_length"}, 400, "invalid_request_error", "context_length_exceeded"),
         ({"kind": "invalid", "status": 418}, 418, "invalid_request_error", None),
+        ({"kind": "not_found", "status": 404}, 404, "invalid_request_error", "model_not_found"),
+        ({"kind": "not_found", "status": 404, "type": "api_error"}, 404, "api_error", None),
+        ({"kind": "context_length", "status": 413, "type": "x"}, 413, "x", None),
+        ({"kind": "server", "status": 409, "type": "x", "code": "y"}, 409, "x", "y"),
+        ({"kind": "rate_limit", "status": 429, "type": "tokens"}, 429, "tokens", None),
     ],
 )
 def test_a_failure_of_the_last_tier(kinds, status, kind, code):
