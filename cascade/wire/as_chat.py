@@ -7,7 +7,7 @@ from typing import Any
 
 from cascade.wire.response_assembler import TERMINAL
 from cascade.wire.responses import finish_reason_of
-from cascade.wire.translate import CITATION, moment, note_for
+from cascade.wire.translate import CITATION, completion_id, moment, note_for
 
 __all__ = ["AsChat"]
 
@@ -36,11 +36,11 @@ class AsChat:
         response = event.get("response")
         if isinstance(response, Mapping):
             self._head = {
-                "id": response.get("id"),
+                "id": completion_id(response.get("id")),
                 "object": "chat.completion.chunk",
                 "created": moment(response.get("created_at")),
                 "model": response.get("model"),
-                "service_tier": response.get("service_tier"),
+                "service_tier": _served_by(response),
                 "system_fingerprint": None,
             }
         kind = event.get("type")
@@ -111,7 +111,10 @@ class AsChat:
     ) -> Iterator[Chunk]:
         if not self._begun:
             self._begun = True
-            yield self._chunk({"role": "assistant", "content": "", "refusal": None}, None, None)
+            # Empty text would begin a text before the call, e.g. in the AI SDK.
+            content = None if "tool_calls" in delta or "refusal" in delta else ""
+            head = {"role": "assistant", "content": content, "refusal": None}
+            yield self._chunk(head, None, None)
         yield self._chunk(delta, finish_reason, logprobs)
 
     def _chunk(self, delta: Chunk, finish_reason: str | None, logprobs: Any) -> Chunk:
@@ -122,3 +125,9 @@ class AsChat:
             "logprobs": logprobs,
         }
         return {**self._head, "choices": [choice]}
+
+
+def _served_by(response: Data) -> Any:
+    """The service tier that serves a response; until that is known it names what was asked for."""
+    tier = response.get("service_tier")
+    return None if tier == "auto" else tier

@@ -9,10 +9,12 @@ from cascade.core.reply import Reply
 from cascade.core.usage import Usage
 from cascade.wire.chat import choice_of, chunk_text, delta_of, logprob_entries
 from cascade.wire.events import EventWriter
+from cascade.wire.faults import MalformedReply, decode
 from cascade.wire.translate import (
     REASONS,
     begun_response,
     call_item,
+    item_id,
     logprobs_in,
     message_item,
     notes_in,
@@ -41,7 +43,7 @@ class AsResponses:
         self._message: int | None = None
         self._parts: dict[str, int] = {}
         self._calls: dict[object, int] = {}
-        self._closed = False
+        self._open: list[int] = []
 
     def feed(self, chunk: Data) -> Iterator[Event]:
         """The events that a chunk makes."""
@@ -62,7 +64,7 @@ class AsResponses:
                 yield from self._call(call)
         reason = choice_of(chunk).get("finish_reason")
         if reason is not None:
-            yield from self._close("incomplete" if reason in REASONS else "completed")
+            yield from self._close(self._open, "incomplete" if reason in REASONS else "completed")
 
     def end(self, reply: Reply, usage: Usage) -> Iterator[Event]:
         """The last events: everything that is open ends, and the whole response follows.
@@ -71,7 +73,7 @@ class AsResponses:
             reply: the reply that the chunks make.
             usage: tokens of every attempt together.
         """
-        yield from self._close("completed")
+        yield from self._close(self._open, "completed")
         whole = reply_in("responses", reply, self._payload).wire
         response = {
             **whole,
@@ -99,12 +101,12 @@ class AsResponses:
 
     def _begin(self, kind: str) -> Iterator[Event]:
         """The message and its part of a kind, where they have not begun."""
-        if self._message is None:
+        if self._message is None or self._message not in self._open:
             item = message_item(self._response["id"], "", None, [], "in_progress")
+            item["id"] = item_id("msg", self._response["id"], len(self._items))
             item["content"] = []
-            self._message = len(self._items)
-            self._items.append(item)
-            yield self._writer.item_added(self._message, item)
+            self._message, self._parts = len(self._items), {}
+            yield from self._added(item)
         if kind not in self._parts:
             content = self._items[self._message]["content"]
             self._parts[kind] = len(content)
@@ -130,8 +132,7 @@ class AsResponses:
             item = call_item(self._response["id"], len(self._calls), call)
             item["status"] = "in_progress"
             self._calls[key] = len(self._items)
-            self._items.append(item)
-            yield self._writer.item_added(self._calls[key], item)
+            yield from self._added(item)
             piece = item.get("arguments") or item.get("input")
         else:
             piece = self._more(self._items[self._calls[key]], call)
@@ -153,12 +154,19 @@ class AsResponses:
         item[key] += piece
         return piece
 
-    def _close(self, status: str) -> Iterator[Event]:
-        """Everything that is open ends, in order."""
-        if self._closed:
-            return
-        self._closed = True
-        for index, item in enumerate(self._items):
+    def _added(self, item: dict[str, Any]) -> Iterator[Event]:
+        """A new item; those before it end, as the API ends each before it begins the next."""
+        ended = [index for index in self._open if _is_whole(self._items[index])]
+        yield from self._close(ended, "completed")
+        self._open.append(len(self._items))
+        self._items.append(item)
+        yield self._writer.item_added(len(self._items) - 1, item)
+
+    def _close(self, indexes: list[int], status: str) -> Iterator[Event]:
+        """Items that are open end, in order."""
+        self._open = [index for index in self._open if index not in indexes]
+        for index in indexes:
+            item = self._items[index]
             item["status"] = status
             place = {"item_id": item["id"], "output_index": index}
             if item["type"] == "message":
@@ -167,3 +175,16 @@ class AsResponses:
             else:
                 yield self._writer.call_done(place, item)
             yield self._writer.item_done(index, item)
+
+
+def _is_whole(item: Data) -> bool:
+    """Whether nothing more is to come of an item once another begins.
+
+    Chat lets a server write several calls at a time: one whose arguments are no JSON yet goes on.
+    """
+    if item["type"] == "function_call":
+        try:
+            decode(item["arguments"])
+        except MalformedReply:
+            return False
+    return True

@@ -14,6 +14,7 @@ from cascade.wire.usage import usage_for
 __all__ = [
     "begun_response",
     "call_item",
+    "completion_id",
     "item_id",
     "logprobs_in",
     "message_item",
@@ -26,6 +27,7 @@ __all__ = [
 Data = Mapping[str, Any]
 
 CHAT_ID = "chatcmpl-"
+RESPONSE_ID = "resp_"
 
 CITATION = "url_citation"
 """The one kind of note on a text that Chat knows, too."""
@@ -88,7 +90,7 @@ def _completion(reply: Reply) -> dict[str, Any]:
     if reply.raw_logprobs is not None:
         logprobs = {"content": list(reply.raw_logprobs), "refusal": None}
     return {
-        "id": reply.id,
+        "id": completion_id(reply.id),
         "object": "chat.completion",
         "created": moment(reply.wire.get("created_at")),
         "model": reply.model,
@@ -104,6 +106,11 @@ def _completion(reply: Reply) -> dict[str, Any]:
         "service_tier": reply.service_tier,
         "system_fingerprint": None,
     }
+
+
+def completion_id(response_id: object) -> str:
+    """The id of a response as Chat writes its own."""
+    return f"{CHAT_ID}{str(response_id or '').removeprefix(RESPONSE_ID) or '0'}"
 
 
 def _annotations(wire: Data) -> Iterator[dict[str, Any]]:
@@ -145,11 +152,12 @@ def _response(reply: Reply, payload: Data) -> dict[str, Any]:
     output: list[Any] = []
     if reply.text or reply.refusal or not reply.tool_calls:
         logprobs = logprobs_in(reply.raw_logprobs or ())
-        item = message_item(response["id"], reply.text, reply.refusal, logprobs, ended)
+        item = message_item(response["id"], reply.text, reply.refusal, logprobs, "completed")
         item["content"][0].get("annotations", []).extend(_notes_on(reply.wire))
         output.append(item)
     for index, call in enumerate(reply.tool_calls):
-        output.append({**call_item(response["id"], index, call), "status": ended})
+        output.append(call_item(response["id"], index, call))
+    output[-1]["status"] = ended  # what was being written when it was cut
     response.update(
         status=ended,
         output=output,
@@ -184,7 +192,7 @@ def begun_response(head: Data, payload: Data, model: str | None = None) -> dict[
     """A `response` object without output, from the head of a Chat reply or chunk."""
     tail = str(head.get("id") or "").removeprefix(CHAT_ID) or "0"
     return {
-        "id": f"resp_{tail}",
+        "id": f"{RESPONSE_ID}{tail}",
         "object": "response",
         "created_at": moment(head.get("created")),
         "status": "in_progress",
@@ -201,7 +209,7 @@ def begun_response(head: Data, payload: Data, model: str | None = None) -> dict[
 
 def item_id(prefix: str, response_id: str, index: int = 0) -> str:
     """The id of an output item, the same whenever it is asked for."""
-    tail = response_id.removeprefix("resp_")
+    tail = response_id.removeprefix(RESPONSE_ID)
     return f"{prefix}_{tail}_{index}" if index else f"{prefix}_{tail}"
 
 

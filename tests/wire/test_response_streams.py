@@ -89,7 +89,7 @@ def test_events_told_as_chunks(face, responses_api):
     assert made.choices[0].finish_reason == "stop"
     assert made.usage.prompt_tokens == 100
     assert (made.id, made.model, made.service_tier) == (
-        "resp_67cb",
+        "chatcmpl-67cb",
         "gpt-5.4-mini-2026-03-17",
         "default",
     )

@@ -49,6 +49,67 @@ def test_calls_without_numbers():
     assert (done[0]["arguments"], done[1]["input"]) == ("{} ", "x")
 
 
+def begun_and_done(events):
+    """Which item begins or ends, in the order of a stream."""
+    kinds = {"response.output_item.added": "added", "response.output_item.done": "done"}
+    return [
+        (kinds[event["type"]], event["output_index"]) for event in events if event["type"] in kinds
+    ]
+
+
+def test_an_item_ends_before_the_next_begins():
+    """As at the API: text before calls, calls one after another, and text that comes after them."""
+    shown = events_for(chunk({"content": "Looking."}), *fake.tool_chunks()[1:-2],
+        chunk({"content": "Done."}), chunk({}, finish_reason="tool_calls"))  # fmt: skip
+    assert begun_and_done(shown) == [
+        (what, index) for index in range(4) for what in ("added", "done")
+    ]
+    done = [event["item"] for event in shown if event["type"] == "response.output_item.done"]
+    assert [item["type"] for item in done] == [
+        "message", "function_call", "function_call", "message"
+    ]  # fmt: skip
+    assert len({item["id"] for item in done}) == 4
+    assert {item["status"] for item in done} == {"completed"}
+    assert [part["text"] for part in (*done[0]["content"], *done[3]["content"])] == [
+        "Looking.", "Done."
+    ]  # fmt: skip
+    assert [event["sequence_number"] for event in shown] == list(range(len(shown)))
+
+
+def test_calls_that_are_written_at_a_time():
+    """A call whose arguments are no JSON yet goes on beside the next, and ends whole."""
+
+    def call(index, arguments, **head):
+        return chunk(
+            {"tool_calls": [{"index": index, "function": {"arguments": arguments}, **head}]}
+        )
+
+    shown = events_for(
+        call(0, '{"a":', id="a"), call(1, "{", id="b"), call(0, "1}"), call(1, "}"),
+        chunk({}, finish_reason="tool_calls"),
+    )  # fmt: skip
+    assert begun_and_done(shown) == [("added", 0), ("added", 1), ("done", 0), ("done", 1)]
+    done = [event["item"] for event in shown if event["type"] == "response.output_item.done"]
+    assert [item["arguments"] for item in done] == ['{"a":1}', "{}"]
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["call", "text"])
+def test_a_response_stream_as_chats_own(asks):
+    """The id is Chat's, the service tier is none until it is known, no text begins a call."""
+    item = fake.call_item() if asks else None
+    body = response(*([item] if asks else [fake.message_item("Hi")]))
+    events = fake.response_events("Hi", body=body, item=item)
+    for event in events[:2]:
+        event["response"]["service_tier"] = "auto"
+    first, *_, last = chunks_for(*events)
+    assert {first["id"], last["id"]} == {body["id"].replace("resp_", "chatcmpl-")}
+    assert (first["service_tier"], last["service_tier"]) == (None, body["service_tier"])
+    delta = first["choices"][0]["delta"]
+    assert delta == {"role": "assistant", "content": None if asks else "", "refusal": None}
+    whole = reply_in("chat", read_response(body), {}).wire
+    assert whole["id"] == first["id"]
+
+
 def test_custom_calls_as_chunks():
     """Their input arrives as the input of a custom tool call."""
     item = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "run", "input": "ls"}
@@ -179,12 +240,12 @@ def test_citations_stream_as_chunks():
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
-def test_items_of_an_answer_that_was_cut_are_incomplete(reason):
-    """Streamed and unstreamed, messages and calls."""
+def test_the_last_item_of_an_answer_that_was_cut_is_incomplete(reason):
+    """Streamed and unstreamed; what came before it is whole."""
     calls = [fake.tool_call(arguments='{"ci')]
     cut = read_reply(fake.completion("x", tool_calls=calls, finish_reason=reason), "chat")
     whole = reply_in("responses", cut, {"input": "q"}).wire
-    assert [item["status"] for item in whole["output"]] == ["incomplete"] * 2
+    assert [item["status"] for item in whole["output"]] == ["completed", "incomplete"]
     shown = events_for(
         chunk({"content": "x"}),
         chunk({"tool_calls": [{"index": 0, **calls[0]}]}),
