@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from cascade.core.trace import Trace
 from cascade.endpoint.calls import Endpoint
-from cascade.wire.usage import usage_for
+from cascade.wire.usage import usage_in
 
 __all__ = ["books_of", "header_value", "headers_of", "usage_of"]
 
@@ -64,7 +64,7 @@ def usage_of(trace: Trace, api: Endpoint) -> Mapping[str, Any] | None:
     """The tokens of every attempt together; `None` where no model has told any."""
     for charge in trace.charges:
         if charge.usage is not None:
-            return usage_for(trace.usage, api)
+            return usage_in(trace, api)
     return None
 
 

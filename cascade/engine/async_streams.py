@@ -15,6 +15,7 @@ from cascade.engine.run import Host, Run
 from cascade.engine.streams import UNDER_WAY, Progress, close_unbegun, end_with_program
 from cascade.wire.chunks import chunk_text
 from cascade.wire.feed import Feed
+from cascade.wire.usage import usage_in
 
 __all__ = ["AsyncCompletionStream", "leave_all"]
 
@@ -108,7 +109,8 @@ async def _pieces(
         finally:
             await live.aclose()
         progress.completion = done = run.finish(cast("Decision", end.decision))
-        for piece in feed.rest(done.reply, done.trace.usage, streamed=end.streamed):
+        usage = usage_in(done.trace, run.request.api)
+        for piece in feed.rest(done.reply, usage, streamed=end.streamed):
             yield piece
 
 

@@ -17,6 +17,7 @@ from cascade.engine.completion import Chunk, Completion
 from cascade.engine.run import Run
 from cascade.wire.chunks import chunk_text
 from cascade.wire.feed import Feed
+from cascade.wire.usage import usage_in
 
 __all__ = ["UNDER_WAY", "CompletionStream", "Progress", "close_unbegun", "end_with_program"]
 
@@ -109,7 +110,7 @@ def _pieces(run: Run, models: Models, progress: Progress) -> Generator[Mapping[s
                 live.close()
                 raise
         progress.completion = done = run.finish(decision)
-        yield from feed.rest(done.reply, done.trace.usage, streamed=streamed)
+        yield from feed.rest(done.reply, usage_in(done.trace, run.request.api), streamed=streamed)
 
 
 UNDER_WAY: WeakSet[AbstractContextManager[object]] = WeakSet()

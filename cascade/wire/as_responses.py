@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cascade.core.reply import Reply
-from cascade.core.usage import Usage
 from cascade.wire.chat import choice_of, chunk_text, delta_of, logprob_entries
 from cascade.wire.events import EventWriter
 from cascade.wire.faults import MalformedReply, decode
@@ -20,7 +19,6 @@ from cascade.wire.translate import (
     notes_in,
     reply_in,
 )
-from cascade.wire.usage import usage_for
 
 __all__ = ["AsResponses"]
 
@@ -66,12 +64,12 @@ class AsResponses:
         if reason is not None:
             yield from self._close(self._open, "incomplete" if reason in REASONS else "completed")
 
-    def end(self, reply: Reply, usage: Usage) -> Iterator[Event]:
+    def end(self, reply: Reply, usage: Data) -> Iterator[Event]:
         """The last events: everything that is open ends, and the whole response follows.
 
         Args:
             reply: the reply that the chunks make.
-            usage: tokens of every attempt together.
+            usage: tokens of every attempt together, as Responses writes them.
         """
         yield from self._close(self._open, "completed")
         whole = reply_in("responses", reply, self._payload).wire
@@ -79,7 +77,7 @@ class AsResponses:
             **whole,
             "id": self._response["id"],
             "output": self._items or whole.get("output"),
-            "usage": usage_for(usage, "responses"),
+            "usage": usage,
         }
         yield self._writer.terminal(response)
 

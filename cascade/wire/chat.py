@@ -12,7 +12,6 @@ from typing import Any
 from cascade.core.reply import Reply
 from cascade.core.usage import Usage
 from cascade.wire.faults import OBJECT, MalformedReply, error_in, kind_of, text_or_none
-from cascade.wire.usage import usage_for
 
 __all__ = [
     "choice_of",
@@ -190,12 +189,12 @@ def chunks_of(
     yield {**head, "choices": [last]}
 
 
-def usage_chunk(reply: Reply, usage: Usage) -> dict[str, Any]:
+def usage_chunk(reply: Reply, usage: Mapping[str, Any]) -> dict[str, Any]:
     """The last chunk of a stream: no choices, and the tokens of every attempt together."""
     keys = ("id", "created", "model", "system_fingerprint", "service_tier")
     return {
         **{key: reply.wire[key] for key in keys if key in reply.wire},
         "object": "chat.completion.chunk",
         "choices": [],
-        "usage": usage_for(usage, "chat"),
+        "usage": usage,
     }

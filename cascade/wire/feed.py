@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cascade.core.reply import Reply
-from cascade.core.usage import Usage
 from cascade.forms.api import Api
 from cascade.wire.as_chat import AsChat
 from cascade.wire.as_responses import AsResponses
@@ -14,7 +13,6 @@ from cascade.wire.chat import chunks_of, usage_chunk
 from cascade.wire.chunks import is_event
 from cascade.wire.events import Cut, events_of, terminal_of
 from cascade.wire.response_assembler import TERMINAL
-from cascade.wire.usage import usage_for
 
 __all__ = ["Feed", "stream_of"]
 
@@ -55,12 +53,12 @@ class Feed:
             return self._event(piece)
         return self._as_chat.feed(piece) if is_event(piece) else (piece,)
 
-    def rest(self, reply: Reply, usage: Usage, *, streamed: bool) -> Iterator[Piece]:
+    def rest(self, reply: Reply, usage: Piece, *, streamed: bool) -> Iterator[Piece]:
         """What is still to be shown once the books are closed.
 
         Args:
             reply: the answer, in the caller's form.
-            usage: tokens of every attempt together.
+            usage: tokens of every attempt together, as the caller's API writes them.
             streamed: whether its pieces have been taken.
         """
         if self._api != "responses":
@@ -71,7 +69,7 @@ class Feed:
         if streamed and self._converted:
             yield from self._as_responses.end(reply, usage)
             return
-        whole = {**reply.wire, "usage": usage_for(usage, "responses")}
+        whole = {**reply.wire, "usage": usage}
         if streamed:
             kind = terminal_of(whole)
             yield {"type": kind, "response": whole, "sequence_number": self._number}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from cascade.core.reply import Reply
-from cascade.core.usage import Usage
 from cascade.forms.api import Api
 from cascade.wire.usage import usage_for
 
@@ -102,7 +101,7 @@ def _completion(reply: Reply) -> dict[str, Any]:
                 "logprobs": logprobs,
             }
         ],
-        "usage": _usage(reply.usage, "chat"),
+        "usage": _usage(reply, "chat"),
         "service_tier": reply.service_tier,
         "system_fingerprint": None,
     }
@@ -139,8 +138,8 @@ def moment(value: object) -> int:
         return 0
 
 
-def _usage(usage: Usage | None, api: Api) -> dict[str, Any] | None:
-    return None if usage is None else usage_for(usage, api)
+def _usage(reply: Reply, api: Api) -> dict[str, Any] | None:
+    return None if reply.usage is None else usage_for(reply.usage, api, [reply.wire])
 
 
 # Responses ---------------------------------------------------------------------------------------
@@ -161,7 +160,7 @@ def _response(reply: Reply, payload: Data) -> dict[str, Any]:
     response.update(
         status=ended,
         output=output,
-        usage=_usage(reply.usage, "responses"),
+        usage=_usage(reply, "responses"),
         service_tier=reply.service_tier,
     )
     if reply.finish_reason in REASONS:

@@ -22,6 +22,7 @@ from cascade.wire.feed import Feed, stream_of
 from cascade.wire.response_assembler import ResponseAssembler
 from cascade.wire.responses import read_response
 from cascade.wire.translate import reply_in
+from cascade.wire.usage import usage_for
 
 CHAT = TypeAdapter(CompletionCreateParamsNonStreaming)
 RESPONSES = TypeAdapter(ResponseCreateParamsNonStreaming)
@@ -184,7 +185,7 @@ def test_chunks_become_events_that_the_sdk_puts_together(body, cuts):
         shown = []
         for chunk in stream_of(reply, pieces(cuts)) if streamed else ():
             shown += feed.take(chunk)
-        shown += feed.rest(turned, total, streamed=streamed)
+        shown += feed.rest(turned, usage_for(total, "responses"), streamed=streamed)
         state, assembler = (
             ResponseStreamState(input_tools=omit, text_format=omit),
             ResponseAssembler(),
@@ -206,7 +207,8 @@ def test_events_become_chunks_that_make_the_same_message(body, cuts):
     for event in stream_of(reply, pieces(cuts)):
         for chunk in feed.take(event):
             assembler.feed(chunk)
-    for chunk in feed.rest(reply_in("chat", reply, {}), Usage(100, 20), streamed=True):
+    counts = usage_for(Usage(100, 20), "chat")
+    for chunk in feed.rest(reply_in("chat", reply, {}), counts, streamed=True):
         assembler.feed(chunk)
     made = read_completion(assembler.body())
     assert same(made)[:4] == same(reply)[:4]

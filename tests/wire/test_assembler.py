@@ -11,6 +11,7 @@ from cascade.wire.assembler import ChunkAssembler
 from cascade.wire.chat import chunk_text, chunks_of, usage_chunk
 from cascade.wire.faults import ErrorFrame, MalformedReply
 from cascade.wire.replies import read_reply
+from cascade.wire.usage import usage_for
 
 
 def assembled(*deltas):
@@ -124,7 +125,7 @@ def test_there_and_back(body):
     """A reply made into chunks and assembled again reads the same."""
     reply = read_reply(body)
     assembler = ChunkAssembler()
-    for item in (*chunks_of(reply), usage_chunk(reply, reply.usage)):
+    for item in (*chunks_of(reply), usage_chunk(reply, usage_for(reply.usage, "chat"))):
         assembler.feed(item)
     again = read_reply(assembler.body())
     for name in ("text", "refusal", "tool_calls", "usage", "model", "finish_reason", "logprobs"):

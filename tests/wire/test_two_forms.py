@@ -16,6 +16,7 @@ from cascade.wire.replies import api_of_reply, read_reply
 from cascade.wire.response_assembler import ResponseAssembler
 from cascade.wire.responses import read_response
 from cascade.wire.translate import reply_in
+from cascade.wire.usage import usage_for
 
 COUNTS = Usage(1, 1)
 
@@ -307,7 +308,9 @@ def test_a_reply_that_a_scorer_made():
     made = reply_in("responses", Reply("better"), {"input": "x", "metadata": {"a": "b"}})
     assert made.wire["output"][0]["content"][0]["text"] == "better"
     assert (made.wire["metadata"], made.wire["usage"]) == ({"a": "b"}, None)
-    shown = list(Feed("responses", {"input": "x"}).rest(made, COUNTS, streamed=False))
+    shown = list(
+        Feed("responses", {"input": "x"}).rest(made, usage_for(COUNTS, "responses"), streamed=False)
+    )
     assert shown[-1]["response"]["usage"]["total_tokens"] == 2
 
 
@@ -342,7 +345,11 @@ def test_hosted_items_among_the_events():
     reply = read_response(
         response(search, fake.REASONING, image, "x", fake.call_item(arguments=""))
     )
-    shown = list(Feed("responses", {"input": "x"}).rest(reply, COUNTS, streamed=False))
+    shown = list(
+        Feed("responses", {"input": "x"}).rest(
+            reply, usage_for(COUNTS, "responses"), streamed=False
+        )
+    )
     done = [event["item"] for event in shown if event["type"] == "response.output_item.done"]
     assert done == reply.wire["output"]
     assert [event["sequence_number"] for event in shown] == list(range(len(shown)))
