@@ -71,6 +71,7 @@ class CallFailure:
         retry_after_s: how long the provider asks to wait, in seconds.
         type: the provider's own type of error, where it gave an error object: then `code` and
             `param` are its own, too, if they are `None`.
+        cause: what broke a stream that had begun.
     """
 
     kind: FailureKind
@@ -80,6 +81,7 @@ class CallFailure:
     param: str | None = None
     retry_after_s: float | None = None
     type: str | None = None
+    cause: CallFailure | None = None
 
     def __str__(self) -> str:
         status = f" (HTTP {self.status})" if self.status else ""

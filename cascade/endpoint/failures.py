@@ -50,6 +50,14 @@ SAID: Mapping[FailureKind, tuple[int, str, str | None]] = {
 }
 """What each kind of failure is where the provider's own words do not say: status, type, code."""
 
+BROKEN_BY: Mapping[FailureKind, str] = {
+    "connection": "the connection to the model was lost",
+    "deadline": "the request's deadline has passed",
+    "malformed": "the model sent something that is no answer",
+    "timeout": "the model sent nothing more in time",
+}
+"""What breaks a stream, in words for whoever reads it."""
+
 UNFORESEEN = (500, BROKEN, None)
 
 SERVER_ERROR = (
@@ -139,11 +147,23 @@ def _of_run(error: RunError, *, inside: bool) -> Failure:
         kind = "tokens"
     if failure.type is not None:  # its code, too, and if that is null
         kind, code = failure.type, failure.code
-    said = failure.message if failure.status else error.trace.reason
+    if failure.kind == "interrupted":
+        said = _broken_off(failure.cause)
+    else:
+        said = failure.message if failure.status else error.trace.reason
     found = _failure(
         said, (_status(failure, status), kind, failure.code or code), param=failure.param
     )
     return replace(found, kind=failure.kind, retry_after_s=failure.retry_after_s)
+
+
+def _broken_off(cause: CallFailure | None) -> str:
+    """Why an answer ends in the middle; the trace has the details that mean nothing to a caller."""
+    why = None
+    if cause is not None:  # the provider's own words, where it gave some
+        why = cause.message if cause.type is not None else BROKEN_BY.get(cause.kind)
+    why = why or "the model stopped sending it"
+    return f"The answer broke off before its end: {why.rstrip('.')}."
 
 
 def _status(failure: CallFailure, usual: int) -> int:

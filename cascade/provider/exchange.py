@@ -278,9 +278,18 @@ class Exchange:
         """A failure after text was shown is an interruption; one at the deadline says so."""
         is_timeout = failure.kind == "timeout"
         if self._shown:  # a deadline may have been moved since the call began: the clock decides
-            why = DEADLINE if is_timeout and self._is_late(EARLY_S) else failure
-            code = "timeout" if is_timeout else None
-            return CallFailure("interrupted", f"after text had been shown: {why}", code=code)
+            if is_timeout:
+                failure = replace(failure, code="timeout")
+                if self._is_late(EARLY_S):
+                    failure = replace(failure, kind="deadline", message=DEADLINE)
+            why = failure.message if failure.kind == "deadline" else failure
+            return replace(
+                failure,
+                kind="interrupted",
+                message=f"after text had been shown: {why}",
+                status=None,
+                cause=failure,
+            )
         if is_timeout and (self._is_late() or self.timeout_s < self.call.timeout_s):
             return CallFailure("deadline", DEADLINE)
         if failure.status == UNAUTHORIZED:

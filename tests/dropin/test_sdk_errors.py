@@ -197,6 +197,7 @@ def test_a_stream_that_breaks_off(sdk):
     stream = used.create(stream=True)
     with pytest.raises(openai.APIError, match="The server had an error") as caught:
         used.read(stream)
+    assert caught.value.type == fake.ERROR_FRAME["error"]["type"]
     (trace,) = used.traces
     assert trace.status == "interrupted"
     assert trace_of(stream) is trace_of(caught.value) is trace

@@ -171,6 +171,22 @@ def test_a_failure_of_the_last_tier(kinds, status, kind, code):
     assert "cascade" not in found.body(shows_books=False)
 
 
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (None, "the model stopped sending it."),
+        (failure("connection", "Not enough data to satisfy"), "the connection to the model was lost."),
+        (failure("deadline", "x"), "the request's deadline has passed."),
+        (failure("server", "the stream carried an error: Oh.", type="x"), "the stream carried an error: Oh."),
+    ],
+)  # fmt: skip
+def test_a_stream_that_broke(cause, words):
+    """One plain sentence; the provider's own words where it gave some, no exception's."""
+    told = failed(kind="interrupted", message=f"after text had been shown: {cause}", cause=cause)
+    assert told.error["message"] == f"The answer broke off before its end: {words}"
+    assert "after text had been shown" in told.trace.reason
+
+
 def test_a_servers_own_key_is_its_own_affair(caplog):
     """A refused key is told to whoever set up the chain, and kept from those who only call."""
     told = failed(inside=True, kind="auth", message="Incorrect API key of org-7", status=401)

@@ -168,7 +168,10 @@ def test_a_stream_that_breaks_off(client, traces):
         list(ask(client, "a hard one to drop", stream=True))
     (trace,) = traces()
     assert trace.status == "interrupted"
-    assert "trace" not in str(caught.value)
+    assert caught.value.message == (
+        "The answer broke off before its end: the connection to the model was lost."
+    )
+    assert "after text had been shown: connection: " in trace.reason
 
 
 def test_a_deadline_in_the_middle_of_a_stream(client, traces):
