@@ -68,6 +68,13 @@ def serve(
         bool,
         typer.Option("--insecure-local", help="No keys; only for clients on this machine."),
     ] = False,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Web pages that may ask from browsers, e.g. https://app.example; * for all. May "
+            "be given more than once."
+        ),
+    ] = None,
     on_database_loss: Annotated[
         LossPolicy,
         typer.Option(help='Without the database: refuse what budgets limit ("closed"), or not.'),
@@ -148,6 +155,7 @@ def serve(
         recordings=recordings_of(recording or [], chains),
         sticky_s=sticky_s,
         join_traces=join_traces,
+        allow_origins=tuple(allow_origin or ()),
         limits=Limits(
             max_body_bytes=int(max_body_mb * 1_000_000),
             max_held_bytes=int(max_held_mb * 1_000_000),

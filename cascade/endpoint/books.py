@@ -11,7 +11,7 @@ from cascade.core.trace import Trace
 from cascade.endpoint.calls import Endpoint
 from cascade.wire.usage import usage_in
 
-__all__ = ["books_of", "header_value", "headers_of", "usage_of"]
+__all__ = ["NAMES", "books_of", "header_value", "headers_of", "usage_of"]
 
 PLAIN = "".join(chr(code) for code in range(0x20, 0x7F))
 

@@ -16,6 +16,7 @@ from cascade.gateway.guard import Anyone, Guard
 from cascade.gateway.health import Health, database_look
 from cascade.gateway.limits import Limits
 from cascade.gateway.metrics import Gauged, Metrics
+from cascade.gateway.origins import Origins
 from cascade.gateway.routes import HOT, Routes, routes_app
 from cascade.gateway.turns import Turns
 
@@ -63,6 +64,7 @@ class Gateway:
         limits: Limits,
         store: TraceStore | None,
         background: Sequence[Background],
+        allow_origins: Sequence[str] = (),
     ) -> None:
         self.turns = turns
         self.limits = limits
@@ -73,19 +75,27 @@ class Gateway:
         self._rest = rest
         self._store = store
         self._background = background
+        self._origins = Origins(self._answer, allow_origins) if allow_origins else None
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Answer one request; the two endpoints without any detour."""
+        """Answer one request; only where a browser's page asks, something stands in between."""
         kind = scope["type"]
         if kind == "http":
-            direct = direct_of(scope, send)
-            api = HOT.get(scope["path"])
-            if api is not None and scope["method"] == "POST":
-                await self._answering(api, Exchange(scope, receive, send, direct))
+            if self._origins is not None and self._origins.concerns(scope):
+                await self._origins(scope, receive, send)
             else:
-                await self._rest(scope, receive, named(scope, send))
+                await self._answer(scope, receive, send)
         elif kind == "lifespan":
             await self._live(receive, send)
+
+    async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answer one request; the two endpoints without any detour."""
+        direct = direct_of(scope, send)
+        api = HOT.get(scope["path"])
+        if api is not None and scope["method"] == "POST":
+            await self._answering(api, Exchange(scope, receive, send, direct))
+        else:
+            await self._rest(scope, receive, named(scope, send))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -132,6 +142,7 @@ def create_app(
     background: Sequence[Background] = (),
     telemetry: OpenTelemetry | None = None,
     join_traces: bool = True,
+    allow_origins: Sequence[str] = (),
     **settings: Any,
 ) -> Gateway:
     """The gateway: an ASGI app that answers OpenAI's endpoints by chains.
@@ -151,6 +162,8 @@ def create_app(
         join_traces: whether spans go on with the trace that a caller names in `traceparent`. Only
             callers that the guard knows get that far; where they are strangers, their word should
             not decide which trace a span is in, and whether it is sampled.
+        allow_origins: web pages that may ask from browsers, such as "https://app.example", or "*";
+            `/ui` and `/metrics` stay closed to them.
         **settings: for the cascades that are made here, as `AsyncCascade` takes them.
 
     Raises:
@@ -195,6 +208,7 @@ def create_app(
         limits=limits,
         store=store,
         background=background,
+        allow_origins=allow_origins,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from cascade.database.place import default_place
 from cascade.engine.sticky import Sticky
 from cascade.errors import ConfigError, StoreError
 from cascade.gateway.app import Background, Gateway, create_app
-from cascade.gateway.guard import Guard, ThisMachine
+from cascade.gateway.guard import Guard, ThisMachine, is_page_here
 from cascade.gateway.key_guard import KeyGuard
 from cascade.gateway.limits import Limits
 from cascade.telemetry import if_configured
@@ -53,6 +53,7 @@ class Settings:
         recordings: files of recordings by the name of their chain, for the pages.
         sticky_s: how long a conversation stays with its tier; 0 for never.
         join_traces: whether spans go on with the traces of callers.
+        allow_origins: web pages that may ask from browsers.
     """
 
     database: str | None = None
@@ -68,6 +69,7 @@ class Settings:
     recordings: Mapping[str, str] = field(default_factory=dict)
     sticky_s: float = 900.0
     join_traces: bool = True
+    allow_origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ def assembled(
         ConfigError: a setting that cannot work, or a database that cannot be opened.
     """
     place = settings.database or default_place()
+    if settings.keyless:
+        _check_pages_here(settings.allow_origins)
     with ExitStack() as stack:
         try:
             spool = settings.spool or default_spool()
@@ -138,6 +142,7 @@ def assembled(
             sticky=Sticky(settings.sticky_s) if settings.sticky_s else None,
             telemetry=telemetry,
             join_traces=settings.join_traces,
+            allow_origins=settings.allow_origins,
         )
         warnings = [KEYLESS] if accounts is None else [NO_KEYS] if is_locked else []
         yield Assembled(app, (*chains, *models), store.where, tuple(warnings), settings.pages)
@@ -159,6 +164,17 @@ class Pages:
     async def close(self) -> None:
         """End the process that draws charts."""
         await asyncio.to_thread(self._app.state.site.draughtsman.close)
+
+
+def _check_pages_here(origins: Sequence[str]) -> None:
+    """Without keys whoever may ask can spend money, and a page on the web is read by anybody."""
+    for origin in origins:
+        if not is_page_here(origin.encode()):
+            raise ConfigError(
+                f"--allow-origin {origin}: with --insecure-local only pages of this machine are "
+                "answered, such as http://localhost:3000; leave --insecure-local out and make keys "
+                "with `cascade keys create`"
+            )
 
 
 def _accounts(place: str, settings: Settings) -> Accounts:

@@ -15,7 +15,7 @@ from cascade.core.request import Request
 from cascade.endpoint.faults import BadCall
 from cascade.gateway import refusals
 
-__all__ = ["Anyone", "Caller", "Guard", "ThisMachine", "caller_of", "marked"]
+__all__ = ["Anyone", "Caller", "Guard", "ThisMachine", "caller_of", "is_page_here", "marked"]
 
 BEARER = b"bearer "
 
@@ -127,12 +127,15 @@ class ThisMachine(Anyone):
 
     async def find(self, secret: str, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Everybody on this machine."""
-        asked = [headers.get(b"host", b"")]
-        if b"origin" in headers:
-            asked.append(headers[b"origin"].partition(b"://")[2])
-        if not all(_is_here(place) for place in asked):
+        origin = headers.get(b"origin")
+        if not _is_here(headers.get(b"host", b"")) or not (origin is None or is_page_here(origin)):
             raise refusals.from_elsewhere()
         return await super().find(secret, headers)
+
+
+def is_page_here(origin: bytes) -> bool:
+    """Whether a page of that origin is one of this machine's."""
+    return _is_here(origin.partition(b"://")[2])
 
 
 def _is_here(place: bytes) -> bool:
