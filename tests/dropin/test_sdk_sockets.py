@@ -67,7 +67,7 @@ def test_a_server_that_goes_silent(sdk, begun):
         started = time.perf_counter()
         if begun:
             stream = used.create(stream=True, timeout=0.3)
-            with pytest.raises(openai.APIError, match="no answer in time") as caught:
+            with pytest.raises(openai.APIError, match="in time") as caught:
                 used.read(stream)
         else:
             with pytest.raises(openai.APITimeoutError) as caught:
