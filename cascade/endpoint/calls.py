@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from cascade.core.plain_json import NotJson
 from cascade.core.quick import quick
-from cascade.core.request import CALL_OPTIONS, Request
+from cascade.core.request import CALL_OPTIONS, NOT_ON_THE_WIRE, Request
 from cascade.endpoint.faults import BadCall, shown
 from cascade.endpoint.own_options import FIELD, NAMES, own_options
 from cascade.endpoint.unasked import asks_logprobs
 from cascade.errors import RequestError
+from cascade.forms.params import OTHER_NAMES
 
 __all__ = ["ENDPOINTS", "Call", "Endpoint", "read_body", "read_call"]
 
@@ -35,11 +36,13 @@ ASKED: Mapping[Endpoint, str] = {"chat": "messages", "responses": "input"}
 LIMITS = ("max_tokens", "max_completion_tokens")
 """Chat's names, old and new, of one limit."""
 
-FOREIGN: Mapping[Endpoint, tuple[str, ...]] = {
-    "chat": (ASKED["responses"], "max_output_tokens"),
-    "responses": (ASKED["chat"], *LIMITS),
+FOREIGN: Mapping[Endpoint, frozenset[str]] = {
+    "chat": OTHER_NAMES["chat"] | {ASKED["responses"]},
+    "responses": OTHER_NAMES["responses"] | {ASKED["chat"], "questions"},
 }
-"""Parameters of the other endpoint. A limit that a server may pass over must not bound a cost."""
+"""Parameters of other endpoints alone. To find out from the provider costs a call, and a limit that
+a server may pass over must not bound a cost.
+"""
 
 LONGEST_WORDS = 1_000
 """Characters of a message, which may repeat what it is about."""
@@ -51,7 +54,7 @@ OWN_FIELDS = frozenset(NAMES - {"conversation", "metadata"})
 """Options of ours that are no parameters of an API as well: beside it they are misplaced."""
 
 UNKNOWN: Mapping[Endpoint, frozenset[str]] = {
-    api: frozenset((*names, "extra_body", *CALL_OPTIONS, *OWN_FIELDS))
+    api: names | {"extra_body", *CALL_OPTIONS, *NOT_ON_THE_WIRE, *OWN_FIELDS}
     for api, names in FOREIGN.items()
 }
 """What is no parameter of an endpoint."""
@@ -187,10 +190,7 @@ def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:
     unknown = UNKNOWN[api]
     for name in () if payload.keys().isdisjoint(unknown) else unknown & payload.keys():
         if payload[name] is not None:
-            hint = f" It belongs into the '{FIELD}' object." if name in OWN_FIELDS else ""
-            raise BadCall(
-                f"Unknown parameter: '{name}'.{hint}", param=name, code="unknown_parameter"
-            )
+            raise _unknown(name, f" It belongs into the '{FIELD}' object." * (name in NAMES))
     if payload.get(LIMITS[0]) is not None and payload.get(LIMITS[1]) is not None:
         words = f"Setting '{LIMITS[0]}' and '{LIMITS[1]}' at the same time is not supported."
         raise BadCall(words, param=LIMITS[0])
@@ -208,12 +208,19 @@ def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:
         raise BadCall(words, param="stream_options")
     if not isinstance(options, Mapping):
         raise _wrong_type("stream_options", "an object", options)
+    if api == "responses" and options.get("include_usage") is not None:
+        raise _unknown("stream_options.include_usage")
 
 
 def _flag(value: object, name: str) -> bool:
     if value is not None and not isinstance(value, bool):
         raise _wrong_type(name, "a boolean", value)
     return bool(value)
+
+
+def _unknown(name: str, hint: str = "") -> BadCall:
+    words = f"Unknown parameter: '{name}'.{hint}"
+    return BadCall(words, param=name, code="unknown_parameter")
 
 
 def _wrong_type(name: str, expected: str, value: object) -> BadCall:

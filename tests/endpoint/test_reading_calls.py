@@ -84,7 +84,25 @@ def test_a_body_that_is_no_object(data):
         ("chat", {"max_tokens": 9_000, "max_completion_tokens": 1}, "max_tokens", None),
         ("responses", {"max_tokens": 1}, "max_tokens", "unknown_parameter"),
         ("responses", {"max_completion_tokens": 1}, "max_completion_tokens", "unknown_parameter"),
-        ("chat", {"timeout": "x" * 5_000}, "timeout", None),
+        ("responses", {"seed": 0}, "seed", "unknown_parameter"),
+        ("responses", {"n": 1}, "n", "unknown_parameter"),
+        ("responses", {"stop": []}, "stop", "unknown_parameter"),
+        ("responses", {"logprobs": True}, "logprobs", "unknown_parameter"),
+        ("responses", {"reasoning_effort": "low"}, "reasoning_effort", "unknown_parameter"),
+        ("responses", {"response_format": {}}, "response_format", "unknown_parameter"),
+        ("responses", {"questions": []}, "questions", "unknown_parameter"),
+        (
+            "responses",
+            {"stream": True, "stream_options": {"include_usage": True}},
+            "stream_options.include_usage",
+            "unknown_parameter",
+        ),
+        ("chat", {"reasoning": {"effort": "low"}}, "reasoning", "unknown_parameter"),
+        ("chat", {"instructions": "x"}, "instructions", "unknown_parameter"),
+        ("chat", {"previous_response_id": "x"}, "previous_response_id", "unknown_parameter"),
+        ("chat", {"conversation": "x"}, "conversation", "unknown_parameter"),
+        ("chat", {"background": False}, "background", "unknown_parameter"),
+        ("chat", {"timeout": "x" * 5_000}, "timeout", "unknown_parameter"),
         ("chat", {"budget": "1"}, "budget", "unknown_parameter"),
         ("chat", {"tags": ["x"]}, "tags", "unknown_parameter"),
         ("chat", {"extra_headers": {"authorization": "x"}}, "extra_headers", "unknown_parameter"),
@@ -102,7 +120,10 @@ def test_a_body_that_is_no_object(data):
 def test_a_call_that_cannot_be_meant(api, change, param, code):
     """Wrong types and misplaced parameters are refused; the error names the parameter."""
     body = {**(CHAT if api == "chat" else RESPONSES), **change}
-    if change == {"questions": []}:  # passed on like any parameter that is not known here
+    if (api, change) == (
+        "chat",
+        {"questions": []},
+    ):  # passed on like any parameter that is not known here
         assert read_call(api, body).request.payload["questions"] == []
         return
     with pytest.raises(BadCall) as caught:
@@ -126,6 +147,18 @@ def test_a_limit_of_the_other_endpoint_that_is_null():
     """Null is no parameter."""
     body = {**CHAT, "max_output_tokens": None, "max_tokens": None, "max_completion_tokens": 5}
     assert read_call("chat", body).request.payload["max_completion_tokens"] == 5
+
+
+def test_parameters_of_both_endpoints():
+    """What either API takes is read, whatever the other calls it; null is no parameter."""
+    both = {"tools": [], "tool_choice": "auto", "top_logprobs": 2, "store": True, "user": "u"}
+    chat = {"seed": 1, "stop": "x", "logprobs": True, "prediction": {}, "reasoning_effort": "low"}
+    own = {"reasoning": {"effort": "low"}, "truncation": "auto", "include": [], "text": {}}
+    assert read_call("chat", {**CHAT, **both, **chat, "reasoning": None}).request.payload["seed"]
+    made = read_call("responses", {**RESPONSES, **both, **own, "seed": None}).request.payload
+    assert made["reasoning"] == {"effort": "low"}
+    with pytest.raises(BadCall, match=r"'conversation'\. It belongs into the 'cascade' object\.$"):
+        read_call("chat", {**CHAT, "conversation": "c"})
 
 
 HOSTILE = [
