@@ -54,9 +54,13 @@ def refuse(
 
 
 def no_such_url(method: str, path: str) -> Refusal:
-    """A path that is none of ours; a base URL without its end is the usual reason."""
-    hint = f". Did you mean /v1{path}?" if path in AFTER_BASE else ""
-    return refuse(404, f"Invalid URL ({method} {path}){hint}")
+    """A path that is none of ours; a base URL with another end than `/v1` is the usual reason."""
+    plain = "/" + "/".join(part for part in path.split("/") if part)
+    meant = next((end for end in AFTER_BASE if plain.endswith(end)), None)
+    if meant is None:
+        return refuse(404, f"Invalid URL ({method} {path})")
+    azure = ", with the name of the deployment as 'model'" if "/deployments/" in plain else ""
+    return refuse(404, f"Invalid URL ({method} {path}). Did you mean /v1{meant}{azure}?")
 
 
 AFTER_BASE = ("/models", "/chat/completions", "/responses")

@@ -77,6 +77,8 @@ class Routes:
     async def model(self, request: Request) -> Response:
         """One of them."""
         name = request.path_params["model"]
+        if not name:
+            raise refusals.no_such_url(request.method, _path(request))
         if name not in self._open_to(await self._caller(request)):
             raise refusals.no_such_model(name)
         return JSONResponse(self._model(name))

@@ -194,12 +194,38 @@ def test_other_paths_and_methods(port, method, path, status, allow):
     assert "set-cookie" not in answer[1]
 
 
-@pytest.mark.parametrize("path", ["/chat/completions", "/responses"])
-def test_a_base_url_without_its_end(port, path):
-    """Whoever forgets `/v1` is told."""
-    status, error = error_of(asked(port, request(body_of(), path=path)))
+@pytest.mark.parametrize(
+    ("method", "path", "meant"),
+    [
+        ("POST", "/chat/completions", "/v1/chat/completions"),
+        ("POST", "/responses", "/v1/responses"),
+        ("GET", "/models", "/v1/models"),
+        ("POST", "/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("POST", "//v1/chat/completions", "/v1/chat/completions"),
+        ("POST", "/v1//responses", "/v1/responses"),
+        ("POST", "/v1/chat/completions/", "/v1/chat/completions"),
+        ("GET", "/v1/models/", "/v1/models"),
+        ("POST", "/openai/v1/responses?api-version=preview", "/v1/responses"),
+        (
+            "POST",
+            "/openai/deployments/small/chat/completions?api-version=2024-10-21",
+            "/v1/chat/completions, with the name of the deployment as 'model'",
+        ),
+    ],
+)
+def test_a_base_url_with_another_end(port, method, path, meant):
+    """Whoever forgets `/v1`, writes it twice, or asks as Azure is asked, is told."""
+    status, error = error_of(asked(port, request(body_of(), method=method, path=path)))
     assert status == 404
-    assert error["message"] == f"Invalid URL (POST {path}). Did you mean /v1{path}?"
+    bare = path.partition("?")[0]
+    assert error["message"] == f"Invalid URL ({method} {bare}). Did you mean {meant}?"
+
+
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/chat/completions/x", "/v1/xresponses"])
+def test_a_url_that_is_nothing_like_ours(port, path):
+    """Nothing is guessed where nothing is near."""
+    _, error = error_of(asked(port, request(body_of(), path=path)))
+    assert error["message"] == f"Invalid URL (POST {path})"
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions/", "/v1/models/"])
