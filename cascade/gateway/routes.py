@@ -70,7 +70,7 @@ class Routes:
 
     async def models(self, request: Request) -> Response:
         """The chains and models that a key may use."""
-        caller = await self._caller(request)
+        caller = await self._taken_on(request)
         data = [self._model(name) for name in self._open_to(caller)]
         return JSONResponse({"object": "list", "data": data})
 
@@ -79,7 +79,7 @@ class Routes:
         name = request.path_params["model"]
         if not name:
             raise refusals.no_such_url(request.method, _path(request))
-        if name not in self._open_to(await self._caller(request)):
+        if name not in self._open_to(await self._taken_on(request)):
             raise refusals.no_such_model(name)
         return JSONResponse(self._model(name))
 
@@ -124,6 +124,12 @@ class Routes:
             *(Route(path, answer, methods=["GET"]) for path, answer in found.items()),
             *(Route(path, _elsewhere, methods=["POST"]) for path in HOT),
         ]
+
+    async def _taken_on(self, request: Request) -> Caller:
+        """Who asks, where the gateway is not about to end: clients begin with such questions."""
+        if self._turns.draining:
+            raise refusals.stopping()
+        return await self._caller(request)
 
     async def _caller(self, request: Request) -> Caller:
         return await caller_of(self._guard, dict(request.scope["headers"]))

@@ -37,6 +37,10 @@ def test_requests_in_flight_finish(serve, upstream, traces):
         ready = httpx.get(f"http://127.0.0.1:{served.port}/readyz")
         assert (ready.status_code, ready.json()["status"]) == (503, "draining")
         assert httpx.get(f"http://127.0.0.1:{served.port}/healthz").status_code == 200
+        for path in ("models", "models/support"):
+            listed = httpx.get(f"{served.url}/{path}")
+            assert (listed.status_code, listed.headers["connection"]) == (503, "close")
+            assert listed.json()["error"]["code"] == "server_is_shutting_down"
         idle.send(request(body_of(), headers=JSON))
         status, headers, body = idle.read()
         assert (status, headers["connection"]) == (503, "close")
