@@ -57,7 +57,8 @@ INTERRUPTED = 130
 
 NO_KEY = (
     "there is no key: set OPENAI_API_KEY, or give the tier an endpoint in the chain's file, e.g. "
-    "endpoint = { base_url = 'https://api.example.com/v1', api_key_env = 'EXAMPLE_KEY' }"
+    "endpoint = { base_url = 'https://api.example.com/v1', api_key_env = 'EXAMPLE_KEY' }; "
+    "a server on this machine, such as llama.cpp's or Ollama's, needs no api_key_env"
 )
 """For the message of the library, which names arguments that a command line does not have."""
 

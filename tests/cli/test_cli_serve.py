@@ -110,6 +110,7 @@ def test_a_missing_key_of_the_provider(cli, tmp_path):
     done = cli("serve", "--chain", path, "--database", place, "--port", "0", "--insecure-local")
     assert done.exit_code == 2
     assert done.stderr.startswith("error: there is no key: set OPENAI_API_KEY")
+    assert "a server on this machine" in " ".join(done.stderr.split())
 
 
 class Process:
