@@ -21,8 +21,8 @@ __all__ = ["comparison_tables", "what_if_tables"]
 THOUSAND = 1_000
 
 SAVES = (
-    "saves per 1,000: what the plan without this scorer would cost more at equal quality; "
-    "negative: it would be cheaper"
+    "saves per 1,000: what the cheapest way without this scorer costs more at equal quality "
+    "(hindsight picks it on these requests); negative: it costs less"
 )
 
 FINE = 12
@@ -116,6 +116,13 @@ def _scorers(values: Sequence[NetValue]) -> RenderableType:
             Column("false accepts", [f"{one.false_accepts:,.4g}" for one in values], rank=2),
             Column("costs", [dollars(one.cost_usd) for one in values], rank=1),
             Column("saves per 1,000", [_saves(one) for one in values]),
+            Column(
+                "cheapest without it",
+                [Text(on_one_line(one.without), "dim") for one in values],
+                3,
+                20,
+                left=True,
+            ),
         )
     )
 

@@ -7,6 +7,7 @@ import pytest
 
 from cascade.calibration import Gate, Plan, Step, simulate
 from cascade.calibration.comparing.net_value import net_values
+from cascade.calibration.comparing.pairs import pairs_of
 from cascade.calibration.money import PER_USD, UNKNOWN
 from tests.calibration.builders import Scores, recording
 
@@ -50,6 +51,36 @@ def test_a_scorer_beside_a_cheap_tier_that_is_better_loses():
     (found,) = value_of([[1, 0], [1, 0], [1, 1], [1, 1]], [0.1, 0.1, 0.9, 0.9])
     assert found.cost_without_usd == 1
     assert found.net_usd == pytest.approx(1 - 6)
+
+
+def test_a_scorer_is_worth_no_more_than_the_best_pair_without_it():
+    """Where two other tiers reach the plan's quality for less than mixing, they are compared."""
+    quality = [[1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 1]]
+    made = recording(quality, dollars(1, 2, 10), names=["nano", "mini", "top"])
+    source = Scores({0: [0.9, 0.1, 0.1, 0.1], 1: [0.9, 0.9, 0.1, 0.1]})
+    plan = Plan((Step("nano", threshold=0.5), Step("top")))
+    found = simulate(plan, made, source)
+    (alone,) = net_values(plan, made, source, found)
+    assert (alone.cost_without_usd, alone.without) == (10, "drop nano")
+    (beside,) = net_values(plan, made, source, found, pairs=pairs_of(made, source))
+    assert (beside.cost_without_usd, beside.without) == (7, "mini >= 0.9 → top")
+    assert beside.net_usd == pytest.approx(7 - 8.5)
+    assert not beside.is_worth_it
+
+
+def test_pairs_that_use_a_scorer_do_not_speak_against_it():
+    """A pair that begins with the same tier is judged by the same scorer."""
+    made = recording([[1, 1], [0, 1]], dollars(1, 10), names=["nano", "top"])
+    source = Scores({0: [0.9, 0.1]})
+    found = simulate(PLAN, made, source)
+    (value,) = net_values(PLAN, made, source, found, pairs=pairs_of(made, source))
+    assert value.without == "drop nano"
+
+
+def test_a_mix_names_what_it_mixes():
+    """What is drawn by lot is said; the cheapest single model is said as it is."""
+    (found,) = value_of([[1, 1], [0, 1], [0, 1], [1, 1]], [0.9, 0.1, 0.6, 0.2], price=0.1)
+    assert found.without == "accept all at nano or drop nano, by lot"
 
 
 def test_a_witness_costs_its_answers_and_can_be_dropped():

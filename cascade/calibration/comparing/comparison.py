@@ -167,7 +167,7 @@ def compare(
         mixing=_curve(simpler.mixing.cost, simpler.mixing.quality),
         oracle_router=_oracle(simpler.router),
         oracle_cascade=_oracle(simpler.cascade),
-        scorers=_scorers(question, priced, found) if chosen is not None else (),
+        scorers=_scorers(question, simpler, found) if chosen is not None else (),
         reliability=_reliability(question, priced, found, boot) if chosen is not None else (),
         metrics=metrics_of(simpler, question.source, shown, curve),
         harm_rows=harm,
@@ -177,9 +177,14 @@ def compare(
     )
 
 
-def _scorers(question: Question, recording: Recording, found: WhatIf) -> tuple[NetValue, ...]:
+def _scorers(question: Question, simpler: Simpler, found: WhatIf) -> tuple[NetValue, ...]:
     return net_values(
-        question.plan, recording, question.source, found.outcomes, stands=question.stands
+        question.plan,
+        simpler.recording,
+        question.source,
+        found.outcomes,
+        stands=question.stands,
+        pairs=simpler.pairs,
     )
 
 

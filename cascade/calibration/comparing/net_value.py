@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from cascade.calibration.comparing.curves import hull_of
+from cascade.calibration.comparing.curves import CLOSE, hull_of
+from cascade.calibration.comparing.pairs import Pairs
 from cascade.calibration.comparing.shares import mean_of, turns
 from cascade.calibration.money import UNKNOWN, Pico, in_usd, known_usd, total_of
 from cascade.calibration.plan import Asked, Bools, Floats, Outcomes, Plan, ScoreSource, simulate
@@ -50,10 +51,11 @@ class NetValue:
         false_accepts: wrong answers that it accepted.
         alternatives: the plan without it.
         cost_without_usd: cheapest way to the plan's quality without this scorer, in USD per
-            request: a random mix of the alternatives and of single models; `None` where no mix
-            reaches it.
+            request: a random mix of the alternatives and of single models, or the best pair that
+            does not use it; `None` where nothing reaches it.
         net_usd: `cost_without_usd` minus the plan's cost: what it saves per request at equal
             quality; negative where the plan is cheaper without it.
+        without: what that cheapest way is, in words; "" where there is none.
     """
 
     step: str
@@ -68,6 +70,7 @@ class NetValue:
     alternatives: tuple[Alternative, ...]
     cost_without_usd: float | None
     net_usd: float | None
+    without: str = ""
 
     @property
     def is_worth_it(self) -> bool:
@@ -82,6 +85,7 @@ def net_values(
     found: Outcomes,
     *,
     stands: Bools | None = None,
+    pairs: Pairs | None = None,
 ) -> tuple[NetValue, ...]:
     """The net value of every scorer of a plan, in its order.
 
@@ -91,8 +95,9 @@ def net_values(
         source: with whose scores.
         found: what came of it.
         stands: see `simulate`.
+        pairs: plans of two tiers, which a scorer has to be worth more than as well.
     """
-    told = _Told(plan, recording, source, found, stands)
+    told = _Told(plan, recording, source, found, stands, pairs)
     return tuple(_of_step(place, told) for place in range(len(plan.steps) - 1))
 
 
@@ -105,6 +110,7 @@ class _Told:
     source: ScoreSource
     found: Outcomes
     stands: Bools | None
+    pairs: Pairs | None
 
 
 def _judge(source: ScoreSource, recording: Recording, asks: int, returns: int) -> str:
@@ -131,7 +137,7 @@ def _of_step(place: int, told: _Told) -> NetValue:
     others = _without(place, told)
     plan_cost = mean_of(in_usd(found.cost_pusd), recording.weights)
     quality = mean_of(found.quality, recording.weights)
-    without = _cost_without(others, recording, quality)
+    without, way = _cheapest_without("" if step.is_witness else step.asks, others, told, quality)
     return NetValue(
         step=step.asks,
         returns=step.returns,
@@ -145,6 +151,7 @@ def _of_step(place: int, told: _Told) -> NetValue:
         alternatives=others,
         cost_without_usd=without,
         net_usd=None if without is None else without - plan_cost,
+        without=way,
     )
 
 
@@ -175,12 +182,30 @@ def _priced(what: str, plan: Plan, told: _Told, source: ScoreSource) -> Alternat
     return Alternative(what, cost, mean_of(found.quality, weights))
 
 
-def _cost_without(
+def _cheapest_without(
+    judged: str, others: tuple[Alternative, ...], told: _Told, quality: float
+) -> tuple[float | None, str]:
+    """The least cost of a quality without a scorer, and what costs that; `None` for nothing.
+
+    Args:
+        judged: the tier whose own answers the scorer judges; "" for the scorer of a witness.
+        others: the plan without it.
+        told: the plan.
+        quality: to be reached.
+    """
+    ways = [_mixed(others, told.recording, quality)]
+    if told.pairs is not None and (pair := told.pairs.without(judged, quality)) is not None:
+        ways.append((pair[1], str(pair[0])))
+    known = [way for way in ways if way is not None]
+    return min(known, key=lambda way: way[0], default=(None, ""))
+
+
+def _mixed(
     others: tuple[Alternative, ...], recording: Recording, quality: float
-) -> float | None:
+) -> tuple[float, str] | None:
     """The cheapest random mix of the alternatives and of single models with a quality."""
     points = [
-        (other.cost_usd, other.quality)
+        (other.cost_usd, other.quality, other.what)
         for other in others
         if other.cost_usd is not None and other.quality is not None
     ]
@@ -188,10 +213,19 @@ def _cost_without(
         cost, right = recording.cost_pusd[:, tier], recording.quality[:, tier]
         if not (cost == UNKNOWN).any() and not np.isnan(right).any():
             weights = recording.weights
-            points.append((mean_of(in_usd(cost), weights), mean_of(right, weights)))
+            mean = mean_of(in_usd(cost), weights), mean_of(right, weights)
+            points.append((*mean, f"{recording.names[tier]} alone"))
     if not points:
         return None
-    return hull_of(*zip(*points, strict=True)).cost_at(quality)
+    costs, rights, words = zip(*points, strict=True)
+    mix = hull_of(costs, rights).mix_at(quality)
+    if mix is None:
+        return None
+    first, second, share = mix
+    cost = (1 - share) * costs[first] + share * costs[second]
+    if share <= CLOSE or share >= 1 - CLOSE:
+        return cost, words[first if share <= CLOSE else second]
+    return cost, f"{words[first]} or {words[second]}, by lot"
 
 
 class _AllAt:

@@ -39,19 +39,36 @@ class Pairs:
 
     def cheapest(self, quality: float) -> Plan | None:
         """The cheapest with a quality, `None` where none reaches it."""
-        return self._first(self.quality >= quality - CLOSE, (-self.quality, self.cost))
+        return self._plan(self._cheapest(self.quality >= quality - CLOSE))
+
+    def without(self, tier: str, quality: float) -> tuple[Plan, float] | None:
+        """The cheapest with a quality that judges no answer of a tier, and what it costs."""
+        others = np.array([first != tier for first, _ in self.names], bool)
+        place = self._cheapest(others & (self.quality >= quality - CLOSE))
+        plan = self._plan(place)
+        return None if plan is None else (plan, float(self.cost[place]))
 
     def best(self, cost: float) -> Plan | None:
         """The best within a cost, `None` where none is so cheap."""
-        return self._first(self.cost <= cost * (1 + CLOSE), (self.cost, -self.quality))
+        fits = self.cost <= cost * (1 + CLOSE)
+        return self._plan(_first(fits, (self.cost, -self.quality)))
 
-    def _first(self, fits: NDArray[np.bool_], keys: tuple[Floats, Floats]) -> Plan | None:
-        places = np.flatnonzero(fits)
-        if not len(places):
+    def _cheapest(self, fits: NDArray[np.bool_]) -> int | None:
+        return _first(fits, (-self.quality, self.cost))
+
+    def _plan(self, place: int | None) -> Plan | None:
+        if place is None:
             return None
-        place = int(places[np.lexsort(tuple(key[places] for key in keys))[0]])
         first, second = self.names[place]
         return Plan((Step(first, threshold=float(self.threshold[place])), Step(second)))
+
+
+def _first(fits: NDArray[np.bool_], keys: tuple[Floats, Floats]) -> int | None:
+    """Of what fits, the place that comes first by the last key."""
+    places = np.flatnonzero(fits)
+    if not len(places):
+        return None
+    return int(places[np.lexsort(tuple(key[places] for key in keys))[0]])
 
 
 def pairs_of(recording: Recording, source: ScoreSource) -> Pairs:
