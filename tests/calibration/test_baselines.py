@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cascade.calibration import Plan, RecordedScores, Step, simulate
+from cascade import Chain, Tier
+from cascade.calibration import Gate, Plan, RecordedScores, Step, simulate
 from cascade.calibration.comparing.baselines import Simpler, baselines
 from cascade.calibration.comparing.bootstrap import Bootstrap
 from cascade.calibration.comparing.oracles import oracle_cascade, oracle_router
@@ -91,6 +92,51 @@ def test_without_scores_a_pair_says_what_is_missing():
     """A recording without scorers cannot tell a cascade's quality, and says so."""
     found = table(13.0, 0.8, source=RecordedScores(made()))
     assert "no scorer was recorded there" in found["best pair at equal cost"].reason
+
+
+def test_a_plan_that_is_a_pair_is_among_the_pairs():
+    """With its own threshold, which no score may equal, and though its first tier costs more."""
+    made_ = made(cost=usd(8, 4, 20))
+    source = Scores({0: [0.3] * 5, 1: [0.3] * 5})
+    plan = Plan((Step("nano", threshold=0.5), Step("mini")))
+    assert pairs_of(made_, source).names == (("nano", "top"), ("mini", "nano"), ("mini", "top"))
+    found = pairs_of(made_, source, plan=plan)
+    place = found.names.index(("nano", "mini")) + 1
+    assert (found.names[place], found.threshold[place]) == (("nano", "mini"), 0.5)
+    assert (found.cost[place], found.quality[place]) == pytest.approx((12, 0.4))
+    longer = Plan((Step("nano", threshold=0.5), Step("mini", threshold=0.5), Step("top")))
+    gated = Plan(plan.steps, Gate("mini", 0.5))
+    for other in (longer, gated, Plan((Step("nano"),))):
+        assert ("nano", "mini") not in pairs_of(made_, source, plan=other).names
+
+
+def test_pairs_keep_to_the_policy_of_the_chain():
+    """An answer that ends a request by the policy ends it in a pair as well."""
+    usable = np.array([[1, 1, 1]] * 4 + [[0, 1, 1]], bool)
+    recorded = made(usable=usable)
+    stands = np.zeros((5, 3), bool)
+    stands[4, 0] = True
+    found = pairs_of(recorded, SCORES, stands=stands)
+    for place, (first, second) in enumerate(found.names):
+        plan = Plan((Step(first, threshold=float(found.threshold[place])), Step(second)))
+        told = simulate(plan, recorded, SCORES, stands=stands)
+        assert in_usd(told.cost_pusd).mean() == pytest.approx(found.cost[place])
+        assert told.quality.mean() == pytest.approx(found.quality[place])
+
+
+def test_tiers_without_scores_are_told_in_one_line():
+    """One line for all tiers that begin no pair for the same reason, and it says what helps."""
+    many = recording(np.ones((3, 8)), [1] * 8)
+    (reason,) = pairs_of(many, RecordedScores(many)).reasons
+    assert reason == (
+        "no pair begins with 't0', 't1', 't2' and 5 more: no scorer was recorded there; pass the "
+        "chain, so that its scorer can run again"
+    )
+    tiers = [Tier(f"model-{name}", name=name) for name in ("t0", "t7")]
+    chain = Chain(tiers, allow_unknown_prices=True)
+    (reason,) = pairs_of(many, RecordedScores(many, chain)).reasons
+    assert reason.startswith("no pair begins with 't1', 't2', 't3' and 3 more: no scorer")
+    assert reason.endswith("the chain has no such tier, whose scorer could run again")
 
 
 def test_a_top_tier_that_is_worse_than_a_cheap_one():

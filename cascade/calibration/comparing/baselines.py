@@ -20,7 +20,7 @@ from cascade.calibration.comparing.findings import Estimate
 from cascade.calibration.comparing.oracles import Oracle, oracle_cascade, oracle_router
 from cascade.calibration.comparing.pairs import Pairs, pairs_of
 from cascade.calibration.money import UNKNOWN, in_usd
-from cascade.calibration.plan import Plan, ScoreSource, Step, simulate
+from cascade.calibration.plan import Bools, Plan, ScoreSource, Step, simulate
 from cascade.calibration.recording import Recording
 from cascade.calibration.unasked import refuse_gaps
 from cascade.errors import RecordingError
@@ -72,17 +72,27 @@ class Simpler:
         recording: with known costs and qualities of all its tiers.
         source: scores of first answers, for pairs.
         rates: why the cost of some tiers is not known; see `missing_rates`.
+        plan: that it stands beside, which may be a pair itself.
+        stands: answers that end a request by the plan's policy; see `simulate`.
 
     Raises:
         RecordingError: a tier was not asked every request, or its cost or quality is not known.
     """
 
     def __init__(
-        self, recording: Recording, source: ScoreSource, rates: Mapping[str, str] | None = None
+        self,
+        recording: Recording,
+        source: ScoreSource,
+        rates: Mapping[str, str] | None = None,
+        *,
+        plan: Plan | None = None,
+        stands: Bools | None = None,
     ) -> None:
         _check(recording, rates or {})
         self.recording = recording
         self._source = source
+        self._plan = plan
+        self._stands = stands
         self._ladder = np.array(recording.ladder)
         self.costs: Floats = in_usd(recording.cost_pusd)[:, self._ladder]
         self.quality: Floats = recording.quality[:, self._ladder]
@@ -118,7 +128,7 @@ class Simpler:
     @cached_property
     def pairs(self) -> Pairs:
         """All plans of two tiers and one threshold."""
-        return pairs_of(self.recording, self._source)
+        return pairs_of(self.recording, self._source, plan=self._plan, stands=self._stands)
 
     def single_at(self, *, cost: float | None = None, quality: float | None = None) -> int | None:
         """The best single model within a cost, or the cheapest with a quality."""
@@ -155,7 +165,7 @@ class Simpler:
         """A plan's requests one by one."""
         if plan is None:
             return None
-        found = simulate(plan, self.recording, self._source)
+        found = simulate(plan, self.recording, self._source, stands=self._stands)
         return _Found(in_usd(found.cost_pusd), found.quality, plan)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,6 +16,7 @@ from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.comparing.measures import metrics_of
 from cascade.calibration.comparing.net_value import NetValue, net_values
 from cascade.calibration.comparing.oracles import Oracle
+from cascade.calibration.comparing.pairs import NO_PAIR
 from cascade.calibration.comparing.price_list import Prices
 from cascade.calibration.comparing.question import Question, question_of
 from cascade.calibration.comparing.reliability import Reliability, reliability
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from cascade.calibration.comparing.findings import Estimate
     from cascade.calibration.search.plan_path import PlanPath
 
-__all__ = ["Comparison", "Curve", "Point", "compare"]
+__all__ = ["Comparison", "Curve", "Point", "compare", "compare_again"]
 
 CORNERS = 200
 """Points of an oracle's curve that are kept: more cannot be told apart in a picture."""
@@ -141,7 +142,7 @@ def compare(
     asked = Plan((Step(priced.names[priced.top]),)) if chosen is None else chosen
     question = question_of(asked, priced, thresholds=thresholds, source=source)
     rates = missing_rates(recording, prices=prices, batch=batch)
-    simpler = Simpler(priced, question.source, rates)
+    simpler = Simpler(priced, question.source, rates, plan=question.plan, stands=question.stands)
     found = what_if(
         asked,
         recording,
@@ -175,6 +176,35 @@ def compare(
         top=found.top,
         notes=(*found.notes, *simpler.pairs.reasons, *notes),
     )
+
+
+def compare_again(
+    comparison: Comparison,
+    recording: Recording,
+    source: ScoreSource,
+    found: WhatIf,
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Comparison:
+    """The same comparison, its baselines beside another plan and their pairs by other scores.
+
+    Args:
+        comparison: of the recording.
+        recording: that it was made of, at its own prices.
+        source: scores of first answers, for the pairs.
+        found: what the plan does that the baselines are to stand beside.
+        confidence: as for `compare`.
+        resamples: as for `compare`.
+        seed: as for `compare`.
+    """
+    boot = bootstrap_of(recording, confidence=confidence, resamples=resamples, seed=seed)
+    simpler = Simpler(recording, source, plan=found.plan)
+    quality = cast("Estimate", found.quality)
+    beside = baselines(simpler, cost=found.cost.value, quality=quality.value, boot=boot)
+    kept = (note for note in comparison.notes if not note.startswith(NO_PAIR))
+    return replace(comparison, baselines=beside, notes=(*kept, *simpler.pairs.reasons))
 
 
 def _scorers(question: Question, simpler: Simpler, found: WhatIf) -> tuple[NetValue, ...]:

@@ -9,14 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.comparing.curves import CLOSE
+from cascade.calibration.few import few
 from cascade.calibration.money import in_usd
-from cascade.calibration.plan import Plan, ScoreSource, Step
+from cascade.calibration.plan import Bools, Plan, ScoreSource, Step, simulate
 from cascade.calibration.recording import Recording
 from cascade.errors import RecordingError
 
-__all__ = ["Pairs", "pairs_of"]
+__all__ = ["NO_PAIR", "Pairs", "pairs_of"]
 
 Floats = NDArray[np.float64]
+
+NO_PAIR = "no pair begins with"
+"""How a reason begins that says why tiers have none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +32,7 @@ class Pairs:
         quality: mean quality, shape (m,).
         threshold: of the first tier, shape (m,).
         names: the two tiers of each.
-        reasons: why some pairs have none.
+        reasons: why some tiers begin none, each reason once.
     """
 
     cost: Floats
@@ -71,7 +75,13 @@ def _first(fits: NDArray[np.bool_], keys: tuple[Floats, Floats]) -> int | None:
     return int(places[np.lexsort(tuple(key[places] for key in keys))[0]])
 
 
-def pairs_of(recording: Recording, source: ScoreSource) -> Pairs:
+def pairs_of(
+    recording: Recording,
+    source: ScoreSource,
+    *,
+    plan: Plan | None = None,
+    stands: Bools | None = None,
+) -> Pairs:
     """All plans of two of the recording's tiers, the one that costs less first.
 
     Every score is tried as a threshold, on the very requests that the pair is then compared on:
@@ -80,28 +90,63 @@ def pairs_of(recording: Recording, source: ScoreSource) -> Pairs:
     Args:
         recording: with known costs and qualities of its tiers.
         source: scores of first answers.
+        plan: that the pairs stand beside; where it is one itself, it is among them, as it is.
+        stands: see `simulate`.
     """
     mean = np.average(in_usd(recording.cost_pusd), axis=0, weights=recording.weights)
+    own = _pair_of(plan)
     found: list[Floats] = [np.zeros((0, 3))]
     names: list[tuple[str, str]] = []
-    reasons = []
+    silent: dict[str, str] = {}
     for first, second in permutations(recording.ladder, 2):
-        if mean[first] > mean[second]:
-            continue
         pair = recording.names[first], recording.names[second]
+        if pair[0] in silent or (mean[first] > mean[second] and pair != own):
+            continue
         try:
             score = source.scores((first,), first)
             judging = in_usd(source.cost_pusd((first,), first))
         except RecordingError as error:
-            reasons.append(f"{pair[0]} → {pair[1]}: {error}")
+            silent[pair[0]] = str(error).removeprefix(f"tier {pair[0]!r}: ")
             continue
-        found.append(_sweep(recording, (first, second), score, judging))
+        found.append(_sweep(recording, (first, second), score, judging, stands))
         names += [pair] * len(found[-1])
+        if plan is not None and pair == own:
+            found.append(_decided(plan, recording, source, stands))
+            names.append(pair)
     threshold, cost, quality = np.concatenate(found).T
-    return Pairs(cost, quality, threshold, tuple(names), tuple(reasons))
+    return Pairs(cost, quality, threshold, tuple(names), _reasons(silent))
 
 
-def _sweep(recording: Recording, pair: tuple[int, int], score: Floats, judging: Floats) -> Floats:
+def _pair_of(plan: Plan | None) -> tuple[str, str] | None:
+    """The two tiers of a plan that is a pair, `None` for others."""
+    if plan is None or plan.gate is not None or any(step.is_witness for step in plan.steps):
+        return None
+    return (plan.tiers[0], plan.tiers[1]) if len(plan.tiers) == 2 else None  # noqa: PLR2004
+
+
+def _reasons(silent: dict[str, str]) -> tuple[str, ...]:
+    """Why tiers begin no pair, each reason once for all that it holds for."""
+    tiers: dict[str, list[str]] = {}
+    for name, reason in silent.items():
+        tiers.setdefault(reason, []).append(repr(name))
+    return tuple(f"{NO_PAIR} {few(names)}: {why}" for why, names in tiers.items())
+
+
+def _decided(plan: Plan, recording: Recording, source: ScoreSource, stands: Bools | None) -> Floats:
+    """Threshold, cost and quality of a pair, decided request by request; shape (1, 3)."""
+    found = simulate(plan, recording, source, stands=stands)
+    weights = recording.weights / recording.weights.sum()
+    cost = weights @ in_usd(found.cost_pusd)
+    return np.array([[plan.steps[0].threshold, cost, weights @ found.quality]])
+
+
+def _sweep(
+    recording: Recording,
+    pair: tuple[int, int],
+    score: Floats,
+    judging: Floats,
+    stands: Bools | None,
+) -> Floats:
     """Threshold, cost and quality for the distinct scores, at most `MOST` of them; shape (m, 3)."""
     first, second = pair
     weights = recording.weights / recording.weights.sum()
@@ -109,6 +154,9 @@ def _sweep(recording: Recording, pair: tuple[int, int], score: Floats, judging: 
     can = recording.usable[:, first] & recording.answered[:, first]
     mine = np.where(recording.answered[:, first], recording.quality[:, first], 0.0)
     theirs = np.where(recording.answered[:, second], recording.quality[:, second], mine)
+    if stands is not None:  # ends there, and asks nobody else
+        other = np.where(stands[:, first], 0.0, other)
+        theirs = np.where(stands[:, first], mine, theirs)
     rows = np.flatnonzero(can & ~np.isnan(score))
     order = rows[np.argsort(-score[rows], kind="stable")]
     ranked = score[order]

@@ -27,6 +27,10 @@ __all__ = ["RecordedScores"]
 
 SCORED = SCORE_KINDS.index("score")
 
+NO_CHAIN = "pass the chain, so that its scorer can run again"
+
+NO_TIER = "the chain has no such tier, whose scorer could run again"
+
 
 class RecordedScores:
     """A `ScoreSource` of the scorers that a chain has.
@@ -92,9 +96,8 @@ class RecordedScores:
             return np.where(kind == SCORED, self._recording.score[:, returns], np.nan)
         name = self._recording.names[returns]
         if tier is None or tier.scorer is None:
-            raise RecordingError(
-                f"tier {name!r}: {why_not}; pass the chain, so that its scorer can run again"
-            )
+            next_step = NO_TIER if self._tiers else NO_CHAIN
+            raise RecordingError(f"tier {name!r}: {why_not}; {next_step}")
         return judged_again(self._recording, self._drafts, tier, asked, because=why_not)
 
     def _why_not_recorded(self, asked: Asked, returns: int) -> str | None:

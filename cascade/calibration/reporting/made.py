@@ -150,7 +150,7 @@ def report(
         if isinstance(made, str):
             notes = (*notes, f"no plans were searched: {made}")
         else:
-            searched, comparison = made, replace(comparison, path=made.curve)
+            searched, comparison = made, made.beside(comparison, kept, **settings)
     comparison = replace(comparison, notes=(*notes, *comparison.notes))
     found = comparison.chosen
     chain = basis.chosen if isinstance(basis.chosen, Chain) else None

@@ -7,12 +7,12 @@ is a promise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from cascade.calibration.comparing.comparison import Comparison, Curve, Point
+from cascade.calibration.comparing.comparison import Comparison, Curve, Point, compare_again
 from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.comparing.question import question_of
 from cascade.calibration.comparing.whatif import what_if
@@ -52,12 +52,16 @@ class Searched:
             one, to keep 98 % of the top tier's quality.
         found: what that plan does on these requests.
         scores: whose scores it decides by: the chain's own scorers', or learned ones.
+        source: those scores.
+        keep: the share of the top tier's quality that it was to keep.
     """
 
     path: PlanPath
     point: PlanPoint
     found: WhatIf
     scores: Scores
+    source: ScoreSource
+    keep: float
 
     @property
     def curve(self) -> Curve:
@@ -66,6 +70,17 @@ class Searched:
             Point(point.cost_usd, point.quality, str(point.plan), point.plan)
             for point in self.path.points
         )
+
+    def beside(self, comparison: Comparison, recording: Recording, **settings: Any) -> Comparison:
+        """The comparison with these plans in it, and pairs that are judged by the same scores.
+
+        Where no plan was chosen, everything simpler stands beside the one found.
+        """
+        with_path = replace(comparison, path=self.curve)
+        if comparison.chosen is not None and self.scores == "own":
+            return with_path
+        found = comparison.chosen or self.found
+        return compare_again(with_path, recording, self.source, found, **settings)
 
     def dropped(self, recording: Recording) -> dict[str, str]:
         """Why the plan found does without tiers and witnesses, by name."""
@@ -116,7 +131,7 @@ def search_beside(
             reasons.append(str(error))
             continue
         if path.searched > len(path.constants):  # else its scores decide nothing
-            return Searched(path, point, found, scores)
+            return Searched(path, point, found, scores, mine, keep)
         reasons += path.notes
     return reasons[-1] if reasons else "no scores tell good answers from bad ones"
 

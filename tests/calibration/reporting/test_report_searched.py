@@ -132,6 +132,16 @@ def test_scores_are_learned_where_there_are_none(monkeypatch):
     assert any("learned from 300 requests at most, and there are 400" in n for n in view.notes)
 
 
+def test_pairs_are_judged_by_the_scores_that_the_search_learned():
+    """Where the recording has no scores, a plan and the best pair are found by the same ones."""
+    for chosen in (None, Plan((Step("big"),))):
+        view = report(without_scores(real()), chosen=chosen, search=True).view
+        rows = {row.name: row for row in view.policies}
+        assert view.searched.scores == "learned"
+        assert rows["best pair at equal cost"].cost is not None
+        assert not [note for note in view.notes if "no scorer was recorded" in note]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
