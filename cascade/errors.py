@@ -86,11 +86,23 @@ class RequestError(CascadeError, ValueError):
 
     Attributes:
         param: the part of the request that it is about, where that is one.
+        code: OpenAI's code for it, where it has one.
+        why: what is wrong, and what helps, for a caller who did not set up the chain; else the
+            whole message.
     """
 
-    def __init__(self, message: str = "", *, param: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        why: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.param = param
+        self.code = code
+        self.why = message if why is None else why
 
 
 class ScorerError(CascadeError):

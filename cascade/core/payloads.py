@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_payloads", "payload_for", "question_for", "question_of"]
 
+PATHS: Mapping[Api, str] = {"chat": "/v1/chat/completions", "responses": "/v1/responses"}
+
 CONVERSATION = frozenset({"messages", "input", "instructions"})
 """Parameters that a tier cannot drop."""
 
@@ -43,7 +45,7 @@ def payload_for(tier: Tier, request: Request) -> dict[str, Any]:
         payload = shaped(request.payload, tier.params, api)
         return with_preamble(payload, tier.preamble) if tier.preamble else payload
     except NoEquivalent as error:
-        raise RequestError(_advice(tier, request, error)) from error
+        raise _not_sayable(tier, request, error) from error
 
 
 def check_payloads(chain: Chain, request: Request, route: Route = WHOLE) -> None:
@@ -60,7 +62,7 @@ def check_payloads(chain: Chain, request: Request, route: Route = WHOLE) -> None
         return
     for leg in route.legs(chain, request.payload, request.size_bytes):
         if leg.skipped is None and leg.tier in doubtful:
-            _check_tools(chain, leg.tier, payload_for(leg.tier, request))
+            _check_tools(chain, leg.tier, request)
 
 
 def _doubtful(chain: Chain, api: Api, with_tools: bool) -> tuple[Tier, ...]:
@@ -124,7 +126,7 @@ def question_for(
         return dict(question)
 
 
-def _advice(tier: Tier, request: Request, error: NoEquivalent) -> str:
+def _not_sayable(tier: Tier, request: Request, error: NoEquivalent) -> RequestError:
     own = error.param in tier.params and error.param not in request.payload
     if own:
         ways = f"take {error.param!r} out of that tier's params"
@@ -132,10 +134,18 @@ def _advice(tier: Tier, request: Request, error: NoEquivalent) -> str:
         ways = ""
     else:
         ways = f"set params={{{error.param!r}: None}} on that tier to drop it there"
-    other = "chat" if error.api == "responses" else "responses"
+    other: Api = "chat" if error.api == "responses" else "responses"
     fits = other if own else request.api
     ways += f"{', or ' if ways else ''}give the tier api={fits!r}"
-    return f"tier {tier.name!r}: {error}; {ways}"
+    why = f"Unsupported parameter: {error}, through which this model is asked; leave it out."
+    if own:  # no caller's, but they may have a way round it
+        why = f"This model cannot be asked through this endpoint; use {PATHS[other]}."
+    return RequestError(
+        f"tier {tier.name!r}: {error}; {ways}",
+        param=None if own else error.param,
+        code="unsupported_parameter",
+        why=why,
+    )
 
 
 def _refuses_tools(chain: Chain, tier: Tier) -> bool:
@@ -145,13 +155,22 @@ def _refuses_tools(chain: Chain, tier: Tier) -> bool:
     return info is not None and info.chat_tools_with_effort is False and tier.client is None
 
 
-def _check_tools(chain: Chain, tier: Tier, payload: Mapping[str, Any]) -> None:
+def _check_tools(chain: Chain, tier: Tier, request: Request) -> None:
+    payload = payload_for(tier, request)
     effort = effort_of(payload)
     asked = effort not in (None, "none") and bool(tools_of(payload))
     if not asked or api_of(payload) != "chat" or not _refuses_tools(chain, tier):
         return
+    param = "reasoning_effort" if request.api == "chat" else "reasoning.effort"
+    ways = [f"use {PATHS['responses']}"] if tier.api is None else []
+    if effort_of(request.payload) == effort:
+        ways.append(f"set {param} to 'none'")
+    help_yourself = f"To use function tools, {' or '.join(ways)}." if ways else "Leave them out."
     raise RequestError(
         f"tier {tier.name!r}: {tier.model} takes no function tools beside reasoning_effort="
         f"{effort!r} on Chat Completions; give the tier api='responses', or "
-        "params={'reasoning_effort': 'none'}"
+        "params={'reasoning_effort': 'none'}",
+        param=param if effort_of(request.payload) == effort else "tools",
+        why="Function tools with reasoning_effort are not supported for this model on Chat "
+        f"Completions. {help_yourself}",
     )

@@ -116,10 +116,9 @@ def failure_of(error: BaseException, *, inside: bool = False) -> Failure:
     if isinstance(error, UnknownModel):
         return _failure(str(error), (404, WRONG, "model_not_found"))
     if isinstance(error, RequestError):
-        param, code = getattr(error, "param", None), getattr(error, "code", None)
-        if isinstance(error, WrongRoute):
-            param = f"{FIELD}.{error.option}"
-        return _failure(str(error), (400, WRONG, code), param=param)
+        param = f"{FIELD}.{error.option}" if isinstance(error, WrongRoute) else error.param
+        words = str(error) if inside else error.why
+        return _failure(words, (400, WRONG, error.code), param=param)
     if isinstance(error, RunError):
         return replace(_of_run(error, inside=inside), trace=error.trace)
     trace = getattr(error, "trace", None)

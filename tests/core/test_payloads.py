@@ -88,6 +88,9 @@ def test_what_a_tier_cannot_be_asked_is_refused_first(asked, settings, words):
     with pytest.raises(RequestError) as caught:
         llm.complete(asked)
     assert words in str(caught.value)
+    assert "tier" not in caught.value.why
+    assert caught.value.code == "unsupported_parameter"
+    assert caught.value.param in (None, *asked)
     assert models.calls == []
 
 
@@ -134,7 +137,7 @@ def test_a_tiers_own_schema(name):
     asked = Request.build("x", {"response_format": {"type": "json_object"}})
     assert "response_format" not in payload_for(tier(params={"response_format": None}), asked)
     given = {"name": "a", "strict": True, "schema": {"type": "object"}}
-    with pytest.raises(ConfigError, match=r"tier 'm': params: .*strict=True needs a schema"):
+    with pytest.raises(ConfigError, match=r"tier 'm': params: .*strict needs a schema"):
         tier(params={"response_format": {"type": "json_schema", "json_schema": given}})
 
 
@@ -146,6 +149,11 @@ def test_tools_beside_reasoning_on_chat():
     assert str(caught.value) == (
         "tier 'gpt-5.4-mini': gpt-5.4-mini takes no function tools beside reasoning_effort='low' "
         "on Chat Completions; give the tier api='responses', or params={'reasoning_effort': 'none'}"
+    )
+    assert (caught.value.param, caught.value.code) == ("reasoning_effort", None)
+    assert caught.value.why == (
+        "Function tools with reasoning_effort are not supported for this model on Chat "
+        "Completions. To use function tools, use /v1/responses or set reasoning_effort to 'none'."
     )
     for fine in (
         Tier("gpt-5.4-mini", api="responses"),
@@ -194,3 +202,31 @@ def test_only_tiers_on_the_way_are_checked():
     check_payloads(chain, request, Route(stop_at="m"))
     with pytest.raises(RequestError, match="tier 'last': seed"):
         check_payloads(chain, request)
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "param", "ways"),
+    [
+        ({"api": "chat"}, {"reasoning": {"effort": "low"}}, "reasoning.effort", "set reasoning.effort to"),
+        ({"params": {"reasoning_effort": "low"}}, {}, "tools", "To use function tools, use /v1/resp"),
+        ({"params": {"reasoning_effort": "low"}, "api": "chat"}, {}, "tools", "Leave them out."),
+    ],
+)  # fmt: skip
+def test_callers_are_told_what_they_can_do(settings, asked, param, ways):
+    """Not what the chain's maker could do: an effort of the tier's own is nobody's to change."""
+    said = (
+        {"input": "x"} if "reasoning" in asked else {"messages": [{"role": "user", "content": "x"}]}
+    )
+    request = Request.build({**said, **asked, "tools": [TOOL]})
+    with pytest.raises(RequestError) as caught:
+        check_payloads(Chain((Tier("gpt-5.4-mini", **settings),)), request)
+    assert caught.value.param == param
+    assert ways in caught.value.why
+
+
+def test_a_way_round_parameters_of_the_tiers_own():
+    """What the tier adds is no parameter of the caller's; another endpoint may do."""
+    with pytest.raises(RequestError) as caught:
+        payload_for(tier(params={"seed": 7}), Request.build({"input": "x"}))
+    assert caught.value.param is None
+    assert caught.value.why.endswith("use /v1/chat/completions.")

@@ -221,6 +221,14 @@ def test_refused_calls():
     assert found.headers == {}
 
 
+def test_advice_is_for_whoever_can_follow_it():
+    """The chain's maker is told what to change there; other callers what they can leave out."""
+    error = RequestError("tier 'm': no seed; set params", param="seed", code="x", why="Leave it.")
+    told = failure_of(error).error
+    assert (told["message"], told["param"], told["code"]) == ("Leave it.", "seed", "x")
+    assert failure_of(error, inside=True).error == {**told, "message": str(error)}
+
+
 def test_an_error_frame_of_responses_counts_on():
     """The frame of an error has the next sequence number, and both ways to say what it is."""
     from cascade.endpoint.answers import FrameWriter
