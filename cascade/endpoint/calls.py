@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cascade.core.plain_json import NotJson
 from cascade.core.quick import quick
 from cascade.core.request import CALL_OPTIONS, NOT_ON_THE_WIRE, Request
 from cascade.endpoint.faults import BadCall, shown
 from cascade.endpoint.own_options import FIELD, NAMES, own_options
 from cascade.endpoint.unasked import asks_logprobs
+from cascade.endpoint.wording import missing, told, unknown, wrong_type
 from cascade.errors import RequestError
 from cascade.forms.params import OTHER_NAMES
 
@@ -44,9 +44,6 @@ FOREIGN: Mapping[Endpoint, frozenset[str]] = {
 a server may pass over must not bound a cost.
 """
 
-LONGEST_WORDS = 1_000
-"""Characters of a message, which may repeat what it is about."""
-
 LABELS = frozenset({"metadata", "tags", "parent"})
 """Options of ours that become part of the request."""
 
@@ -58,8 +55,6 @@ UNKNOWN: Mapping[Endpoint, frozenset[str]] = {
     for api, names in FOREIGN.items()
 }
 """What is no parameter of an endpoint."""
-
-FORMATS = ("response_format", "text_format")
 
 
 @quick
@@ -140,7 +135,7 @@ def read_call(
     if model is None or model == "":
         raise BadCall("you must provide a model parameter", param="model")
     if not isinstance(model, str):
-        raise _wrong_type("model", "a string", model)
+        raise wrong_type("model", "a string", model)
     stream = _flag(payload.pop("stream", None), "stream")
     _check(api, payload, stream=stream)
     if api == "responses" and payload.get("store") is None:
@@ -166,39 +161,25 @@ def _request(
     try:
         built = Request.build(payload, passed_on, metadata=labels.get("metadata"), is_decoded=True)
     except RequestError as error:
-        words = _words_of(error, payload)
-        if len(words) > LONGEST_WORDS:
-            words = f"{words[:LONGEST_WORDS]}..."
-        raise BadCall(words, param=error.param) from error
+        raise told(error, payload) from error
     if not labels:
         return built
     return built.marked(labels.get("tags"), labels.get("parent"))
 
 
-def _words_of(error: RequestError, payload: Mapping[str, Any]) -> str:
-    """What a request's fault is called where the body came over HTTP: without advice on Python."""
-    param = error.param
-    if isinstance(error, NotJson):  # of what was read from JSON, only a number like 1e999 can be
-        return f"Invalid value for '{param}': a number in it is too large to be passed on."
-    if param in FORMATS:
-        return f"{param} is {shown(payload[param])}: expected an object with a 'type'"
-    return str(error)
-
-
 def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:
     """Refuse what belongs to another endpoint, or is no parameter of one at all."""
-    unknown = UNKNOWN[api]
-    for name in () if payload.keys().isdisjoint(unknown) else unknown & payload.keys():
+    foreign = UNKNOWN[api]
+    for name in () if payload.keys().isdisjoint(foreign) else foreign & payload.keys():
         if payload[name] is not None:
-            raise _unknown(name, f" It belongs into the '{FIELD}' object." * (name in NAMES))
+            raise unknown(name, f" It belongs into the '{FIELD}' object." * (name in NAMES))
     if payload.get(LIMITS[0]) is not None and payload.get(LIMITS[1]) is not None:
         words = f"Setting '{LIMITS[0]}' and '{LIMITS[1]}' at the same time is not supported."
         raise BadCall(words, param=LIMITS[0])
     asked = ASKED[api]
     if payload.get(asked) is None:
         if api == "chat" or not payload.get("prompt"):
-            words = f"Missing required parameter: '{asked}'."
-            raise BadCall(words, param=asked, code="missing_required_parameter")
+            raise missing(asked)
         payload[asked] = []  # a stored prompt asks by itself
     options = payload.get("stream_options")
     if options is None:
@@ -207,22 +188,12 @@ def _check(api: Endpoint, payload: dict[str, Any], *, stream: bool) -> None:
         words = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         raise BadCall(words, param="stream_options")
     if not isinstance(options, Mapping):
-        raise _wrong_type("stream_options", "an object", options)
+        raise wrong_type("stream_options", "an object", options)
     if api == "responses" and options.get("include_usage") is not None:
-        raise _unknown("stream_options.include_usage")
+        raise unknown("stream_options.include_usage")
 
 
 def _flag(value: object, name: str) -> bool:
     if value is not None and not isinstance(value, bool):
-        raise _wrong_type(name, "a boolean", value)
+        raise wrong_type(name, "a boolean", value)
     return bool(value)
-
-
-def _unknown(name: str, hint: str = "") -> BadCall:
-    words = f"Unknown parameter: '{name}'.{hint}"
-    return BadCall(words, param=name, code="unknown_parameter")
-
-
-def _wrong_type(name: str, expected: str, value: object) -> BadCall:
-    words = f"Invalid type for '{name}': expected {expected}, but got {shown(value)} instead."
-    return BadCall(words, param=name, code="invalid_type")

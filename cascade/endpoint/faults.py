@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from cascade.errors import RequestError
@@ -12,16 +13,7 @@ SHOWN_CHARS = 80
 
 
 class BadCall(RequestError):  # noqa: N818  it is the call that is bad
-    """A call that cannot be answered as it stands.
-
-    Attributes:
-        param: where in the body the fault lies.
-        code: OpenAI's code for it.
-    """
-
-    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
-        super().__init__(message, param=param)
-        self.code = code
+    """A call that cannot be answered as it stands; `param` is where in the body the fault lies."""
 
 
 class UnknownModel(RequestError):  # noqa: N818
@@ -34,6 +26,8 @@ class UnknownModel(RequestError):  # noqa: N818
 
 
 def shown(value: Any) -> str:
-    """A value of the caller's in a message: on one line, and short."""
-    text = repr(value)
+    """A value of the caller's in a message: as JSON, on one line, and short."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if not text.isprintable():
+        text = json.dumps(value, default=str)
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."

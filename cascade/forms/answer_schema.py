@@ -245,7 +245,7 @@ def _check_strict(given: object, where: str) -> None:
     problem = next(strict_problems(inner.get("schema")), None)
     if problem is not None:
         raise BadFormat(
-            f"{where}.{nested}: strict=True needs a schema that the API can enforce; {problem}. "
+            f"{where}.{nested}: strict needs a schema that the API can enforce; {problem}. "
             "Change the schema there, or leave strict out",
             f"{where}.{nested}",
         )

@@ -91,12 +91,12 @@ def strict_problems(schema: object, *, cautious: bool = False) -> Iterator[str]:
         A JSON path and the reason, e.g. "$.properties.city: 'not' is not supported".
     """
     if not isinstance(schema, Mapping):
-        yield f"$: expected an object, not {type(schema).__name__}"
+        yield "$: the schema is no object"
         return
     if "anyOf" in schema:
         yield "$: the root cannot be anyOf; wrap it in an object"
     elif "$ref" not in schema and schema.get("type") != "object":
-        yield f"$: the root's type is {schema.get('type')!r}; it must be 'object'"
+        yield "$: the root must be of type 'object'"
     totals = _Totals()
     yield from _walk(schema, "$", 0, totals)
     if cautious:

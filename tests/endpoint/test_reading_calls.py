@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from cascade.errors import RequestError
 
 CHAT = {"model": "cascade", "messages": [{"role": "user", "content": "hi"}]}
 RESPONSES = {"model": "cascade", "input": "hi"}
+MISSING = "missing_required_parameter"
 STRICT = {"response_format": {"type": "json_schema", "json_schema": {"strict": True, "schema": {}}}}
 
 
@@ -42,10 +44,11 @@ def test_a_body_that_is_no_object(data):
         ("chat", {"model": 5}, "model", "invalid_type"),
         ("chat", {"model": ""}, "model", None),
         ("chat", {"messages": None}, "messages", "missing_required_parameter"),
-        ("chat", {"messages": []}, "messages", None),
-        ("chat", {"messages": "hi"}, "messages", None),
-        ("chat", {"messages": [5]}, "messages", None),
-        ("chat", {"messages": [{"content": "no role"}]}, "messages", None),
+        ("chat", {"messages": []}, "messages", "empty_array"),
+        ("chat", {"messages": "hi"}, "messages", "invalid_type"),
+        ("chat", {"messages": [5]}, "messages[0]", "invalid_type"),
+        ("chat", {"messages": [{"content": "no role"}]}, "messages[0].role", MISSING),
+        ("chat", {"messages": [{"role": "user"}, {"role": 5}]}, "messages[1].role", "invalid_type"),
         ("chat", {"input": "hi"}, "input", "unknown_parameter"),
         ("chat", {"stream": "yes"}, "stream", "invalid_type"),
         ("chat", {"stream": 1}, "stream", "invalid_type"),
@@ -58,13 +61,16 @@ def test_a_body_that_is_no_object(data):
             "invalid_type",
         ),
         ("chat", {"messages": [{"role": "user", "content": ""}]}, "messages", None),
-        ("chat", {"n": 3}, "n", None),
-        ("chat", {"n": True}, "n", None),
+        ("chat", {"n": 3}, "n", "unsupported_value"),
+        ("chat", {"n": True}, "n", "invalid_type"),
+        ("chat", {"n": "1"}, "n", "invalid_type"),
+        ("chat", {"n": 1.5}, "n", "invalid_type"),
+        ("chat", {"n": 0}, "n", "integer_below_min_value"),
         ("chat", {"temperature": float("inf")}, "temperature", None),
         ("chat", {"logit_bias": {"1": [-float("inf")]}}, "logit_bias", None),
-        ("chat", {"response_format": 7}, "response_format", None),
-        ("chat", {"response_format": {"of": "x"}}, "response_format", None),
-        ("chat", {"text_format": 7}, "text_format", None),
+        ("chat", {"response_format": 7}, "response_format", "invalid_type"),
+        ("chat", {"response_format": {"of": "x"}}, "response_format.type", MISSING),
+        ("chat", {"text_format": 7}, "text_format", "invalid_type"),
         (
             "chat",
             {"text_format": {"type": "text"}, "response_format": {"type": "text"}},
@@ -79,7 +85,7 @@ def test_a_body_that_is_no_object(data):
             None,
         ),
         ("chat", {"cascade": {"metadata": {"x": float("inf")}}}, "metadata", None),
-        ("chat", {"max_tokens": "many"}, "max_tokens", None),
+        ("chat", {"max_tokens": "many"}, "max_tokens", "invalid_type"),
         ("chat", {"max_output_tokens": 1}, "max_output_tokens", "unknown_parameter"),
         ("chat", {"max_tokens": 9_000, "max_completion_tokens": 1}, "max_tokens", None),
         ("responses", {"max_tokens": 1}, "max_tokens", "unknown_parameter"),
@@ -111,26 +117,26 @@ def test_a_body_that_is_no_object(data):
         ("chat", {"questions": []}, None, None),
         ("responses", {"input": None}, "input", "missing_required_parameter"),
         ("responses", {"input": ""}, "input", None),
-        ("responses", {"input": 5}, "input", None),
-        ("responses", {"input": [5]}, "input", None),
+        ("responses", {"input": 5}, "input", "invalid_type"),
+        ("responses", {"input": [5]}, "input[0]", "invalid_type"),
+        ("responses", {"input": [{}]}, "input[0].role", MISSING),
         ("responses", {"messages": []}, "messages", "unknown_parameter"),
-        ("responses", {"background": True}, "background", None),
+        ("responses", {"background": True}, "background", "unsupported_value"),
+        ("responses", {"background": "x"}, "background", "invalid_type"),
     ],
 )
 def test_a_call_that_cannot_be_meant(api, change, param, code):
     """Wrong types and misplaced parameters are refused; the error names the parameter."""
     body = {**(CHAT if api == "chat" else RESPONSES), **change}
-    if (api, change) == (
-        "chat",
-        {"questions": []},
-    ):  # passed on like any parameter that is not known here
+    if "questions" in change and api == "chat":  # passed on, like all that is not known here
         assert read_call(api, body).request.payload["questions"] == []
         return
     with pytest.raises(BadCall) as caught:
         read_call(api, body)
     assert (caught.value.param, caught.value.code) == (param, code)
     assert len(str(caught.value)) < 1_100  # whatever it repeats
-    assert not {"pydantic", "dicts", "None"} & set(str(caught.value).replace(",", " ").split())
+    words = set(re.findall(r"\w+", str(caught.value)))
+    assert not {"pydantic", "dicts", "None", "True", "mapping", "tier"} & words
 
 
 def test_words_of_a_fault_that_lies_in_a_value():
@@ -139,8 +145,33 @@ def test_words_of_a_fault_that_lies_in_a_value():
         with pytest.raises(BadCall, match=words) as caught:
             read_call("chat", CHAT, {"x-cascade-metadata": f'{{"x": {header}}}'})
         assert caught.value.param == "metadata"
-    with pytest.raises(BadCall, match=r"^response_format is 7: expected an object with a 'type'$"):
+    with pytest.raises(BadCall, match=r"^Invalid type for 'response_format': .* got an integer in"):
         read_call("chat", {**CHAT, "response_format": 7})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"messages": [None]}, "'messages[0]': expected an object, but got null instead."),
+        ({"messages": "hi"}, "'messages': expected an array of objects, but got a string instead."),
+        ({"messages": {}}, "'messages': expected an array of objects, but got an object instead."),
+        ({"stream": "true"}, "'stream': expected a boolean, but got a string instead."),
+        ({"n": []}, "'n': expected an integer, but got an array instead."),
+    ],
+)
+def test_kinds_have_the_names_of_json(change, words):
+    """As the API says them, whatever Python calls what was read."""
+    with pytest.raises(BadCall) as caught:
+        read_call("chat", {**CHAT, **change})
+    assert str(caught.value) == f"Invalid type for {words}"
+
+
+def test_values_are_shown_as_json():
+    """On one line, whatever is in them."""
+    with pytest.raises(BadCall, match=r"^cascade is \[null, true, \"ü\"\]: expected an object$"):
+        read_call("chat", {**CHAT, "cascade": [None, True, "ü"]})
+    with pytest.raises(BadCall, match=r'^cascade is "a\\nb\\u2028": expected an object$'):
+        read_call("chat", {**CHAT, "cascade": "a\nb\u2028"})
 
 
 def test_a_limit_of_the_other_endpoint_that_is_null():

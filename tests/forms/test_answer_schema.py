@@ -173,7 +173,7 @@ def test_a_responses_format_stays():
                     "json_schema": {"name": "t", "strict": True, "schema": {"type": "object"}},
                 },
             },
-            "response_format.json_schema.schema: strict=True",
+            "response_format.json_schema.schema: strict needs",
         ),
         (
             {
@@ -185,7 +185,7 @@ def test_a_responses_format_stays():
                     }
                 },
             },
-            "text.format.schema: strict=True",
+            "text.format.schema: strict needs",
         ),
     ],
     ids=["chat", "responses"],

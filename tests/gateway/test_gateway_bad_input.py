@@ -48,7 +48,10 @@ def error_of(answer):
         (b"[1]", "JSON object"),
         (b'"text"', "JSON object"),
         (b"{}", "you must provide a model parameter"),
-        (b'{"model": 1}', "Invalid type for 'model': expected a string, but got 1 instead."),
+        (
+            b'{"model": 1}',
+            "Invalid type for 'model': expected a string, but got an integer instead.",
+        ),
         (b'{"model": "support"}', "Missing required parameter: 'messages'"),
         (b'{"model": "support", "messages": "x"}', "messages"),
         (b'{"model": "support", "messages": []}', "messages"),
