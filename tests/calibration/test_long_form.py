@@ -275,6 +275,23 @@ class TestFiles:
         assert f"{tmp_path.name}/responses.parquet" in found[0].about.source
         assert str(tmp_path) not in found[0].about.source
 
+    @pytest.mark.parametrize("separator", [";", "\t"])
+    def test_separators_of_spreadsheets(self, tmp_path, separator):
+        """Semicolons and tabs part cells where they part the first line; commas in cells stay."""
+        table = ["query_id,model,answer,correct", '1,small,"a, b; c\td",1', "1,big,4,0"]
+        (tmp_path / "r.csv").write_text("\n".join(table))
+        swapped = [line.replace(",", separator).replace(f"a{separator}", "a,") for line in table]
+        (tmp_path / "s.csv").write_text("\n".join(swapped))
+        found, same = (import_long_form(tmp_path / name) for name in ("s.csv", "r.csv"))
+        assert found.texts.tolist() == same.texts.tolist()
+        assert found.texts[0, found.index("small")] == "a, b; c\td"
+
+    def test_a_decimal_comma(self, tmp_path):
+        """A comma in a number is not guessed at: what was expected is said."""
+        (tmp_path / "r.csv").write_text("query_id;model;correct\n1;small;0,5\n")
+        with pytest.raises(RecordingError, match=r"'0,5'; expected a number, with a point for its"):
+            import_long_form(tmp_path / "r.csv")
+
     def test_values_of_several_types(self, tmp_path):
         """A column of JSON lines that mixes types is one of texts."""
         lines = [json.dumps({**row, "query_id": i or "x"}) for i, row in enumerate(ROWS)]

@@ -6,6 +6,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ __all__ = ["Row", "rows_of"]
 
 BATCH_ROWS = 1_000
 """Rows of a Parquet that are in memory at once as Python objects."""
+
+SEPARATORS = ",;\t"
+"""Between the cells of a CSV; spreadsheets write semicolons where commas part decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,11 @@ def _decoded(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
 
 def _csv_rows(file: Path) -> Iterator[Row]:
     with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
         names: list[str] | None = None
         begins = 1
         try:
+            head = text.readline()
+            reader = csv.reader(chain([head], text), delimiter=_separator(head), strict=True)
             for cells in reader:
                 if names is None:
                     names = _names(cells, file)
@@ -94,6 +99,11 @@ def _csv_rows(file: Path) -> Iterator[Row]:
         except csv.Error as error:
             # The reader stands somewhere inside a cell: what follows would be read wrongly.
             yield Row(f"line {begins}", error=f"this is no CSV from here on: {error}")
+
+
+def _separator(head: str) -> str:
+    """What parts the first line into most names; the comma where that says nothing."""
+    return max(SEPARATORS, key=lambda one: len(next(csv.reader([head], delimiter=one), [])))
 
 
 def _names(cells: list[str], file: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -28,6 +29,9 @@ Source = Any
 """A path, a table of Arrow, a data frame that gives one (pandas, polars), or a list of rows."""
 
 ENDINGS = (".parquet", ".csv", ".jsonl", ".ndjson")
+
+DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
+"""It may as well part thousands, so that nothing is read into it."""
 
 
 class Table:
@@ -125,8 +129,10 @@ class Table:
         try:
             return float(word)
         except ValueError:
+            point = ", with a point for its decimals" if DECIMAL_COMMA.fullmatch(word) else ""
             raise RecordingError(
                 f"{self.name}: {column!r} in row {row + 1} is {text[:60]!r}; expected a number"
+                f"{point}"
             ) from None
 
     def money(self, column: str) -> Pico:
