@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Drafts"]
 
+REQUESTS = "import the table with --queries (queries=), which has every request's id and prompt"
+
+ANSWERS = "import the table with --column text=NAME (columns=), the column that has them"
+
 
 class Drafts:
     """Makes drafts of a recording's requests and answers; each is read once.
@@ -43,16 +47,24 @@ class Drafts:
         self._replies: dict[tuple[int, int], Reply] = {}
 
     def why_not(self, tiers: Sequence[int]) -> str | None:
-        """Why drafts of some tiers cannot be made; `None` where all of them can."""
+        """Why drafts of some tiers cannot be made, and the way out; `None` where all can."""
         recording = self._recording
-        if any(request is None for request in recording.requests):
-            return "its requests were not kept"
+        lost = sum(request is None for request in recording.requests)
+        if lost:
+            some = "its" if lost == len(recording) else f"{lost:,} of its {len(recording):,}"
+            return f"{some} requests were not kept; {self._way_out(REQUESTS)}"
         for tier in tiers:
             texts, replies = recording.texts[:, tier], recording.replies[:, tier]
             for row in np.flatnonzero(recording.answered[:, tier]):
                 if texts[row] is None and replies[row] is None:
-                    return f"the answers of {recording.names[tier]!r} were not kept"
+                    name = recording.names[tier]
+                    return f"the answers of {name!r} were not kept; {self._way_out(ANSWERS)}"
         return None
+
+    def _way_out(self, of_a_table: str) -> str:
+        """What makes a recording that keeps more; one of a table of others knows no chain."""
+        again = "record the chain with content='full'"
+        return again if self._recording.about.chain else f"{of_a_table}, or {again}"
 
     def draft(self, row: int, asked: Sequence[int]) -> Draft:
         """The draft of the last tier asked, with those of the others that answered before it.

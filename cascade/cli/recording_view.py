@@ -28,6 +28,11 @@ SHOWN = 12
 NAMED = 4
 """Tiers that a note names."""
 
+WORDLESS = (
+    "requests have no text: no scorer can judge their answers; import with --queries, a table that "
+    "has every request's id and prompt"
+)
+
 NUMBERS = ("asked", "answered", "quality", "cost a request", "scored")
 
 
@@ -139,6 +144,9 @@ def _fact(name: str, words: str) -> Text:
 
 def _notes(data: dict[str, Any]) -> Iterator[Text]:
     """What is odd about it, with the tiers that it is odd about."""
+    wordless = data["requests"] - data["with_request"]
+    if wordless and not data["about"]["chain"]:
+        yield _fact("note", f"{wordless:,} of {data['requests']:,} {WORDLESS}")
     asked = {tier["tier"]: tier["asked"] for tier in data["tiers"]}
     unasked = {name: data["requests"] - count for name, count in asked.items()}
     for found, words in (

@@ -186,6 +186,23 @@ def test_what_cannot_be_judged_again(scorer, given, words):
         source.scores((0,), 0)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"requests": np.array(["?", None, None], object)}, "2 of its 3 requests were.*--queries"),
+        ({"texts": np.full((3, 3), None, object)}, "not kept; import the table with --column text"),
+    ],
+)
+def test_the_way_out_of_an_import(given, words):
+    """A table of others is imported again with what it lacks; a recorded chain is recorded."""
+    lacking = made((None, None, None), **given)
+    with pytest.raises(RecordingError, match=words):
+        RecordedScores(lacking, chain((AtLeast(4), None, None))).scores((0,), 0)
+    recorded = replace(lacking, about=replace(lacking.about, chain="support"))
+    with pytest.raises(RecordingError, match="not kept; record the chain with content='full'"):
+        RecordedScores(recorded, chain((AtLeast(4), None, None))).scores((0,), 0)
+
+
 def test_other_reasons_are_said():
     """No scorer, unknown settings, other settings: each in its own words."""
     none = RecordedScores(made((None, None, None)))

@@ -134,6 +134,20 @@ class TestImportOfTables:
         )
         assert data["tiers"][0]["quality"] == 0.5
 
+    def test_requests_without_text(self, cli, table, out, tmp_path):
+        """How many requests have no text is said, and of which the table of requests says none."""
+        done = cli("recording", "import", table, "-o", out)
+        assert "2 of 2 requests have no text: no scorer can judge" in words(done.stdout)
+        queries = tmp_path / "queries.csv"
+        queries.write_text("query_id,prompt\na,What?\nc,Why?\n")
+        done = cli("recording", "import", table, "--queries", queries, "-o", out)
+        assert "1 of 2 requests have no text" in words(done.stdout)
+        assert "queries.csv lacks 1 of 2 requests" in words(done.stdout)
+        queries.write_text("query_id,prompt\na,What?\nb,Why?\n")
+        done = cli("recording", "import", table, "--queries", queries, "-o", out)
+        assert "no text" not in done.stdout
+        assert "lacks" not in done.stdout
+
     def test_wide(self, cli, out, tmp_path):
         """--wide reads a row per request."""
         path = tmp_path / "wide.csv"

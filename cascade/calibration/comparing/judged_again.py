@@ -56,9 +56,12 @@ def judged_again(
     if why_not is None and merged_needs(scorer).logprobs:
         blank = [reply is None for reply in recording.replies[:, asked[-1]]]
         if (recording.answered[:, asked[-1]] & blank).any():
-            why_not = "it reads log-probabilities, and the replies were not kept"
+            why_not = (
+                "it reads log-probabilities, and the replies were not kept; record the chain with "
+                "content='full'"
+            )
     if why_not is not None:
-        raise RecordingError(f"{where}: {why_not}; record the chain with content='full'")
+        raise RecordingError(f"{where}: {why_not}")
     found = np.full(len(recording), np.nan)
     usable = recording.usable[:, asked[-1]] & recording.answered[:, asked[-1]]
     for row in np.flatnonzero(usable):

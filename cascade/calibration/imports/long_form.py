@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,8 @@ def import_long_form(
         groups = np.array(keys_of(answers, key[:1]), object)[grid.first].tolist()
     made, costs = recording_of_answers(grid, chosen, (own, asked), groups, options)
     used = own.used | asked.used | {*key, known.needed("model"), *(where or {})}
-    source = _source((answers, requests), used, made.about.quality, costs)
+    words = (made.about.quality, costs, *_unmatched(asked, requests, len(made)))
+    source = _source((answers, requests), used, words)
     made = replace(made, about=replace(made.about, source=source))
     return made if tiers is not None else _by_cost(made)
 
@@ -219,10 +220,16 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(known.mean()) if len(known) else -1.0
 
 
-def _source(tables: tuple[Table, Table | None], used: set[str], quality: str, costs: str) -> str:
+def _unmatched(asked: RequestColumns, requests: Table | None, count: int) -> Iterator[str]:
+    """What of the answers' requests is not in their table: a misspelt id would go unseen."""
+    if requests is not None and asked.unmatched:
+        yield f"{requests.title} lacks {asked.unmatched:,} of {count:,} requests"
+
+
+def _source(tables: tuple[Table, Table | None], used: set[str], words: Sequence[str]) -> str:
     """Where the recording comes from, in words, and what was left out."""
     given = [table for table in tables if table is not None]
     names = " and ".join(table.title for table in given)
     left = dict.fromkeys(name for table in given for name in table.columns if name not in used)
     rest = f"; not used: {', '.join(left)}" if left else ""
-    return f"imported from {names}; quality is {quality}; {costs}{rest}"
+    return f"imported from {names}; quality is {'; '.join(words)}{rest}"
