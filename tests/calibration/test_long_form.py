@@ -102,6 +102,27 @@ class TestLongForm:
         with pytest.raises(ConfigError, match=words):
             import_long_form(rows(), prices={"small": price})
 
+    def test_prices_that_are_not_used(self):
+        """A price of no model here, such as of a misspelt name, is named."""
+        prices = {"small": {"in": 1, "out": 2}, "typo-model": {"in": 1, "out": 2}}
+        assert (
+            "prices of 'typo-model' are of no model here"
+            in import_long_form(rows(), prices=prices).about.source
+        )
+
+    def test_costs_that_tokens_do_not_tell(self):
+        """Where a price is given and the cost unknown, it is said how that comes."""
+        prices = {name: {"in": 1, "out": 2} for name in ("small", "big")}
+        found = import_long_form(rows(prompt_tokens=[0, 10, None, 10]), prices=prices)
+        assert (found.cost_pusd == UNKNOWN).sum() == 2
+        assert "at the prices given, 2 unknown (a token count is missing, a" in found.about.source
+
+    def test_spaces_around_models(self):
+        """Spaces around a model's name are no part of it."""
+        found = import_long_form(rows(model=[" big ", "small", "big", "small\t"]))
+        assert set(found.names) == {"big", "small"}
+        assert found.answered.shape == (2, 2)
+
     def test_estimated_tokens(self):
         """Missing counts stay unknown, unless an estimate from the texts is asked for."""
         bare = rows(prompt_tokens=None, completion_tokens=None, cost_usd=None)
@@ -235,6 +256,7 @@ class TestLongForm:
             (rows(correct=["1", "yes", "0", "1"]), {}, "'correct' in row 2 is 'yes'; expected a number"),
             (rows(correct=[[1], [1], [0], [1]]), {}, "column 'correct' is of type list"),
             (rows(cost_usd=[1, -1, 1, 1]), {}, "'cost_usd' in row 2 is -1.0; expected dollars"),
+            (rows(prompt_tokens=[1, 1, -5, 1]), {}, "'prompt_tokens' in row 3 is -5; expected a count of tokens"),
             (rows() + rows()[:1], {}, "request 'a', tier 'big' has 2 rows, again in row 5.*columns={'part'"),
             (rows(), {"tiers": ["smal"]}, "no model 'smal'; did you mean 'small'"),
             (rows(), {"tiers": ["small", "small"], "witnesses": ["small"]}, "each once"),

@@ -104,6 +104,9 @@ class AnswerColumns:
             source: whether lengths of texts stand in for missing counts.
             prompts: what was asked, as text, for each row.
             texts: the answers.
+
+        Raises:
+            RecordingError: a count is below 0.
         """
         found = np.stack([self._count(name) for name in COUNTS], axis=1)
         found[~(found[:, 0] > 0)] = np.nan
@@ -116,7 +119,16 @@ class AnswerColumns:
     def _count(self, meaning: str) -> Floats:
         known = meaning != "cache_write_tokens"  # no table has been seen with it
         name = self._named(meaning) if known else None
-        return np.full(len(self._table), np.nan) if name is None else self._table.numbers(name)
+        if name is None:
+            return np.full(len(self._table), np.nan)
+        counts = self._table.numbers(name)
+        if (counts < 0).any():
+            row = int(np.flatnonzero(counts < 0)[0])
+            raise RecordingError(
+                f"{self._table.name}: {name!r} in row {row + 1} is {counts[row]:g}; expected a "
+                "count of tokens, 0 or more, or nothing where it is not known"
+            )
+        return counts
 
     def cost_pusd(self) -> NDArray[np.int64] | None:
         """The recorded cost; `None` where the table has none."""

@@ -78,7 +78,7 @@ def import_long_form(
     options = ImportOptions(prices_of(prices), signals, scale, tokens)
     answers, requests = _tables(responses, queries)
     answers, requests = _where(answers, requests, Columns(answers, requests, columns), where or {})
-    models = answers.texts(Columns(answers, requests, columns).needed("model"))
+    models = _trimmed(answers.texts(Columns(answers, requests, columns).needed("model")))
     chosen = _tiers(models, tiers, witnesses, answers.name)
     name_of = {tier.model: tier.name for tier in chosen}
     wanted = np.array([model in name_of for model in models], bool)
@@ -93,7 +93,8 @@ def import_long_form(
         groups = np.array(keys_of(answers, key[:1]), object)[grid.first].tolist()
     made, costs = recording_of_answers(grid, chosen, (own, asked), groups, options)
     used = own.used | asked.used | {*key, known.needed("model"), *(where or {})}
-    words = (made.about.quality, costs, *_unmatched(asked, requests, len(made)))
+    words = [made.about.quality, costs, *_idle_prices(options, chosen)]
+    words += _unmatched(asked, requests, len(made))
     source = _source((answers, requests), used, words)
     made = replace(made, about=replace(made.about, source=source))
     return made if tiers is not None else _by_cost(made)
@@ -171,6 +172,13 @@ def _tiers(
     return [*made, *(RecordedTier(name, model, "witness") for name, model in apart.items())]
 
 
+def _trimmed(models: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Names without the spaces around them, which a table may have and nobody would write."""
+    made = np.empty(len(models), object)
+    made[:] = [None if model is None else model.strip() for model in models]
+    return made
+
+
 def _named(names: Names) -> dict[str, str]:
     return dict(names) if isinstance(names, Mapping) else {name: name for name in names}
 
@@ -218,6 +226,14 @@ def _by_cost(made: Recording) -> Recording:
 def _mean(values: NDArray[np.float64]) -> float:
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else -1.0
+
+
+def _idle_prices(options: ImportOptions, tiers: Sequence[RecordedTier]) -> Iterator[str]:
+    """Prices of no model here: of a longer list, or of a misspelt name."""
+    known = {name for tier in tiers for name in (tier.name, tier.model)}
+    if idle := [repr(name) for name in options.prices if name not in known]:
+        more = f" and {len(idle) - SHOWN} more" if len(idle) > SHOWN else ""
+        yield f"prices of {', '.join(idle[:SHOWN])}{more} are of no model here"
 
 
 def _unmatched(asked: RequestColumns, requests: Table | None, count: int) -> Iterator[str]:

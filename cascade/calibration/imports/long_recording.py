@@ -20,6 +20,8 @@ from cascade.core.price import Price
 
 __all__ = ["ImportOptions", "recording_of_answers", "sorted_charges"]
 
+UNCOUNTED = "a token count is missing, a prompt has 0 tokens, or more are cached than it has"
+
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
@@ -99,17 +101,19 @@ def _costs(
     """The cost of each row, and where it comes from."""
     recorded = answers.cost_pusd()
     found = np.full(len(tokens), UNKNOWN, np.int64) if recorded is None else recorded
-    priced = 0
+    priced, unknown = 0, 0
     for place, tier in enumerate(tiers):
         price = options.price_of(tier)
         if price is not None:
             rows = grid.column == place
             found[rows] = price_many(tokens[rows], price)
             priced += 1
+            unknown += int((found[rows] == UNKNOWN).sum())
     how = "estimated tokens" if options.tokens == "estimate" else "tokens"
     if priced:
         rest = "" if priced == len(tiers) else f" for {priced} of {len(tiers)} tiers"
-        return found, f"costs are {how} at the prices given{rest}"
+        lacking = f", {unknown:,} unknown ({UNCOUNTED})" if unknown else ""
+        return found, f"costs are {how} at the prices given{rest}{lacking}"
     if recorded is None:
         return found, "costs are unknown: give prices"
     return found, "costs are the table's"
