@@ -159,6 +159,24 @@ def _notes(data: dict[str, Any]) -> Iterator[Text]:
         more = f", and {len(odd) - NAMED} tiers more" if len(odd) > NAMED else ""
         if odd:
             yield _fact("note", f"{words}: {', '.join(odd[:NAMED])}{more}")
+    if better := _better(data):
+        yield _fact("note", better)
+
+
+def _better(data: dict[str, Any]) -> str:
+    """That a cheaper tier is better than the last, where no chain chose the order; else ""."""
+    tiers = [tier for tier in data["tiers"] if tier["role"] == "tier"]
+    whole = all(tier["asked"] == data["requests"] for tier in tiers)
+    unknown = any(None in (tier["quality"], tier["cost_usd"]) for tier in tiers)
+    if data["about"]["chain"] or not whole or unknown:
+        return ""
+    top, best = tiers[-1], max(tiers, key=lambda tier: tier["quality"])
+    if best["quality"] <= top["quality"] or best["cost_usd"] >= top["cost_usd"]:
+        return ""
+    return (
+        f"the top tier {top['tier']!r} is not the best model: {best['tier']!r} is better and costs "
+        "less; import with --tiers to name them in another order"
+    )
 
 
 def _counts(data: dict[str, Any], name: str) -> dict[str, int]:

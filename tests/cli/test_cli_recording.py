@@ -62,6 +62,14 @@ class TestShow:
         assert "note answers of unknown quality: 'nano' 1" in shown
         assert "note requests of unknown cost: 'top' 1" in shown
 
+    def test_a_last_tier_that_is_not_the_best(self, cli, out):
+        """A cheaper tier that is better is named, unless a chain says which tier is the last."""
+        for cost, chain, told in (([1, 9], "", True), ([9, 1], "", False), ([1, 9], "own", False)):
+            made = recording([[1, 0], [1, 1]], cost, names=["a", "b"], about=About(chain=chain))
+            write_recording(made, out)
+            shown = words(cli("recording", "show", out).stdout)
+            assert ("top tier 'b' is not the best model: 'a' is better" in shown) == told
+
     def test_double_calls(self, cli, out):
         """How often the last tier disagrees with itself is shown where it was measured."""
         about = About(quality="top tier", self_disagreement=0.08, self_disagreement_calls=100)

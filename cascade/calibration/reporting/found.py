@@ -12,9 +12,11 @@ from cascade.calibration.reporting.sentences import SAME
 from cascade.calibration.reporting.view import Dropped, FoundPlan, PolicyLine, Spot
 from cascade.calibration.reporting.words import money, percent, share
 
-__all__ = ["found_line", "found_plan", "found_spot", "reasons_beside"]
+__all__ = ["NAME", "found_line", "found_plan", "found_spot", "reasons_beside"]
 
 NAME = "what a search finds"
+
+BEST_SINGLE = "best single at equal quality"
 
 PAYS = "the plan does not ask it; the plan that a search finds does"
 
@@ -51,6 +53,7 @@ def found_plan(recording: Recording, comparison: Comparison, searched: Searched)
         cost=PER * searched.found.cost.value,
         quality=None if searched.found.quality is None else searched.found.quality.value,
         expected_quality=searched.point.expected_quality,
+        keep=searched.keep,
         dropped=tuple(Dropped(name, reason) for name, reason in dropped.items()),
     )
 
@@ -71,21 +74,45 @@ def _sentence(comparison: Comparison, searched: Searched) -> str:
     cost = found.cost.value
     other = chosen.cost.value if chosen is not None else _cost_of_top(comparison)
     beside = "the chosen plan" if chosen is not None else f"always {comparison.top}"
-    if chosen is not None and cost >= other * (1 - SAME):
+    target = _target(comparison, searched)
+    if cost >= other * (1 - SAME):
         return (
-            "A search finds nothing cheaper than the chosen plan that may be expected to be as "
-            "good. It was made on these very requests, and nothing of it is certified."
+            f"A search finds nothing cheaper than {beside} that may be expected to {target}. It "
+            "was made on these very requests, and nothing of it is certified."
         )
-    less = f", {share(1 - cost / other)} less than {beside}" if 0 <= cost < other else ""
+    single = "" if found.plan.is_constant else _beside_single(comparison, cost)
+    less = f"{share(1 - cost / other)} less than {beside}{single}"
     quality = percent(None if found.quality is None else found.quality.value)
     more = "" if searched.scores == "learned" else " Learned scores may find more."
     more += _lucky_pair(comparison, cost)
     return (
-        f"A search finds {found.plan}: {money(PER * cost)} per 1,000{less}, at {quality} quality. "
-        f"It was made on these very requests and is not certified; of others "
+        f"A search finds {found.plan}: {money(PER * cost)} per 1,000, {less}, at {quality} "
+        f"quality. It is the cheapest found that may be expected to {target}. It was made on "
+        f"these very requests and is not certified; of others "
         f"{percent(searched.point.expected_quality)} may be expected.{more} `cascade certify` "
         "searches again and tests what it finds on requests kept aside."
     )
+
+
+def _target(comparison: Comparison, searched: Searched) -> str:
+    """The quality that the search was to keep, after "expected to"."""
+    if comparison.chosen is not None:
+        return "be as good"
+    return f"keep {percent(searched.keep, None)} of the quality of {comparison.top}"
+
+
+def _beside_single(comparison: Comparison, cost: float) -> str:
+    """What is saved beside the single model that is as good, where no plan was chosen."""
+    single = next((one for one in comparison.baselines if one.name == BEST_SINGLE), None)
+    if comparison.chosen is not None or single is None or single.cost is None:
+        return ""
+    if single.plan is None or single.plan.tiers[0] == comparison.top:
+        return ""
+    ratio = cost / single.cost.value if single.cost.value else 1.0
+    if ratio > 1 - SAME:
+        return f", and no less than {single.what}, which is as good"
+    costs = money(PER * single.cost.value)
+    return f", {share(1 - ratio)} less than {single.what} ({costs}), which is as good"
 
 
 def _lucky_pair(comparison: Comparison, cost: float) -> str:

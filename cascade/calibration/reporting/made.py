@@ -127,7 +127,8 @@ def report(
         notes: what a reader must know besides.
         title: what the report is called; where the recording comes from unless given.
         search: without a certificate and a `path`, search plans: shows the cheapest that may be
-            expected to be as good, and why tiers do not pay. Seconds, where scores are learned.
+            expected to be as good (without a plan, to keep 98 % of the top tier's quality), and
+            why tiers do not pay. Seconds, where scores are learned.
         progress: of the search, told in words.
         cases: harms and gains shown, of each at most.
         confidence: of all intervals but the certificate's.

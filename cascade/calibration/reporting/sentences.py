@@ -12,7 +12,15 @@ from cascade.calibration.reporting.view import Line
 from cascade.calibration.reporting.words import between, count, money, percent, share
 from cascade.traces.page.waterfall import seconds
 
-__all__ = ["SAME", "about_words", "facts_of", "gate_words", "headline", "simpler_words"]
+__all__ = [
+    "SAME",
+    "about_words",
+    "better_words",
+    "facts_of",
+    "gate_words",
+    "headline",
+    "simpler_words",
+]
 
 SAME = 0.005
 """A difference in cost that is printed as 0 %."""
@@ -113,6 +121,21 @@ def simpler_words(comparison: Comparison) -> str:
         f"Simpler and cheaper on these requests: {line.name} ({what}) costs "
         f"{money(1000 * least)} per 1,000, {share(1 - least / cost)} less than the plan. It was "
         "picked in hindsight, on the very requests it is measured on."
+    )
+
+
+def better_words(comparison: Comparison) -> str:
+    """That the top tier is not the best model, where a cheaper one is better; else ""."""
+    top = next(one for one in comparison.singles if one.name == comparison.top)
+    better = [one for one in comparison.singles if one.quality > top.quality]
+    best = max(better, key=lambda one: one.quality, default=top)
+    if not best.cost_usd < top.cost_usd:
+        return ""
+    return (
+        f"the top tier {top.name!r} is not the best model: {best.name!r} is better "
+        f"({percent(best.quality)} against {percent(top.quality)}) and costs "
+        f"{share(1 - best.cost_usd / top.cost_usd)} less. Quality is compared with the last tier, "
+        "which is the dearest unless `cascade recording import --tiers` names the order"
     )
 
 

@@ -28,6 +28,9 @@ def summary_of(view: View) -> RenderableType:
     parts += [Text(on_one_line(f"note: {note}"), "yellow") for note in view.notes]
     if view.policies:
         parts += [Text(), _policies(view)]
+    if view.beside:
+        words = f"equal cost, equal quality: those of {view.beside}"
+        parts.append(Text(on_one_line(words), style="dim"))
     if view.tiers:
         parts += [Text(), _tiers(view.tiers)]
     return Group(*parts)

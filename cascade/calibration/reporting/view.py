@@ -153,12 +153,14 @@ class FoundPlan:
     """What a search finds on the requests reported on; nothing of it is certified.
 
     Attributes:
-        plan: the cheapest that may be expected to be as good as the chosen one, in words.
+        plan: the cheapest that may be expected to keep so much quality, in words.
         scores: "own" or "learned", whose scores it decides by.
         sentence: what it saves, and how far to believe it.
         cost: USD per 1,000 requests.
         quality: as measured on these requests, which it was searched on.
         expected_quality: of other requests.
+        keep: the share of the top tier's quality that it was to keep: what the chosen plan keeps;
+            without one 98 %.
         dropped: tiers and witnesses that it does without, each with the reason.
     """
 
@@ -168,6 +170,7 @@ class FoundPlan:
     cost: float
     quality: float | None
     expected_quality: float
+    keep: float
     dropped: tuple[Dropped, ...] = ()
 
 
@@ -255,6 +258,7 @@ class View:
         top: name of the top tier.
         frontier: cost and quality of everything.
         policies: the same as a table.
+        beside: whose cost and quality the equal ones among them equal, in words.
         tiers: what each tier contributes.
         scorers: what each scorer is worth.
         dropped: tiers that the plan does not ask.
@@ -284,6 +288,7 @@ class View:
     top: str = ""
     frontier: Frontier = Frontier()
     policies: tuple[PolicyLine, ...] = ()
+    beside: str = ""
     tiers: tuple[TierLine, ...] = ()
     scorers: tuple[NetValue, ...] = ()
     dropped: tuple[Dropped, ...] = ()

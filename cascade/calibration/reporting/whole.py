@@ -10,6 +10,7 @@ from cascade.calibration.comparing.question import LEARNED
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.cases import cases_of
 from cascade.calibration.reporting.found import (
+    NAME,
     found_line,
     found_plan,
     found_spot,
@@ -27,6 +28,7 @@ from cascade.calibration.reporting.method import gaps_of, method_of, prices_of
 from cascade.calibration.reporting.searched import Searched
 from cascade.calibration.reporting.sentences import (
     about_words,
+    better_words,
     facts_of,
     gate_words,
     headline,
@@ -87,6 +89,7 @@ def view_of(
         top=comparison.top,
         frontier=frontier,
         policies=policies,
+        beside=_beside(comparison, searched) if comparison.baselines else "",
         tiers=tiers_of(recording, comparison),
         scorers=comparison.scorers,
         dropped=dropped_tiers(recording, found, reasons or {}),
@@ -106,8 +109,17 @@ def view_of(
     )
 
 
+def _beside(comparison: Comparison, searched: Searched | None) -> str:
+    """Whose cost and quality the baselines at equal cost and quality have."""
+    if comparison.chosen is not None:
+        return "the chosen plan"
+    return f"always {comparison.top}" if searched is None else NAME
+
+
 def _notes(comparison: Comparison, *, fresh: bool) -> tuple[str, ...]:
     """Each note once; on requests kept aside for the test no model was learned."""
     found = comparison.chosen
-    notes = dict.fromkeys([*comparison.notes, *(() if found is None else found.notes)])
+    better = "" if found is not None else better_words(comparison)
+    first = (better,) if better else ()
+    notes = dict.fromkeys([*first, *comparison.notes, *(() if found is None else found.notes)])
     return tuple(note for note in notes if not (fresh and note == LEARNED))

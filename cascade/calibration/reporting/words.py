@@ -26,6 +26,9 @@ MINUS = "\N{MINUS SIGN}"
 
 LARGE = 1_000
 
+ALMOST_ALL = 0.995
+"""A share from which on whole percent would say that it is everything."""
+
 
 def money(amount: float | None) -> str:
     """An amount of USD with three significant digits or all whole dollars: "$0.0123", "$4,210"."""
@@ -39,17 +42,19 @@ def money(amount: float | None) -> str:
     return f"${amount:.{max(digits, 2)}f}"
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    """A share in [0, 1] as percent: "71.3 %"."""
+def percent(value: float | None, digits: int | None = 1) -> str:
+    """A share in [0, 1] as percent: "71.3 %"; without digits, as few as say it exactly."""
     if value is None or math.isnan(value):
         return UNKNOWN_WORD
     return written(value, digits).replace("-", MINUS)
 
 
 def share(value: float | None) -> str:
-    """A share as whole percent, with one digit only below 10 %."""
+    """A share as whole percent, with one digit below 10 %, and more where it is almost 100 %."""
     if value is None or math.isnan(value):
         return UNKNOWN_WORD
+    if ALMOST_ALL <= value < 1:  # 100 % less would be for nothing
+        return percent(value, math.ceil(-math.log10(1 - value)) - 2)
     return percent(value, 0 if abs(value) >= 0.0995 else 1)  # noqa: PLR2004  rounds to 10
 
 

@@ -32,6 +32,11 @@ def shown(made):
     return " ".join(console.file.getvalue().split())
 
 
+def without_plan(made):
+    """The same, had the chain had no thresholds."""
+    return replace(made, tiers=tuple(replace(tier, threshold=None) for tier in made.tiers))
+
+
 def without_scores(made):
     """The same, had the chain had no scorers."""
     tiers = tuple(replace(tier, scorer="", threshold=None) for tier in made.tiers)
@@ -103,6 +108,53 @@ def test_nothing_cheaper_is_said():
     found = report(real(), chosen=Plan((Step("nano"),)), search=True).view.searched
     assert found.sentence.startswith("A search finds nothing cheaper")
     assert "nothing of it is certified" in found.sentence
+
+
+def test_without_a_plan_everything_simpler_stands_beside_the_one_found():
+    """At its cost and its quality; the sentence names the target and the best single model."""
+    view = report(without_plan(real()), search=True).view
+    found, rows = view.searched, {row.name: row for row in view.policies}
+    assert (view.plan, view.beside, found.keep) == ("", "what a search finds", 0.98)
+    assert "expected to keep 98 % of the quality of big" in found.sentence
+    for name in ("random mixing", "best pair", "best single"):
+        at_cost = rows[f"{name} at equal cost"]
+        assert at_cost.cost <= found.cost * (1 + 1e-9) < rows["always top"].cost
+    assert rows["random mixing at equal quality"].quality == pytest.approx(found.quality)
+    assert (
+        "Equal cost and equal quality are those of what a search finds"
+        in Page(report(without_plan(real()), search=True).to_html()).text
+    )
+    alone = report(without_plan(real())).view
+    assert alone.beside == "always big"
+
+
+def test_the_best_single_model_is_said_beside_the_plan_found():
+    """Always-top is easy to beat where another model is as good and cheaper; that is a note."""
+    made = real()
+    cost = made.cost_pusd.copy()
+    cost[:, 2] *= 500  # the last tier is the dearest, and no better than the second
+    quality = made.quality.copy()
+    quality[:, 1] = np.where(np.arange(len(made)) % 50 == 0, quality[:, 1], 1)
+    view = report(without_plan(replace(made, cost_pusd=cost, quality=quality)), search=True).view
+    assert "less than always big" in view.searched.sentence
+    assert "100 % less" not in view.searched.sentence
+    assert "mini alone" in view.searched.sentence
+    (note,) = (note for note in view.notes if note.startswith("the top tier"))
+    assert "'big' is not the best model: 'mini' is better" in note
+    assert "and costs 99.9" in note
+    assert "% less" in note
+    chosen = report(replace(made, quality=quality), search=True).view
+    assert not [note for note in chosen.notes if note.startswith("the top tier")]
+
+
+def test_where_no_plan_is_cheaper_than_the_top_tier_that_is_said():
+    """Nothing is "0.0 % less": the sentence says that nothing cheaper was found."""
+    view = report(without_scores(real()), search=True).view
+    assert view.searched.plan == "big"
+    assert view.searched.sentence.startswith(
+        "A search finds nothing cheaper than always big that may be expected to keep 98 % of the "
+        "quality of big."
+    )
 
 
 def test_a_plan_that_the_search_finds_itself_has_one_mark():

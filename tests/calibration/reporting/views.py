@@ -92,7 +92,7 @@ def view(word="nano", **changes):
         ),
         "scorers": (worth,),
         "dropped": (Dropped(word, word),),
-        "searched": FoundPlan(word, "own", word, 4.1, 0.72, 0.71, (Dropped(word, word),)),
+        "searched": FoundPlan(word, "own", word, 4.1, 0.72, 0.71, 0.98, (Dropped(word, word),)),
         "reliability": (reliability(word),),
         "cases": (case,),
         "harms": 7,
