@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from cascade.core.chain import Chain
 from cascade.core.facts import Facts
-from cascade.core.failures import BILLED_NEVER, CallFailure
+from cascade.core.failures import is_never_billed
 from cascade.core.pricing import Cost, Price, cost_of, tariff_of, usd_of
 from cascade.core.reply import Reply
 from cascade.core.scoring import Abstained, Outcome, Score
@@ -74,7 +74,7 @@ def cost_of_try(chain: Chain, booked: Booked, entry: Try) -> Cost:
 
 def _priced(chain: Chain, booked: Booked, entry: Try) -> Cost:
     failure = entry.failure
-    if failure is not None and (_never_billed(failure) or entry.usage == Usage(0, 0)):
+    if failure is not None and (is_never_billed(failure) or entry.usage == Usage(0, 0)):
         return Cost(Decimal(0), "exact", None, (f"not billed: {failure.kind}",))
     doubts = _billed_apart(booked, entry)
     price, other, is_known = _price_of(chain, booked, entry)
@@ -230,7 +230,3 @@ def _charge_of(chain: Chain, booked: Booked, entry: Try, origin: float) -> Charg
         reply=reply.wire if reply else None,
         notes=notes,
     )
-
-
-def _never_billed(failure: CallFailure) -> bool:
-    return failure.kind in BILLED_NEVER or failure.status == 429  # noqa: PLR2004

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["BILLED_NEVER", "RETRYABLE", "CallFailure", "FailureKind"]
+__all__ = ["RETRYABLE", "CallFailure", "FailureKind", "is_never_billed"]
 
 FailureKind = Literal[
     "billing",  # 429 with a billing code: credit, spend or usage limit reached
@@ -57,6 +57,13 @@ BILLED_NEVER = frozenset(
 )
 """Refused before any token was produced: the cost is known to be nothing."""
 
+REFUSALS = frozenset({409, 429})
+"""Statuses that say so too, whatever the kind: they are tried again, and cost nothing each time.
+
+Not 408, though OpenAI bills no 4xx. Servers in front of models (Azure, LiteLLM) send it when the
+model behind them took too long: it has worked then, and may be billed, as after a 504.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class CallFailure:
@@ -86,3 +93,8 @@ class CallFailure:
     def __str__(self) -> str:
         status = f" (HTTP {self.status})" if self.status else ""
         return f"{self.kind}{status}: {self.message}"
+
+
+def is_never_billed(failure: CallFailure) -> bool:
+    """Whether a failed call is known to have cost nothing."""
+    return failure.kind in BILLED_NEVER or failure.status in REFUSALS

@@ -66,7 +66,7 @@ RETRIED = {
     "502": (fake.GATEWAY_HTML, "server", UNKNOWN),
     "504": (httpx.Response(504), "server", UNKNOWN),
     "408": (refuse(408, "Timeout"), "server", UNKNOWN),
-    "409": (refuse(409, "Conflict"), "server", UNKNOWN),
+    "409": (refuse(409, "Conflict"), "server", FREE),
     "read timeout": (httpx2.ReadTimeout("slow"), "timeout", UNKNOWN),
     "write timeout": (httpx2.WriteTimeout("slow"), "timeout", UNKNOWN),
     "connect timeout": (httpx2.ConnectTimeout("slow"), "unreachable", FREE),
