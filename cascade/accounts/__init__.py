@@ -9,6 +9,7 @@ from cascade.accounts.accounts import Accounts
 from cascade.accounts.key import Key
 from cascade.accounts.purse import Purse
 from cascade.accounts.rates import Admission
+from cascade.accounts.releasing import Released
 from cascade.accounts.spending import Spent
 
-__all__ = ["Accounts", "Admission", "Key", "Purse", "Spent"]
+__all__ = ["Accounts", "Admission", "Key", "Purse", "Released", "Spent"]

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, TextualSelect, text
 
-from cascade.accounts.lease import NOTHING, Lease, add, subtract
+from cascade.accounts.lease import ALL_KNOWN, NOTHING, Lease, Unknown, add
 from cascade.accounts.periods import finest
 from cascade.accounts.plan import LeaseRow, Plan, View, Written, planned
 from cascade.accounts.rows import COLUMNS, asking, clock_of, key_of, keys_by, now_of
@@ -31,16 +31,17 @@ OLD_RATES_S = 3600.0
 """What was used in a minute is forgotten after that."""
 
 READ_USED = asking(
-    "SELECT key_id, what, period, amount FROM cascade_used "
+    "SELECT key_id, what, period, amount, held, unknown_calls FROM cascade_used "
     "WHERE key_id IN :ids AND period IN :periods",
-    *("key_id", "what", "period", "amount"),
+    *("key_id", "what", "period", "amount", "held", "unknown_calls"),
     several=("ids", "periods"),
 )
 
 WRITE_USED = text(
-    "INSERT INTO cascade_used (key_id, what, period, amount) "
-    "VALUES (:key_id, :what, :period, :amount) "
-    "ON CONFLICT (key_id, what, period) DO UPDATE SET amount = excluded.amount"
+    "INSERT INTO cascade_used (key_id, what, period, amount, held, unknown_calls) "
+    "VALUES (:key_id, :what, :period, :amount, :held, :unknown_calls) "
+    "ON CONFLICT (key_id, what, period) DO UPDATE SET "
+    "amount = excluded.amount, held = excluded.held, unknown_calls = excluded.unknown_calls"
 )
 
 WRITE_LEASE = text(
@@ -131,7 +132,7 @@ def fail(plans: Iterable[Plan]) -> None:
         with plan.lease.lock:
             for written in plan.written:
                 written.pocket.step = written.step
-                written.pocket.unsure = (written.step, written.spent)
+                written.pocket.unsure = (written.step, written.spent, written.unknown)
 
 
 def tidy_up(connection: Connection, lease_s: float) -> None:
@@ -148,7 +149,7 @@ def tidy_up(connection: Connection, lease_s: float) -> None:
 
 def _apply_one(lease: Lease, written: Written, view: View, lease_s: float) -> None:
     pocket = written.pocket
-    pocket.spent = subtract(pocket.spent, written.spent)
+    pocket.written(written.spent, written.unknown)
     pocket.step = written.step
     if written.amount is None:
         pocket.step = 0
@@ -167,8 +168,11 @@ def _views(
     rows = keys_by(connection, "id", ids, lock=True)
     keys = {row.id: _as_key(row[: len(COLUMNS)]) for row in rows}
     now, own, others = _leases(connection, ids, owner)  # after the locks, which may be waited for
-    used = _used(connection, ids, sorted(_periods(leases, now)))
-    return {one: View(keys.get(one), now, read_at, used[one], own[one], others[one]) for one in ids}
+    used, unknown = _used(connection, ids, sorted(_periods(leases, now)))
+    return {
+        one: View(keys.get(one), now, read_at, used[one], unknown[one], own[one], others[one])
+        for one in ids
+    }
 
 
 _as_key = lru_cache(1_000)(key_of)
@@ -189,14 +193,21 @@ def _around(period: str) -> tuple[str, ...]:
 
 
 Used = dict[tuple[str, str], Decimal]
+Unknowns = dict[tuple[str, str], Unknown]
 
 
-def _used(connection: Connection, ids: list[str], periods: list[str]) -> Mapping[str, Used]:
-    found: dict[str, Used] = defaultdict(dict)
+def _used(
+    connection: Connection, ids: list[str], periods: list[str]
+) -> tuple[Mapping[str, Used], Mapping[str, Unknowns]]:
+    """What was used, and the calls of unknown cost in it, by key."""
+    used: dict[str, Used] = defaultdict(dict)
+    unknown: dict[str, Unknowns] = defaultdict(dict)
     asked = connection.execute(READ_USED, {"ids": ids, "periods": periods}).all()
-    for key_id, what, period, amount in asked:
-        found[key_id][what, period] = Decimal(amount)
-    return found
+    for key_id, what, period, amount, held, calls in asked:
+        used[key_id][what, period] = Decimal(amount)
+        if calls:
+            unknown[key_id][what, period] = Unknown(Decimal(held), calls)
+    return used, unknown
 
 
 Own = dict[tuple[str, str], LeaseRow]
@@ -221,20 +232,30 @@ def _leases(
 
 
 def _write_used(connection: Connection, plans: Sequence[Plan]) -> None:
-    sums: dict[tuple[str, str, str], Decimal] = {}
+    sums: dict[tuple[str, str, str], tuple[Decimal, Unknown]] = {}
     for plan, written in _all_written(plans):
-        for period in _around(written.period) if written.spent else ():
+        for period in _around(written.period) if written.spent or written.unknown.calls else ():
             place = (plan.lease.key_id, plan.lease.what, period)
-            before = sums.get(place, plan.view.used.get(place[1:], NOTHING))
-            sums[place] = add(before, written.spent)
+            used, unknown = sums.get(place) or _seen(plan.view, place[1:])
+            sums[place] = add(used, written.spent), unknown.plus(written.unknown)
     if sums:
         connection.execute(
             WRITE_USED,
             [
-                {"key_id": key_id, "what": what, "period": period, "amount": plain(amount)}
-                for (key_id, what, period), amount in sums.items()
+                {
+                    **dict(zip(("key_id", "what", "period"), place, strict=True)),
+                    "amount": plain(used),
+                    "held": plain(unknown.held),
+                    "unknown_calls": unknown.calls,
+                }
+                for place, (used, unknown) in sums.items()
             ],
         )
+
+
+def _seen(view: View, place: tuple[str, str]) -> tuple[Decimal, Unknown]:
+    """What was used of a kind in a period, as the database had it."""
+    return view.used.get(place, NOTHING), view.unknown.get(place, ALL_KNOWN)
 
 
 def _write_leases(connection: Connection, plans: Sequence[Plan], who: Owner) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -13,13 +14,15 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from cascade.accounts import spending
+from cascade.accounts import releasing, spending
 from cascade.accounts.key import Key, Secret, digest_of, new_secret, shown_part
 from cascade.accounts.line import Line
-from cascade.accounts.periods import moment_of
-from cascade.accounts.rows import COLUMNS, key_of, now_of, values_of
+from cascade.accounts.periods import finest, moment_of
+from cascade.accounts.releasing import Released
+from cascade.accounts.rows import COLUMNS, key_of, keys_by, now_of, values_of
 from cascade.accounts.spending import DaySpent, Spent
 from cascade.accounts.tables import TABLES
+from cascade.core.budget import Budget
 from cascade.database.migrations import migrate
 from cascade.database.place import file_of, url_of
 from cascade.errors import ConfigError, StoreError
@@ -27,6 +30,8 @@ from cascade.errors import ConfigError, StoreError
 __all__ = ["Keyring"]
 
 Amount = str | int | Decimal
+
+PERIOD = re.compile(r"\d{4}-\d{2}(-\d{2})?", re.ASCII)
 
 CHANGEABLE = frozenset(
     {
@@ -161,6 +166,45 @@ class Keyring:
                 key = replace(key, revoked_at=moment_of(now_of(connection)))
                 _update(connection, values_of(key))
         return key
+
+    def release(
+        self,
+        which: str,
+        period: str | None = None,
+        *,
+        billed_usd: Amount = 0,
+        seen_usd: Decimal | None = None,
+    ) -> Released:
+        """Give back to a key's budget what is held for calls of unknown cost.
+
+        For whoever has looked at the provider's bill. Processes that serve the key spend it from
+        their next request on. Calls that end while this happens stay held.
+
+        Args:
+            which: id or name of the key.
+            period: a day, "2026-11-27", or a month, "2026-11"; this month unless given. What is
+                given back to a day is given back to its month.
+            billed_usd: what those calls did cost, which stays spent; at most what is held.
+            seen_usd: what somebody saw to be held, if it shall be given back only then.
+
+        Returns:
+            What was held, and what of it stays spent.
+
+        Raises:
+            StoreError: there is no such key.
+            ConfigError: no such period, an amount that cannot be, or another one is held.
+        """
+        if period is not None and not PERIOD.fullmatch(period):
+            words = f"{period!r} is no day or month; expected e.g. 2026-11-27 or 2026-11"
+            raise ConfigError(words, param="period")
+        billed = Budget(billed_usd).limit_usd if billed_usd else Decimal(0)
+        with self._line.once() as connection:
+            key_id = self._get(connection, which).id
+            (row,) = keys_by(connection, "id", [key_id], lock=True)
+            month = finest("usd", float(row.now))[0][: len("2026-11")]
+            return releasing.release(
+                connection, key_of(row), period or month, billed_usd=billed, seen_usd=seen_usd
+            )
 
     def spent(self) -> dict[str, Spent]:
         """What each key has spent today and this month, by its id; written within 0.2 seconds."""

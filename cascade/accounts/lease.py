@@ -14,17 +14,41 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import Lock
 from time import monotonic
+from typing import NamedTuple
 
 from cascade.accounts.periods import What
 from cascade.core.price import EXACT
 
-__all__ = ["NOTHING", "Lease", "Pocket", "Ticket"]
+__all__ = ["ALL_KNOWN", "NOTHING", "Lease", "Pocket", "Ticket", "Unknown"]
 
 NOTHING = Decimal(0)
 
 NEVER: tuple[float, Decimal] = (0.0, NOTHING)
 
 add, subtract = EXACT.add, EXACT.subtract
+
+
+class Unknown(NamedTuple):
+    """Calls whose cost stayed unknown.
+
+    Attributes:
+        held: what they had reserved and keep, as a part of what was spent.
+        calls: how many they are; those of a key without a limit keep nothing.
+    """
+
+    held: Decimal
+    calls: int
+
+    def plus(self, other: Unknown) -> Unknown:
+        """Both together."""
+        return Unknown(add(self.held, other.held), self.calls + other.calls)
+
+    def minus(self, other: Unknown) -> Unknown:
+        """Without some of them."""
+        return Unknown(subtract(self.held, other.held), self.calls - other.calls)
+
+
+ALL_KNOWN = Unknown(NOTHING, 0)
 
 
 @dataclass(slots=True)
@@ -46,9 +70,10 @@ class Pocket:
         free: may be reserved.
         reserved: for calls in flight.
         spent: settled, and not yet in the database.
+        unknown: calls among those settled whose cost nobody knows.
         held: how many reservations there are of each amount.
         step: number of the last time that it was written.
-        unsure: step and spent of a write of which nobody knows whether it arrived.
+        unsure: step, spent and unknown of a write of which nobody knows whether it arrived.
         largest: the largest amount lately reserved.
         ahead: what was free when the books were last kept.
     """
@@ -58,9 +83,10 @@ class Pocket:
     free: Decimal = NOTHING
     reserved: Decimal = NOTHING
     spent: Decimal = NOTHING
+    unknown: Unknown = ALL_KNOWN
     held: dict[Decimal, int] = field(default_factory=dict)
     step: int = 0
-    unsure: tuple[int, Decimal] | None = None
+    unsure: tuple[int, Decimal, Unknown] | None = None
     largest: Decimal = NOTHING
     ahead: Decimal = NOTHING
 
@@ -80,9 +106,19 @@ class Pocket:
         return True
 
     @property
+    def owes(self) -> bool:
+        """Whether the database has yet to hear of something that was settled."""
+        return bool(self.spent or self.unknown.calls)
+
+    @property
     def is_empty(self) -> bool:
         """Nothing is in it, and nothing is owed to the database."""
-        return not (self.free or self.reserved or self.spent or self.unsure)
+        return not (self.free or self.reserved or self.owes or self.unsure)
+
+    def written(self, spent: Decimal, unknown: Unknown) -> None:
+        """Note that the database has heard of something that was settled."""
+        self.spent = subtract(self.spent, spent)
+        self.unknown = self.unknown.minus(unknown)
 
 
 class Lease:
@@ -157,6 +193,8 @@ class Lease:
             if not pocket.let_go(reserved):  # reserved while there was no limit
                 reserved = NOTHING
             paid = reserved if actual is None else actual
+            if actual is None:
+                pocket.unknown = pocket.unknown.plus(Unknown(reserved, 1))
             pocket.spent = add(pocket.spent, paid)
             if self.limited:
                 pocket.free = add(pocket.free, subtract(reserved, paid))

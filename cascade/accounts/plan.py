@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from cascade.accounts.key import Key
-from cascade.accounts.lease import NOTHING, Lease, Pocket, Ticket, add, subtract
+from cascade.accounts.lease import ALL_KNOWN, NOTHING, Lease, Pocket, Ticket, Unknown, add, subtract
 from cascade.accounts.periods import Limit, What, finest, limits_of, moment_of, part_of
 from cascade.core.price import EXACT
 
@@ -54,6 +54,7 @@ class View:
         now: its clock.
         read_at: this process's `monotonic` before it was asked.
         used: what was used, by kind and period.
+        unknown: calls among them whose cost stayed unknown, where there are some.
         own: this process's leases, by kind and period.
         others: leases of other processes.
     """
@@ -62,6 +63,7 @@ class View:
     now: float
     read_at: float
     used: Mapping[tuple[str, str], Decimal]
+    unknown: Mapping[tuple[str, str], Unknown]
     own: Mapping[tuple[str, str], LeaseRow]
     others: Sequence[LeaseRow]
 
@@ -81,6 +83,7 @@ class Written:
 
     Attributes:
         spent: moves to what was used.
+        unknown: moves there with it.
         amount: stays leased; `None` where the lease ends.
         ahead: becomes free once it is written.
         ends_at: database's clock when its period ends.
@@ -93,6 +96,7 @@ class Written:
     step: int
     ends_at: float
     ahead: Decimal = NOTHING
+    unknown: Unknown = ALL_KNOWN
 
 
 @dataclass(slots=True)
@@ -150,9 +154,9 @@ def _recall(pocket: Pocket, what: What, view: View) -> None:
     """Learn what became of the last write, and of the lease while nothing was heard."""
     row = view.own.get((what, str(pocket.period)))
     if pocket.unsure is not None:
-        step, spent = pocket.unsure
+        step, spent, unknown = pocket.unsure
         if row is not None and row.step == step:  # it had arrived
-            pocket.spent = subtract(pocket.spent, spent)
+            pocket.written(spent, unknown)
         pocket.unsure = None
     if pocket.step and (row is None or row.expires_at <= view.now):
         pocket.free = min(pocket.free, NOTHING)  # others may have taken it
@@ -230,7 +234,7 @@ def _write(plan: Plan, pocket: Pocket, ahead: Decimal, ends_at: float) -> None:
     if pocket is plan.lease.pockets[-1]:
         for ticket in plan.granted:
             leased = add(leased, ticket.amount)
-    is_over = not (leased or pocket.spent or pocket.held)
+    is_over = not (leased or pocket.owes or pocket.held)
     plan.written.append(
         Written(
             pocket=pocket,
@@ -240,5 +244,6 @@ def _write(plan: Plan, pocket: Pocket, ahead: Decimal, ends_at: float) -> None:
             step=pocket.step + 1,
             ends_at=ends_at,
             ahead=subtract(ahead, pocket.free),
+            unknown=pocket.unknown,
         )
     )

@@ -52,6 +52,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ),
     # 2: how many requests of a key may be in flight
     ("ALTER TABLE cascade_keys ADD COLUMN concurrency BIGINT",),
+    (  # 3: how much of an amount is held for calls of unknown cost, and how many they are
+        "ALTER TABLE cascade_used ADD COLUMN held TEXT NOT NULL DEFAULT '0'",
+        "ALTER TABLE cascade_used ADD COLUMN unknown_calls BIGINT NOT NULL DEFAULT 0",
+    ),
 )
 
 TABLES = TableSet(

@@ -126,7 +126,7 @@ class Worker:
         for _ in range(2):  # a lease that was spent from ends after that is written
             if alive and self.lost is None:
                 self._work(alive, [])
-        if any(pocket.spent for lease in alive for pocket in lease.pockets):
+        if any(pocket.owes for lease in alive for pocket in lease.pockets):
             log.error("%s; what was spent last is not written there", self.lost)
         self.lost = f"{self._line.where}: these accounts were closed"
         self._go_without([], alive, self._lookups)
@@ -178,7 +178,7 @@ class Worker:
         since = now - lease.kept_at
         if lease.waiting:
             return True
-        if any(pocket.spent or pocket.unsure for pocket in lease.pockets):
+        if any(pocket.owes or pocket.unsure for pocket in lease.pockets):
             return since >= FLUSH_S
         if any(pocket.free or not pocket.held for pocket in lease.pockets):
             return since >= IDLE_S / 2

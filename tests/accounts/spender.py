@@ -2,8 +2,8 @@
 
     python spender.py PLACE SECRET SEED SECONDS LEASE_S
 
-Says "ready", begins when it reads a line, and prints what it has spent and how often it was
-refused. With SECONDS 0 it reserves once and holds that until it is killed.
+Says "ready", begins when it reads a line, and prints what it has spent, how often it was refused,
+and what of it is held for calls of unknown cost. With SECONDS 0 it reserves once and holds that until it is killed.
 """
 
 import random
@@ -24,7 +24,7 @@ def main():
         sys.stdin.readline()
         if float(seconds) == 0:
             hold(purse)
-        spent, refused = Decimal(0), 0
+        spent, refused, unknown = Decimal(0), 0, Decimal(0)
         end = time.monotonic() + float(seconds)
         flying = []
         while time.monotonic() < end:
@@ -39,10 +39,11 @@ def main():
                 paid = None if dice.random() < 0.02 else held * dice.randrange(101) / 100
                 purse.settle(held, paid)
                 spent += held if paid is None else paid
+                unknown += held if paid is None else 0
         for held in flying:
             purse.settle(held, held)
             spent += held
-    print(spent, refused, flush=True)
+    print(spent, refused, unknown, flush=True)
 
 
 def taken(purse, bound):

@@ -40,9 +40,10 @@ def test_equal_amounts_of_two_days(accounts, set_clock):
     assert fetched(purse, "0.9")
     purse.settle(Decimal("0.9"), Decimal("0.2"))
     purse.settle(Decimal("0.9"), None)
-    eventually(lambda: accounts.spent()[key.id].month_usd == Decimal("1.1"))
-    days = {one.day: one.usd for one in accounts.spent_by_day("app")}
-    assert days == {"2026-11-26": Decimal("0.2"), "2026-11-27": Decimal("0.9")}
+    eventually(lambda: accounts.spent()[key.id].month_held_usd == Decimal("0.9"))
+    eventually(lambda: accounts.spent()[key.id].month_usd == Decimal("0.2"))
+    days = {one.day: (one.usd, one.held_usd) for one in accounts.spent_by_day("app")}
+    assert days == {"2026-11-26": (Decimal("0.2"), 0), "2026-11-27": (0, Decimal("0.9"))}
 
 
 def test_a_lease_of_before_midnight_cannot_be_spent_after_it(accounts, set_clock, monkeypatch):

@@ -73,6 +73,7 @@ class Machine(RuleBasedStateMachine):
         tables.CLOCK["sqlite"] = repr(self.now)
         self.processes = []
         self.paid = {}  # by day, what calls that ended did cost
+        self.held = {}  # by day, what of it is held for calls of unknown cost
         self.born = 0
 
     def clock(self):
@@ -86,7 +87,7 @@ class Machine(RuleBasedStateMachine):
         self.key, _ = keyring.create(
             "x", budget_day_usd=self.day_limit, budget_month_usd=self.month_limit
         )
-        self.look = keyring._line
+        self.keyring, self.look = keyring, keyring._line
         self.start()
 
     @rule()
@@ -140,6 +141,32 @@ class Machine(RuleBasedStateMachine):
         process.lease.settle(amount, cost if known else None)
         paid = cost if known else amount
         self.paid[day] = self.paid.get(day, Decimal(0)) + paid
+        if not known:
+            self.held[day] = self.held.get(day, Decimal(0)) + amount
+
+    @rule(whole_month=st.booleans(), share=st.sampled_from([0, 0, 3, 10]))
+    def release(self, whole_month, share):
+        """Somebody gives back what is held, but for what was billed, while others spend."""
+        written = {day: held for day, (_, held) in self.used().items() if held and len(day) == 10}
+        day = max(written, default="1970-01-01")
+        period = day[:7] if whole_month else day
+        days = [one for one in written if one.startswith(period)]
+        billed = written[day] * share / 10 if len(days) == 1 else Decimal(0)
+        before = sum(written[one] for one in days)
+        released = self.keyring.release("x", period, billed_usd=billed)
+        assert (released.held_usd, released.usd) == (before, before - billed)
+        for one in days:
+            self.held[one] -= written[one]
+            self.paid[one] -= written[one]
+        self.paid[day] = self.paid.get(day, Decimal(0)) + billed
+
+    def used(self):
+        """What the database says was used and is held, by period."""
+        with self.look.kept() as connection:
+            rows = connection.exec_driver_sql(
+                "SELECT period, amount, held FROM cascade_used"
+            ).fetchall()
+        return {period: (Decimal(amount), Decimal(held)) for period, amount, held in rows}
 
     @rule(number=which)
     @precondition(lambda self: len(self.processes) > 1)
@@ -147,11 +174,21 @@ class Machine(RuleBasedStateMachine):
         """A process dies; what it had not yet written is lost with it."""
         process = self.processes.pop(number % len(self.processes))
         for pocket in process.lease.pockets:
-            lost = pocket.spent
-            if pocket.unsure is not None:
-                lost = Decimal(0)  # it may have arrived
+            lost, unknown = pocket.spent, pocket.unknown.held
+            if pocket.unsure is not None and self.has_arrived(process, pocket):
+                lost, unknown = lost - pocket.unsure[1], unknown - pocket.unsure[2].held
             self.paid[pocket.period] = self.paid.get(pocket.period, Decimal(0)) - lost
+            self.held[pocket.period] = self.held.get(pocket.period, Decimal(0)) - unknown
         process.line.rest()
+
+    def has_arrived(self, process, pocket):
+        """Whether a write of which the process heard no more is in the database."""
+        with self.look.kept() as connection:
+            found = connection.exec_driver_sql(
+                "SELECT step FROM cascade_leases WHERE owner = ? AND period = ?",
+                (process.owner.name, pocket.period),
+            ).fetchall()
+        return found == [(pocket.unsure[0],)]
 
     @rule(seconds=st.sampled_from([0.5, 5.0, 30.0, 70.0, DAY / 4, DAY, 20 * DAY]))
     def pass_time(self, seconds):
@@ -192,17 +229,15 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def never_more_than_the_limit(self):
         """What calls cost, what they may yet cost, and what the database says: all within it."""
+        used = self.used()
         with self.look.kept() as connection:
-            used = dict(
-                connection.exec_driver_sql("SELECT period, amount FROM cascade_used").fetchall()
-            )
             leased = connection.exec_driver_sql(
                 "SELECT period, amount FROM cascade_leases WHERE expires_at > ?", (self.now,)
             ).fetchall()
         periods = {str(day)[:length] for day in [*used, *self.paid] for length in (7, 10)}
         for period in periods:
             limit = self.day_limit if len(period) == 10 else self.month_limit
-            written = Decimal(used.get(period, 0))
+            written = used.get(period, (Decimal(0), Decimal(0)))[0]
             held = sum(Decimal(amount) for day, amount in leased if day.startswith(period))
             assert written + held <= limit, (period, written, held)
             paid = sum(cost for day, cost in self.paid.items() if str(day).startswith(period))
@@ -213,6 +248,15 @@ class Machine(RuleBasedStateMachine):
                 if day.startswith(period)
             )
             assert paid + flying <= limit, (period, paid, flying)
+
+    @invariant()
+    def held_is_part_of_what_was_used(self):
+        """Nothing more is held than was used, and a month holds what its days hold."""
+        used = self.used()
+        for month in {period[:7] for period in used}:
+            days = [used[period] for period in used if len(period) == 10 and period[:7] == month]
+            assert used[month] == tuple(map(sum, zip(*days, strict=True)))
+        assert all(0 <= held <= amount for amount, held in used.values())
 
     def teardown(self):
         """At the end all is booked, to the digit, and nothing is held."""
@@ -238,12 +282,9 @@ class Machine(RuleBasedStateMachine):
             assert not process.lease.is_alive
             process.line.rest()
         if self.born == len(self.processes):  # nobody crashed
-            with self.look.kept() as connection:
-                rows = connection.exec_driver_sql(
-                    "SELECT period, amount FROM cascade_used WHERE length(period) = 10"
-                ).fetchall()
-            used = {day: Decimal(amount) for day, amount in rows}
-            assert used == {day: paid for day, paid in self.paid.items() if paid}
+            used = {day: sums for day, sums in self.used().items() if len(day) == 10 and any(sums)}
+            told = {day: (paid, self.held.get(day, 0)) for day, paid in self.paid.items() if paid}
+            assert used == told
 
 
 TestMachine = Machine.TestCase

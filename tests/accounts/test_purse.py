@@ -54,7 +54,7 @@ class TestSpending:
         purse = purse_of(accounts, budget_day_usd="0.01")
         assert fetched(purse, "0.007")
         purse.settle(Decimal("0.007"), None)
-        eventually(lambda: next(iter(accounts.spent().values())).day_usd == Decimal("0.007"))
+        eventually(lambda: next(iter(accounts.spent().values())).day_held_usd == Decimal("0.007"))
         assert not fetched(purse, "0.004")
 
     def test_a_call_dearer_than_its_bound_counts_in_full(self, accounts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -180,6 +181,21 @@ def test_a_budget_that_is_used_up(client, accounts, traces):
     assert len(traces()) == len(answered) + 1
 
 
+def test_what_failures_of_the_provider_hold_is_given_back(client, accounts):
+    """A provider's 500 holds its worst case, others are refused; a running gateway spends what is released."""
+    key, secret = accounts.create("team", budget_day_usd="0.001")
+    with pytest.raises(openai.APIStatusError):
+        ask(client(secret), f"500 {LONG}")
+    until(lambda: accounts.spent()[key.id].day_held_usd)
+    assert accounts.spent()[key.id].day_usd == 0
+    _, refused = until_refused(lambda: ask(client(secret)))
+    assert refused.code == "insufficient_quota"
+    held = accounts.spent()[key.id].day_held_usd
+    assert accounts.release("team").usd == held
+    time.sleep(0.3)  # a refusal is remembered for a moment
+    assert ask(client(secret)).choices
+
+
 async def test_a_budget_under_load(served, accounts, traces):
     """Many requests at once cannot pass a budget together."""
     _, secret = accounts.create("team", budget_day_usd="0.004")
@@ -280,8 +296,8 @@ def test_a_client_that_leaves_pays_what_it_took(served, accounts, upstream):
         until(lambda: upstream.under_way == 1)
     until(lambda: upstream.left == 1)
     until(lambda: served.app.turns.in_flight == 0)
-    until(lambda: accounts.spent()[key.id].day_usd > 0)
-    assert accounts.spent()[key.id].day_usd < Decimal("0.01")
+    until(lambda: accounts.spent()[key.id].day_held_usd > 0)
+    assert accounts.spent()[key.id].day_held_usd < Decimal("0.01")
 
 
 @pytest.mark.parametrize(
