@@ -23,7 +23,7 @@ from cascade.core.chain import Chain
 from cascade.dashboard.chain_page import chain_page
 from cascade.dashboard.headers import Guarded, is_same_origin
 from cascade.dashboard.keys import Keys
-from cascade.dashboard.keys_page import create_key, keys_page, revoke_key
+from cascade.dashboard.keys_page import create_key, keys_page, release_key, revoke_key
 from cascade.dashboard.login import log_in, log_out, login_form
 from cascade.dashboard.one_trace import one_trace
 from cascade.dashboard.overview import overview
@@ -120,6 +120,7 @@ def dashboard_app(
             _get(site, "/keys", keys_page),
             _post(site, "/keys/new", create_key),
             _post(site, "/keys/revoke", revoke_key),
+            _post(site, "/keys/release", release_key),
             _get(site, "/login", login_form, is_open=True),
             _post(site, "/login", log_in, is_open=True),
             _post(site, "/logout", log_out, is_open=True),

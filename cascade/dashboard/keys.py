@@ -11,6 +11,9 @@ from typing import Any, Literal
 from cascade.accounts.accounts import Accounts
 from cascade.accounts.key import Key, end_of_day
 from cascade.accounts.keyring import Keyring
+from cascade.accounts.releasing import Released
+from cascade.accounts.spending import Spent
+from cascade.core.budget import Budget
 from cascade.errors import ConfigError, StoreError
 
 __all__ = ["LABELS", "KeyLine", "Keys", "WrongFieldError"]
@@ -45,15 +48,11 @@ class KeyLine:
 
     Attributes:
         key: what it may do.
-        day_usd: settled today, in UTC.
-        month_usd: settled this month.
-        leased_usd: held today for requests that are running.
+        spent: today and this month, in UTC, and what is held beside it.
     """
 
     key: Key
-    day_usd: Decimal = Decimal(0)
-    month_usd: Decimal = Decimal(0)
-    leased_usd: Decimal = Decimal(0)
+    spent: Spent
 
     @property
     def state(self) -> Literal["active", "revoked", "expired"]:
@@ -86,11 +85,7 @@ class Keys:
         """Every key, or the one of that id; those that work first, the newest of them first."""
         spent = self._kept.spent()
         keys = [key for key in reversed(self._kept.list()) if only in (None, key.id)]
-        found = [
-            KeyLine(key, part.day_usd, part.month_usd, part.leased_usd)
-            for key in keys
-            if (part := spent.get(key.id)) is not None
-        ]
+        found = [KeyLine(key, part) for key in keys if (part := spent.get(key.id)) is not None]
         return sorted(found, key=lambda line: line.state != "active")
 
     def names(self) -> dict[str, str]:
@@ -130,6 +125,16 @@ class Keys:
         """End a key."""
         self._kept.revoke(key_id)
 
+    def release(self, key_id: str, form: Mapping[str, str]) -> Released:
+        """Give back what is held this month for calls of unknown cost, if it is what was seen.
+
+        Raises:
+            ConfigError: another amount is held by now, or what was billed cannot be.
+        """
+        seen = _dollars(form.get("seen", "")) or Decimal(0)
+        billed = _dollars(form.get("billed_usd", "")) or Decimal(0)
+        return self._kept.release(key_id, billed_usd=billed, seen_usd=seen)
+
     def _end_of(self, day: str) -> datetime | None:
         """The moment in which a day ends, which is still to come."""
         if not day:
@@ -160,6 +165,16 @@ def _known(names: list[str], chains: Collection[str]) -> list[str]:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _dollars(text: str) -> Decimal | None:
+    """An amount; `None` where it is none or 0.
+
+    Raises:
+        ConfigError: it cannot be meant.
+    """
+    text = text.strip()
+    return Budget(text).limit_usd if text.strip("0.") else None
 
 
 def _number(form: Mapping[str, str], name: str) -> int | None:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from cascade.accounts.key import Key
+from cascade.accounts.releasing import Released
 from cascade.dashboard.keys import LABELS, KeyLine, Keys, WrongFieldError
 from cascade.dashboard.site import Visit
+from cascade.errors import ConfigError
 
-__all__ = ["create_key", "keys_page", "revoke_key"]
+__all__ = ["create_key", "keys_page", "release_key", "revoke_key"]
 
 NO_KEYS = ("There are no keys here", "This store has none, and nobody needs one on this machine.")
 
@@ -60,6 +62,28 @@ def revoke_key(visit: Visit) -> Response:
     return visit.go("keys", revoked=found.id)
 
 
+def release_key(visit: Visit) -> Response:
+    """Give back what is held for calls of unknown cost; shows how much before it does."""
+    keys = visit.site.keys
+    if keys is None:
+        return visit.message(*NO_KEYS, status=404)
+    if not _may_manage(visit):
+        return _refused(visit)
+    key_id = visit.form.get("id", "")
+    error: ConfigError | None = None
+    if visit.form.get("sure") == "yes" and keys.by_id(key_id) is not None:
+        try:
+            return _shown(visit, keys, released=keys.release(key_id, visit.form))
+        except ConfigError as wrong:
+            error = wrong
+    line = next(iter(keys.lines(key_id)), None)
+    if line is None:
+        return visit.message("There is no such key", "It may have been removed.", status=404)
+    billed = visit.form.get("billed_usd", "")
+    status = 400 if error else 200
+    return visit.page("release.html", status=status, line=line, error=error, billed=billed)
+
+
 def _shown(
     visit: Visit,
     keys: Keys,
@@ -68,6 +92,7 @@ def _shown(
     status: int = 200,
     made: Key | None = None,
     secret: str = "",
+    released: Released | None = None,
 ) -> Response:
     lines = _visible(visit, keys)
     revoked = next((line.key for line in lines if line.key.id == visit.asked("revoked")), None)
@@ -82,6 +107,10 @@ def _shown(
         made=made,
         secret=secret,
         revoked=revoked,
+        released=released,
+        released_key=next(
+            (line.key for line in lines if line.key.id == visit.form.get("id")), None
+        ),
         filled=visit.form if error else {},
     )
 

@@ -392,12 +392,78 @@ class TestKeys:
         assert "$0.000123" in words
         assert "of $5" in words
 
+    @pytest.fixture
+    def held(self, accounts, keys):
+        """$0.07 is held for a call of the shop's, beside $0.01 that was spent."""
+        purse = accounts.purse(keys["shop"][0])
+        assert purse.refill(Decimal("0.08")).result()
+        purse.settle(Decimal("0.08"), Decimal("0.01"))
+        assert purse.reserve(Decimal("0.07"))
+        purse.settle(Decimal("0.07"), None)
+        deadline = datetime.now(UTC) + timedelta(seconds=5)
+        while not accounts.spent()[keys["shop"][0].id].day_held_usd:
+            assert datetime.now(UTC) < deadline
+
+    @pytest.mark.usefixtures("held")
+    def test_what_is_held_is_given_back(self, boss, shop, accounts, keys):
+        """It stands beside what was spent; an administrator gives back what the bill leaves of it, once."""
+        key_id = keys["shop"][0].id
+        for client in (boss, shop):
+            shown = " ".join(page(client.get("/keys")).words.split())
+            assert "$0.01 + $0.07 held for 1 of unknown costof $5" in shown
+        token = page(boss.get("/keys")).token()
+        form = {"token": token, "id": key_id}
+        asked = boss.post("/keys/release", data=form)
+        assert "Give back $0.07 to shop?" in page(asked).words
+        assert "1 call of unknown cost this month" in page(asked).words
+        sure = {**form, "sure": "yes", "seen": "0.07", "billed_usd": "0.02"}
+        done = boss.post("/keys/release", data=sure)
+        assert "$0.05 is given back to key shop; $0.02 stays spent." in page(done).words
+        spent = accounts.spent()[key_id]
+        assert (spent.day_usd, spent.month_held_usd) == (Decimal("0.03"), 0)
+        again = boss.post("/keys/release", data=sure)
+        assert (again.status_code, "$0 is held by now, not $0.07" in page(again).words) == (
+            400,
+            True,
+        )
+
+    @pytest.mark.usefixtures("held")
+    @pytest.mark.parametrize(
+        ("fields", "words"),
+        [
+            ({"seen": "0.05"}, "$0.07 is held by now, not $0.05"),
+            ({"seen": "x"}, "no amount"),
+            ({}, "$0.07 is held by now, not $0"),
+            ({"seen": "0.07", "billed_usd": "0.071"}, "more than the $0.07 that is held"),
+        ],
+    )
+    def test_what_cannot_be_given_back(self, boss, accounts, keys, fields, words):
+        """It asks again and says why; nothing is given back that nobody saw."""
+        key_id = keys["shop"][0].id
+        form = {"token": page(boss.get("/keys")).token(), "id": key_id, "sure": "yes"}
+        response = boss.post("/keys/release", data={**form, **fields})
+        assert (response.status_code, words in page(response).words) == (400, True)
+        assert accounts.spent()[key_id].day_held_usd == Decimal("0.07")
+        nobody = boss.post("/keys/release", data={**form, "id": "../x"})
+        assert nobody.status_code == 404
+
+    @pytest.mark.usefixtures("held")
+    def test_only_administrators_give_back(self, boss, shop, accounts, keys):
+        """Neither the key itself nor another site's form gives anything back."""
+        key_id = keys["shop"][0].id
+        form = {"id": key_id, "sure": "yes", "seen": "0.07"}
+        own = shop.post("/keys/release", data={**form, "token": page(shop.get("/keys")).token()})
+        foreign = boss.post("/keys/release", data={**form, "token": "x"})
+        linked = boss.get(f"/keys/release?id={key_id}&sure=yes&seen=0.07")
+        assert (own.status_code, foreign.status_code, linked.status_code) == (403, 403, 404)
+        assert accounts.spent()[key_id].day_held_usd == Decimal("0.07")
+
     def test_a_place_without_keys(self, store, visit):
         """Where there are no keys, there is no page of them."""
         client = visit(store)
         assert client.get("/keys").status_code == 404
         token = page_token(client)
-        for path in ("/keys/new", "/keys/revoke"):
+        for path in ("/keys/new", "/keys/revoke", "/keys/release"):
             assert client.post(path, data={"token": token, "name": "x"}).status_code == 404
         assert "Keys" not in page(client.get("/")).words
 
