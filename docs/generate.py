@@ -39,6 +39,7 @@ COMMANDS = (
     ("keys", "show"),
     ("keys", "change"),
     ("keys", "revoke"),
+    ("keys", "release"),
     ("ui",),
     ("demo",),
     ("trace",),

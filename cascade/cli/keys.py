@@ -20,6 +20,7 @@ from cascade.errors import ConfigError
 if TYPE_CHECKING:
     from cascade.accounts import Key
     from cascade.accounts.keyring import Keyring
+    from cascade.accounts.spending import DaySpent
 
 __all__ = ["keys"]
 
@@ -135,9 +136,11 @@ def list_keys(
         data = [{**_data(key), "spent": _spent(spent.get(key.id))} for key in found]
         print_json({"keys": data})
         return
-    from cascade.cli.keys_view import keys_table  # noqa: PLC0415  loads rich's tables
+    from cascade.cli.keys_view import keys_table, unknown_words  # noqa: PLC0415  loads rich's tables
 
     show(keys_table(found, spent, now))
+    if words := unknown_words(found, spent):
+        say(words)
     if not found:
         say("no keys; make one with `cascade keys create NAME`")
 
@@ -149,14 +152,16 @@ def show_key(
     """Show one key, what it may do, and what it spent."""
     keyring = _keyring(database)
     key = keyring.get(which)
-    spent, now, days = keyring.spent().get(key.id), keyring.now(), keyring.spent_by_day(key.id)
+    spent, now, days = keyring.spent(), keyring.now(), keyring.spent_by_day(key.id)
     if as_json:
-        by_day = [{"day": entry.day, "usd": entry.usd} for entry in days]
-        print_json({"key": _data(key), "spent": {**_spent(spent), "by_day": by_day}})
+        by_day = [_day(entry) for entry in days]
+        print_json({"key": _data(key), "spent": {**_spent(spent.get(key.id)), "by_day": by_day}})
         return
-    from cascade.cli.keys_view import key_table  # noqa: PLC0415
+    from cascade.cli.keys_view import key_table, unknown_words  # noqa: PLC0415
 
-    show(key_table(key, spent, now))
+    show(key_table(key, spent.get(key.id), now))
+    if words := unknown_words([key], spent):
+        say(words)
 
 
 @keys.command("revoke")
@@ -169,6 +174,42 @@ def revoke_key(
         print_json({"key": _data(key)})
     else:
         say(f"key {key.name!r} ({key.id}) is revoked")
+
+
+@keys.command("release")
+def release_key(
+    which: WhichArgument,
+    *,
+    period: Annotated[
+        str | None,
+        typer.Option(help="Day or month (UTC), 2026-11-27 or 2026-11; this month unless given."),
+    ] = None,
+    billed: Annotated[
+        str | None,
+        typer.Option(help="US dollars that those calls did cost, which stay spent; else 0."),
+    ] = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give back to a key's budget what is held for calls of unknown cost.
+
+    A call that failed on the provider's side, or that was left while a model reasoned, may have
+    been billed: it counts at its worst case until you have looked at the bill. A gateway that runs
+    can spend at once what is given back.
+    """
+    keyring = _keyring(database)
+    key = keyring.get(which)
+    cost = Decimal(0) if billed in (None, "0") else _amount("billed_usd", billed, can_remove=False)
+    try:
+        done = keyring.release(key.id, period, billed_usd=cost)
+    except ConfigError as error:
+        raise UsageError(f"{_option(error.param or 'period')}: {error.why}") from None
+    if as_json:
+        print_json({"key": _data(key), "released": {**asdict(done), "usd": done.usd}})
+        return
+    from cascade.cli.keys_view import released_words  # noqa: PLC0415
+
+    say(released_words(key, done))
 
 
 @keys.command("change")
@@ -336,6 +377,12 @@ def _data(key: Key) -> dict[str, Any]:
     data = asdict(key)
     moments = ("created_at", "expires_at", "revoked_at")
     return {**data, **{name: data[name] and data[name].isoformat() for name in moments}}
+
+
+def _day(entry: DaySpent) -> Mapping[str, Any]:
+    data = asdict(entry)
+    del data["key_id"]
+    return data
 
 
 def _spent(spent: Any) -> Mapping[str, Any]:

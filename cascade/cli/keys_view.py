@@ -9,12 +9,12 @@ from decimal import Decimal
 from rich.table import Table
 from rich.text import Text
 
-from cascade.accounts import Key, Spent
+from cascade.accounts import Key, Released, Spent
 from cascade.accounts.key import EVERY
 from cascade.core.clean import harmless
 from cascade.core.pricing import plain
 
-__all__ = ["key_table", "keys_table"]
+__all__ = ["key_table", "keys_table", "released_words", "unknown_words"]
 
 
 def keys_table(keys: Sequence[Key], spent: Mapping[str, Spent], now: datetime) -> Table:
@@ -34,8 +34,8 @@ def keys_table(keys: Sequence[Key], spent: Mapping[str, Spent], now: datetime) -
             key.id,
             f"{key.prefix}...",
             _text(_may_use(key)),
-            _of(sums.day_usd if sums else None, key.budget_day_usd),
-            _of(sums.month_usd if sums else None, key.budget_month_usd),
+            _today(sums, key),
+            _this_month(sums, key),
             _rates(key),
             *([_at_once(key)] if are_counted else []),
             _ends(key, now),
@@ -54,8 +54,8 @@ def key_table(key: Key, spent: Spent | None, now: datetime) -> Table:
         "secret": f"{key.prefix}...",
         "made": key.created_at.strftime("%Y-%m-%d %H:%M UTC"),
         "may use": _may_use(key),
-        "today": _of(spent.day_usd if spent else None, key.budget_day_usd),
-        "this month": _of(spent.month_usd if spent else None, key.budget_month_usd),
+        "today": _today(spent, key),
+        "this month": _this_month(spent, key),
         "in use": f"${plain(spent.leased_usd)}" if spent else "?",
         "a minute": _rates(key),
         "at once": _at_once(key),
@@ -64,6 +64,36 @@ def key_table(key: Key, spent: Spent | None, now: datetime) -> Table:
     for name, value in lines.items():
         table.add_row(name, _text(value))
     return table
+
+
+def unknown_words(keys: Sequence[Key], spent: Mapping[str, Spent]) -> str:
+    """What is said of calls of unknown cost, with the next step; empty where there are none."""
+    sums = [spent[key.id] for key in keys if key.id in spent]
+    calls = sum(one.month_unknown_calls for one in sums)
+    if not calls:
+        return ""
+    if not any(one.month_held_usd for one in sums):
+        return f"{_calls(calls)} this month: more may have been spent"
+    return (
+        f"{_calls(calls)} this month, held at the worst case; when you have looked at the "
+        "provider's bill, `cascade keys release NAME` gives it back"
+    )
+
+
+def released_words(key: Key, done: Released) -> str:
+    """What was given back to a key's budget."""
+    if not done.calls:
+        return f"nothing is held for key {key.name!r} in {done.period}"
+    kept = f"; ${plain(done.billed_usd)} stays spent" if done.billed_usd else ""
+    shown = plain(max(done.usd, Decimal(0)))
+    return (
+        f"${shown} is given back to key {key.name!r}, for {_calls(done.calls)} "
+        f"in {done.period}{kept}"
+    )
+
+
+def _calls(number: int) -> str:
+    return f"{number:,} call{'' if number == 1 else 's'} of unknown cost"
 
 
 def _text(words: str) -> Text:
@@ -76,8 +106,29 @@ def _may_use(key: Key) -> str:
     return f"{names}; admin" if key.is_admin else names
 
 
-def _of(spent: Decimal | None, limit: Decimal | None) -> str:
-    shown = "?" if spent is None else f"${plain(spent)}"
+def _today(sums: Spent | None, key: Key) -> str:
+    if sums is None:
+        return _of("?", key.budget_day_usd)
+    shown = _amount(sums.day_usd, sums.day_held_usd, sums.day_unknown_calls)
+    return _of(shown, key.budget_day_usd)
+
+
+def _this_month(sums: Spent | None, key: Key) -> str:
+    if sums is None:
+        return _of("?", key.budget_month_usd)
+    shown = _amount(sums.month_usd, sums.month_held_usd, sums.month_unknown_calls)
+    return _of(shown, key.budget_month_usd)
+
+
+def _amount(spent: Decimal, held: Decimal, unknown_calls: int) -> str:
+    """What was spent, and apart from it what nobody knows: "$0.0123 + $4.93 held"."""
+    shown = f"${plain(spent)}"
+    if held:
+        return f"{shown} + ${plain(held)} held"
+    return f"{shown} + {unknown_calls} unknown" if unknown_calls else shown
+
+
+def _of(shown: str, limit: Decimal | None) -> str:
     return shown if limit is None else f"{shown} of ${plain(limit)}"
 
 

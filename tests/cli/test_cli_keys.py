@@ -100,6 +100,83 @@ def test_the_list_shows_what_was_spent(keys, place):
     assert [entry["usd"] for entry in detail["spent"]["by_day"]] == ["0.00123"]
 
 
+@pytest.fixture
+def held(keys, place):
+    """A key for which $0.07 is held, of $5 a day, beside $0.00123 that was spent."""
+    keys("create", "app", "--budget-day", "5")
+    with Accounts(place) as accounts:
+        purse = accounts.purse(accounts.get("app"))
+        assert purse.refill(Decimal("0.07")).result()
+        purse.settle(Decimal("0.07"), None)
+        purse.settle(Decimal(0), Decimal("0.00123"))
+
+
+@pytest.mark.usefixtures("held")
+def test_what_is_held_is_shown_apart(keys):
+    """A worst case is no amount that was spent: lists say which is which, and what to do."""
+    for command in (["list"], ["show", "app"]):
+        done = keys(*command)
+        assert "$0.00123 + $0.07" in done.stdout
+        assert "held of $5" in done.stdout
+        assert "1 call of unknown cost this month, held at the worst case" in done.stderr
+        assert "`cascade keys release NAME`" in done.stderr
+    (listed,) = json.loads(keys("list", "--json").stdout)["keys"]
+    spent = listed["spent"]
+    assert (spent["day_usd"], spent["day_held_usd"]) == ("0.00123", "0.07")
+    assert (spent["month_held_usd"], spent["month_unknown_calls"]) == ("0.07", 1)
+    (day,) = json.loads(keys("show", "app", "--json").stdout)["spent"]["by_day"]
+    assert (day["usd"], day["held_usd"], day["unknown_calls"]) == ("0.00123", "0.07", 1)
+
+
+def test_unknown_is_not_nothing(keys, place):
+    """A key without a budget holds nothing, and its list says that there is something unknown."""
+    keys("create", "app")
+    with Accounts(place) as accounts:
+        accounts.purse(accounts.get("app")).settle(Decimal(0), None)
+    done = keys("list")
+    assert "$0 + 1 unknown" in " ".join(done.stdout.split())
+    assert "1 call of unknown cost this month: more may have been spent" in done.stderr
+    assert "given back" in keys("release", "app").stderr
+    assert "unknown" not in keys("list").stdout
+
+
+@pytest.mark.usefixtures("held")
+def test_what_is_held_is_given_back(keys):
+    """The command says how much, what stays spent, and that nothing is left."""
+    done = keys("release", "app", "--billed", "0.01")
+    assert (done.exit_code, done.stdout) == (0, "")
+    month = f"{datetime.now(UTC):%Y-%m}"
+    words = "$0.06 is given back to key 'app', for 1 call of unknown cost in"
+    assert f"{words} {month}; $0.01 stays spent" in done.stderr
+    assert "$0.01123 of $5" in keys("list").stdout
+    assert f"nothing is held for key 'app' in {month}" in keys("release", "app").stderr
+
+
+@pytest.mark.usefixtures("held")
+def test_what_was_given_back_as_data(keys):
+    """It has all that was held."""
+    data = json.loads(keys("release", "app", "--billed", "0", "--json").stdout)
+    released = data["released"]
+    assert (released["usd"], released["held_usd"], released["calls"]) == ("0.07", "0.07", 1)
+    assert data["key"]["name"] == "app"
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--period", "today"], "--period: 'today' is no day or month"),
+        (["--billed", "0.08"], "--billed: $0.08 is more than the $0.07 that is held"),
+        (["--billed", "much"], "--billed: "),
+    ],
+)
+def test_what_cannot_be_given_back(keys, args, words):
+    """It is told by the option, and nothing happens."""
+    done = keys("release", "app", *args)
+    assert (done.exit_code, words in done.stderr) == (2, True)
+    assert "$0.07 held of $5" in keys("show", "app").stdout
+
+
 def test_revoked_keys_are_shown_when_asked_for(keys, place):
     """A revoked key ends, and leaves the list but for --all."""
     secret = keys("create", "app").stdout.strip()
