@@ -19,6 +19,7 @@ from cascade.gateway.app import Background, Gateway, create_app
 from cascade.gateway.guard import Guard, ThisMachine, is_page_here
 from cascade.gateway.key_guard import KeyGuard
 from cascade.gateway.limits import Limits
+from cascade.gateway.uncapped import uncapped
 from cascade.telemetry import if_configured
 from cascade.traces.spool import default_spool
 from cascade.traces.store import TraceStore
@@ -112,7 +113,7 @@ def assembled(
             spool = settings.spool or default_spool()
             store = stack.enter_context(TraceStore(place, content=settings.content, spool=spool))
             accounts = None if settings.keyless else stack.enter_context(_accounts(place, settings))
-            is_locked = accounts is not None and not accounts.list()
+            warnings = _warnings(accounts, chains, models)
         except StoreError as error:
             raise ConfigError(f"--database: {error}") from error
         guard: Guard = ThisMachine()
@@ -144,8 +145,7 @@ def assembled(
             join_traces=settings.join_traces,
             allow_origins=settings.allow_origins,
         )
-        warnings = [KEYLESS] if accounts is None else [NO_KEYS] if is_locked else []
-        yield Assembled(app, (*chains, *models), store.where, tuple(warnings), settings.pages)
+        yield Assembled(app, (*chains, *models), store.where, warnings, settings.pages)
 
 
 class Pages:
@@ -175,6 +175,19 @@ def _check_pages_here(origins: Sequence[str]) -> None:
                 "answered, such as http://localhost:3000; leave --insecure-local out and make keys "
                 "with `cascade keys create`"
             )
+
+
+def _warnings(
+    accounts: Accounts | None, chains: Mapping[str, Chain], models: Mapping[str, Chain]
+) -> tuple[str, ...]:
+    """What whoever starts it should know of its keys."""
+    if accounts is None:
+        return (KEYLESS,)
+    keys, now = accounts.list(), accounts.now()
+    if not keys:
+        return (NO_KEYS,)
+    words = uncapped(chains, models, [key for key in keys if key.works_at(now)])
+    return () if words is None else (words,)
 
 
 def _accounts(place: str, settings: Settings) -> Accounts:

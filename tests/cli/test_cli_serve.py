@@ -169,6 +169,20 @@ def test_a_first_start(cli, free, tmp_path):
 
 
 @pytest.mark.loopback
+def test_a_budget_and_answers_without_a_cap(cli, tmp_path):
+    """It says at the start, once, how much of a key's budget one call may keep."""
+    place, chain = tmp_path / "kept.sqlite3", tmp_path / "support.toml"
+    chain.write_text(FREE.format(name="support").replace('output = "0"', 'output = "30"'))
+    with chain.open("a") as file:
+        file.write("[tier.capabilities]\nmax_output_tokens = 128000\n")
+    cli("keys", "create", "team", "--budget-day", "20", "--database", place)
+    with Process(tmp_path, "--chain", chain, "--database", place) as process:
+        assert process.end() == 0
+        assert process.said.count("$20 a day") == 1
+        assert "nothing caps the answers of support/big $3.84:" in " ".join(process.said.split())
+
+
+@pytest.mark.loopback
 def test_without_keys(free, tmp_path):
     """Without keys it warns, and answers everybody on this machine; pages can be left out."""
     place = tmp_path / "kept.sqlite3"
