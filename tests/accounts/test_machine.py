@@ -145,6 +145,7 @@ class Machine(RuleBasedStateMachine):
             self.held[day] = self.held.get(day, Decimal(0)) + amount
 
     @rule(whole_month=st.booleans(), share=st.sampled_from([0, 0, 3, 10]))
+    @precondition(lambda self: any(self.held.values()))
     def release(self, whole_month, share):
         """Somebody gives back what is held, but for what was billed, while others spend."""
         written = {day: held for day, (_, held) in self.used().items() if held and len(day) == 10}
