@@ -14,7 +14,7 @@ from cascade.core.chain import settings_of_scorer
 from cascade.core.scoring import parts_of
 from cascade.core.tier import Tier
 
-__all__ = ["fingerprint", "scorer_fingerprint", "tier_fingerprint"]
+__all__ = ["fingerprint", "price_fingerprint", "scorer_fingerprint", "tier_fingerprint"]
 
 DEPTH = 4
 """How far into the functions that a function holds; a helper's helper's helper is beyond notice."""
@@ -31,6 +31,11 @@ def scorer_fingerprint(scorer: object) -> str:
     "" for none. What a function calls elsewhere is not looked at.
     """
     return "" if scorer is None else fingerprint([settings_of_scorer(scorer), *_codes(scorer)])
+
+
+def price_fingerprint(price: Mapping[str, Any]) -> str:
+    """What a price in its JSON form charges, whatever it is called and of whatever date."""
+    return fingerprint({**price, "id": ""})
 
 
 def fingerprint(data: object) -> str:

@@ -198,6 +198,9 @@ def test_prices_that_changed_since_are_noted():
     made = replace(made, tiers=tiers)
     same = calibrate(CHAIN, made, epsilon=0.04, scores="recorded")
     assert not any("prices" in note for note in same.notes)
+    named = [replace(tier, price={**tier.price, "id": "another"}) for tier in made.tiers]
+    renamed = calibrate(CHAIN, replace(made, tiers=named), epsilon=0.04, scores="recorded")
+    assert not any("prices" in note for note in renamed.notes)
     dearer = replace(CHAIN.tiers[0], price=Price.of("0.4", "2.5"))
     chain = replace(CHAIN, tiers=(dearer, *CHAIN.tiers[1:]))
     other = calibrate(chain, made, epsilon=0.04, scores="recorded")

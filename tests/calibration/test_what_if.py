@@ -223,6 +223,43 @@ def test_prices_that_changed_since_are_noted_not_applied():
     assert "prices of 'nano' are not those of the recording; pass prices=" in found.notes[0]
 
 
+def test_prices_of_another_name_are_no_other_prices():
+    """A price is what it charges: its name and its date say nothing."""
+    made = recorded()
+    named = replace(made.tiers[0], price={**made.tiers[0].price, "id": "given for nano"})
+    assert what_if(CHAIN, replace(made, tiers=(named, made.tiers[1]))).notes == ()
+
+
+def test_prices_that_the_recording_does_not_hold_are_noted_not_applied():
+    """Where costs came without prices, those of the chain change nothing, and a note says so."""
+    made = recorded()
+    blank = replace(made, tiers=tuple(replace(tier, price=None) for tier in made.tiers))
+    found = what_if(CHAIN, blank)
+    assert found.total_usd == Decimal(14)
+    (note,) = found.notes
+    assert "does not say at which prices 'nano' and 'top' answered" in note
+    assert "the chain's prices are not applied" in note
+    tokens = Tokens(*(np.full((4, 2), value) for value in (1000.0, 0.0, 0.0, 0.0, 0.0)))
+    prices = {"nano": LOW, "top": TOP}
+    assert what_if(CHAIN, replace(blank, tokens=tokens), prices=prices, resamples=5).notes == ()
+
+
+def test_a_cached_share_without_a_cached_rate_is_noted():
+    """Where no rate for cached input is known, nothing is labelled as cached that is not."""
+    tokens = Tokens(*(np.full((4, 2), value) for value in (1000.0, 0.0, 0.0, 0.0, 0.0)))
+    found = what_if(CHAIN, recorded(tokens=tokens), cached=0.8, resamples=5)
+    assert found.prices == "as recorded"
+    (note,) = found.notes
+    assert note.startswith("no cached rate is known for 'nano' and 'top': what is read from")
+    price = {"nano": Price.of("1", "2", cached_input="0.1")}
+    found = what_if(CHAIN, recorded(tokens=tokens), cached=0.8, prices=price, resamples=5)
+    assert found.prices == "given for nano, 80 % of the prompt cached"
+    assert "no cached rate is known for 'top'" in found.notes[-1]
+    free = {"nano": Price.free(), "top": Price.free()}
+    found = what_if(CHAIN, recorded(tokens=tokens), cached=0.8, prices=free, resamples=5)
+    assert not [note for note in found.notes if "cached" in note]
+
+
 def test_gaps_matter_where_a_plan_goes():
     """A request that a tier was never asked is refused only where the plan sends it there."""
     answered = np.array([[1, 0], [1, 1], [1, 1], [1, 1]], bool)
@@ -353,10 +390,3 @@ def test_a_list_that_lacks_a_model_keeps_its_recorded_price():
     found = what_if(CHAIN, recorded(tokens=tokens), prices={"top": Price.of("20", "20")})
     assert found.total_usd == Decimal(24)
     assert found.notes == ("the prices given hold none for 'nano': as recorded",)
-
-
-def test_a_price_that_was_not_recorded_is_not_compared():
-    """Nothing is said of a change where the recorded price is not known."""
-    made = recorded()
-    blank = replace(made, tiers=tuple(replace(tier, price=None) for tier in made.tiers))
-    assert what_if(CHAIN, blank, resamples=10).notes == ()

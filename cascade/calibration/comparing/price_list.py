@@ -35,6 +35,9 @@ class PriceList:
         if isinstance(prices, Mapping):
             _check(prices, self._tiers)
 
+    def __len__(self) -> int:
+        return len(self._tiers)
+
     @property
     def words(self) -> str:
         """Which list this is."""

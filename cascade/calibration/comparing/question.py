@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cascade.calibration.comparing.chain_scores import ChainScores
 from cascade.calibration.comparing.recorded_scores import RecordedScores
 from cascade.calibration.comparing.standing import standing
-from cascade.calibration.fingerprint import tier_fingerprint
+from cascade.calibration.few import few
+from cascade.calibration.fingerprint import price_fingerprint, tier_fingerprint
 from cascade.calibration.plan import Bools, Plan, ScoreSource, check_tiers
 from cascade.calibration.recording import Recording
 from cascade.calibration.serving import plan_of_chain
@@ -22,7 +23,7 @@ from cascade.errors import ConfigError, RecordingError
 if TYPE_CHECKING:
     from cascade.calibration.recording import RecordedTier
 
-__all__ = ["Question", "note_on_prices", "question_of"]
+__all__ = ["Question", "notes_on_prices", "question_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,8 @@ def question_of(
     return Question(plan, source or ChainScores(chain, recording), chain, stands, (*notes, *more))
 
 
+APPLY = "pass prices= (on the command line --prices) to apply others"
+
 LEARNED = (
     "the chain's model may have been learned from part of these requests: numbers of it may then "
     "flatter; ask again with requests that it has not seen"
@@ -142,17 +145,24 @@ def _same_tiers(chain: Chain, recording: Recording) -> tuple[str, ...]:
     return (f"the recording does not say with which parameters {named} answered",)
 
 
-def note_on_prices(chain: Chain | None, recording: Recording) -> tuple[str, ...]:
-    """What to know where a chain's prices are not those that were recorded."""
+def notes_on_prices(chain: Chain | None, recording: Recording) -> tuple[str, ...]:
+    """What to know where a chain's prices are not known to be those that were recorded."""
     if chain is None:
         return ()
-    tiers = ((tier, recording.tiers[recording.index(tier.name)]) for tier in chain.tiers)
+    tiers = [(tier, recording.tiers[recording.index(tier.name)]) for tier in chain.tiers]
     changed = [repr(tier.name) for tier, old in tiers if _has_new_price(chain, tier, old)]
-    note = (
-        f"the chain's prices of {', '.join(changed)} are not those of the recording; pass prices= "
-        "(on the command line --prices) to apply others"
-    )
-    return (note,) if changed else ()
+    untold = [repr(tier.name) for tier, old in tiers if tier.price and old.price is None]
+    notes = []
+    if changed:
+        notes.append(
+            f"the chain's prices of {few(changed)} are not those of the recording; {APPLY}"
+        )
+    if untold:
+        notes.append(
+            f"the recording does not say at which prices {few(untold)} answered; its costs are "
+            f"taken, and the chain's prices are not applied; {APPLY}"
+        )
+    return tuple(notes)
 
 
 def _has_new_price(chain: Chain, tier: Tier, recorded: RecordedTier) -> bool:
@@ -160,7 +170,7 @@ def _has_new_price(chain: Chain, tier: Tier, recorded: RecordedTier) -> bool:
     price = chain.price(tier)
     if price is None or recorded.price is None:
         return False
-    return {**price.to_dict(), "id": ""} != {**recorded.price, "id": ""}
+    return price_fingerprint(price.to_dict()) != price_fingerprint(recorded.price)
 
 
 def _refuse_repair(chain: Chain) -> None:

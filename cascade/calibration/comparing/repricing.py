@@ -17,10 +17,11 @@ from cascade.calibration.charge_prices import price_many
 from cascade.calibration.comparing.price_list import PriceList, Prices
 from cascade.calibration.money import UNKNOWN, Pico
 from cascade.calibration.recording import Recording
+from cascade.core.price import Price
 from cascade.errors import ConfigError
 from cascade.percent import percent
 
-__all__ = ["missing_rates", "reprice"]
+__all__ = ["missing_rates", "reprice", "uncached"]
 
 
 def reprice(
@@ -92,9 +93,28 @@ def missing_rates(recording: Recording, *, prices: Prices | None, batch: bool) -
     return found
 
 
+def uncached(recording: Recording, *, prices: Prices | None, batch: bool) -> tuple[str, ...]:
+    """Tiers that a cached share costs nothing less: their prices have no rate for cached input."""
+    listed = PriceList(recording.tiers, prices)
+    return tuple(
+        tier.name
+        for place, tier in enumerate(recording.tiers)
+        if not _has_cached_rate(listed.of_tier(place), batch=batch)
+    )
+
+
+def _has_cached_rate(price: Price | None, *, batch: bool) -> bool:
+    """Whether cached input has a rate of its own; what is free or unknown lacks none."""
+    if price is None or price.is_free:
+        return True
+    rates = price.batch if batch else price.standard
+    return rates is None or rates.cached_input is not None
+
+
 def _words(listed: PriceList, *, batch: bool, cached: float | None) -> str:
     extra = ", batch" if batch else ""
-    if cached is not None:
+    prices = map(listed.of_tier, range(len(listed)))
+    if cached is not None and any(_has_cached_rate(price, batch=batch) for price in prices):
         extra += f", {percent(cached, 0)} of the prompt cached"
     return f"{listed.words}{extra}"
 

@@ -16,9 +16,10 @@ from cascade.calibration.checked_recording import checked_recording
 from cascade.calibration.comparing.differences import differences
 from cascade.calibration.comparing.findings import Latency, WhatIf
 from cascade.calibration.comparing.price_list import PriceList, Prices
-from cascade.calibration.comparing.question import Question, note_on_prices, question_of
-from cascade.calibration.comparing.repricing import missing_rates, reprice
+from cascade.calibration.comparing.question import Question, notes_on_prices, question_of
+from cascade.calibration.comparing.repricing import missing_rates, reprice, uncached
 from cascade.calibration.comparing.shares import mean_of, tier_shares, turns
+from cascade.calibration.few import few
 from cascade.calibration.fingerprint import scorer_fingerprint
 from cascade.calibration.money import UNKNOWN, Pico, known_usd, total_of
 from cascade.calibration.plan import Outcomes, Plan, ScoreSource, simulate
@@ -103,6 +104,7 @@ def what_if(
         notes=(
             *question.notes,
             *_on_prices(question, recording, prices),
+            *(() if cached is None else _on_cached(recording, prices, batch=batch)),
             *paired.notes,
             *_notes(question, priced, batch=batch),
         ),
@@ -120,10 +122,19 @@ def _prices(recording: Recording, priced: Recording) -> str:
 def _on_prices(question: Question, recording: Recording, prices: Prices | None) -> tuple[str, ...]:
     """What to know of the prices that were applied."""
     if prices is None:
-        return note_on_prices(question.chain, recording)
+        return notes_on_prices(question.chain, recording)
     kept = [name for name in PriceList(recording.tiers, prices).kept if name in question.plan.tiers]
     note = f"the prices given hold none for {', '.join(map(repr, kept))}: as recorded"
     return (note,) if kept else ()
+
+
+def _on_cached(recording: Recording, prices: Prices | None, *, batch: bool) -> tuple[str, ...]:
+    """Where a share read from the cache changes nothing."""
+    names = uncached(recording, prices=prices, batch=batch)
+    if not names:
+        return ()
+    named = few([repr(name) for name in names])
+    return (f"no cached rate is known for {named}: what is read from the cache costs all the same",)
 
 
 def _notes(question: Question, recording: Recording, *, batch: bool) -> tuple[str, ...]:

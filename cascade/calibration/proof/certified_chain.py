@@ -8,7 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cascade.calibration.fingerprint import fingerprint, scorer_fingerprint, tier_fingerprint
+from cascade.calibration.fingerprint import (
+    fingerprint,
+    price_fingerprint,
+    scorer_fingerprint,
+    tier_fingerprint,
+)
 from cascade.calibration.plan import Plan
 from cascade.calibration.recording import RecordedTier, Recording
 from cascade.core.chain import Chain, settings_of_scorer
@@ -146,7 +151,7 @@ def _repriced(before: Iterable[CertifiedTier | RecordedTier], chain: Chain) -> t
         for was in before
         if was.price is not None
         and (price := now.get(was.name)) is not None
-        and fingerprint(price.to_dict()) != fingerprint(dict(was.price))
+        and price_fingerprint(price.to_dict()) != price_fingerprint(was.price)
     )
 
 
