@@ -16,6 +16,7 @@ from cascade.calibration import (
     Recording,
     Step,
     Tokens,
+    compare,
     what_if,
 )
 from cascade.calibration.fingerprint import scorer_fingerprint, tier_fingerprint
@@ -109,6 +110,42 @@ def test_any_subset_and_order():
     found = what_if(turned, recorded(), source=Scores({1: [0.9, 0.9, 0.1, 0.1]}), resamples=10)
     assert found.total_usd == Decimal(42)
     assert found.top == "top"
+
+
+def test_a_chain_is_compared_with_its_own_last_tier():
+    """Whatever else was recorded; plans and single models with the recording's, unless told."""
+    dear = Tier("dear", price=Price.of("100", "200"))
+    made = recorded(
+        Chain((*CHAIN.tiers, dear)),
+        quality=[[1, 1, 0], [0, 1, 0], [1, 1, 0], [1, 0, 0]],
+        cost_pusd=[[PER_USD, 10 * PER_USD, 100 * PER_USD]] * 4,
+        score=[[s, np.nan, np.nan] for s in (0.9, 0.2, 0.5, 0.6)],
+        latency_s=np.ones((4, 3)),
+    )
+    found = what_if(CHAIN, made, resamples=10)
+    assert (found.top, found.cost_ratio.value) == ("top", pytest.approx(0.35))
+    assert (found.harm.value, found.gain.value) == (0, 0.25)
+    for asked in (PLAN, CHAIN.tiers[:1]):
+        assert what_if(asked, made, resamples=10).top == "dear"
+    told = what_if(PLAN, made, against="top", resamples=10)
+    assert (told.top, told.gain.value) == ("top", 0.25)
+    with pytest.raises(RecordingError, match="no tier 'huge'"):
+        what_if(PLAN, made, against="huge")
+    beside = compare(made, chosen=CHAIN, resamples=10)
+    assert (beside.top, beside.harm_rows, beside.gain_rows) == ("top", (), (3,))
+    assert beside.metrics["cost_ratio"] == pytest.approx(0.35)
+    assert beside.metrics["pgr"] is None  # nano is as good as top
+    at = {one.name: one.what for one in beside.baselines}
+    assert at["always top"] == "top alone"
+    assert at["always dearest"] == "dear alone, the dearest that was recorded"
+    assert compare(made, against="top", resamples=10).top == "top"
+
+
+def test_what_witnesses_say_stands_for_nothing():
+    """A chain that ends with a tier recorded as a witness is compared with the last other tier."""
+    turned = Chain((Tier("top", price=TOP), Tier("nano", price=LOW)))
+    made = recorded().with_tiers(["top"], witnesses=["nano"])
+    assert what_if(turned, made, resamples=10).top == "top"
 
 
 def test_other_prices_batch_and_cache():

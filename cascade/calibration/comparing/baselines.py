@@ -65,6 +65,10 @@ class _Found:
     plan: Plan | None = None
 
 
+_Row = tuple[str, Kind, str, _Found | None, str]
+"""A baseline's name, kind and definition, what it is, and why there is none."""
+
+
 class Simpler:
     """Everything simpler than a plan on one recording.
 
@@ -74,6 +78,7 @@ class Simpler:
         rates: why the cost of some tiers is not known; see `missing_rates`.
         plan: that it stands beside, which may be a pair itself.
         stands: answers that end a request by the plan's policy; see `simulate`.
+        top: name of the top tier, the recording's last one unless given; see `compared_with`.
 
     Raises:
         RecordingError: a tier was not asked every request, or its cost or quality is not known.
@@ -87,6 +92,7 @@ class Simpler:
         *,
         plan: Plan | None = None,
         stands: Bools | None = None,
+        top: str | None = None,
     ) -> None:
         _check(recording, rates or {})
         self.recording = recording
@@ -96,6 +102,7 @@ class Simpler:
         self._ladder = np.array(recording.ladder)
         self.costs: Floats = in_usd(recording.cost_pusd)[:, self._ladder]
         self.quality: Floats = recording.quality[:, self._ladder]
+        self.top = len(self.names) - 1 if top is None else self.names.index(top)
         share = recording.weights / recording.weights.sum()
         self.mean_cost: Floats = share @ self.costs
         self.mean_quality: Floats = share @ self.quality
@@ -109,6 +116,12 @@ class Simpler:
     def cheapest(self) -> int:
         """Which of them costs least."""
         return int(np.lexsort((-self.mean_quality, self.mean_cost))[0])
+
+    @property
+    def dearest(self) -> int:
+        """Which of them costs most; the top tier where others cost as much."""
+        is_top = np.arange(len(self.names)) == self.top
+        return int(np.lexsort((self.mean_quality, is_top, self.mean_cost))[-1])
 
     @cached_property
     def mixing(self) -> Hull:
@@ -180,16 +193,17 @@ def baselines(
         quality: of the plan.
         boot: the draws that intervals come from.
     """
-    names, top = simpler.names, len(simpler.names) - 1
+    names, top = simpler.names, simpler.top
     at_cost = simpler.single_at(cost=cost)
     at_quality = simpler.single_at(quality=quality)
     pairs = simpler.pairs
     no_pair = "; ".join(pairs.reasons) or "there is one tier only"
     router, climbing = simpler.router, simpler.cascade
-    rows: list[tuple[str, Kind, str, _Found | None, str]] = [
+    rows: list[_Row] = [
         ("always cheapest", "single", f"{names[simpler.cheapest]} alone",
          simpler.single(simpler.cheapest), ""),
         ("always top", "single", f"{names[top]} alone", simpler.single(top), ""),
+        *_dearest(simpler),
         ("best single at equal cost", "single", _alone(names, at_cost),
          simpler.single(at_cost), "every single model costs more"),
         ("best single at equal quality", "single", _alone(names, at_quality),
@@ -212,9 +226,7 @@ def baselines(
     return _estimated(rows, simpler.recording.weights, boot)
 
 
-def _estimated(
-    rows: list[tuple[str, Kind, str, _Found | None, str]], weights: Floats, boot: Bootstrap
-) -> tuple[Baseline, ...]:
+def _estimated(rows: list[_Row], weights: Floats, boot: Bootstrap) -> tuple[Baseline, ...]:
     """Give every number its interval, all from the same draws."""
     there = [found for *_, found, _ in rows if found is not None]
     columns = np.column_stack([part for found in there for part in (found.cost, found.quality)])
@@ -227,6 +239,15 @@ def _estimated(
         else Baseline(name, kind, what, next(estimates), next(estimates), found.plan)
         for name, kind, what, found, reason in rows
     )
+
+
+def _dearest(simpler: Simpler) -> list[_Row]:
+    """The dearest recorded model, where that is not the top tier: a chain may do without it."""
+    place = simpler.dearest
+    if place == simpler.top:
+        return []
+    what = f"{simpler.names[place]} alone, the dearest that was recorded"
+    return [("always dearest", "single", what, simpler.single(place), "")]
 
 
 def _alone(names: tuple[str, ...], place: int | None) -> str:

@@ -18,7 +18,7 @@ from cascade.calibration.comparing.net_value import NetValue, net_values
 from cascade.calibration.comparing.oracles import Oracle
 from cascade.calibration.comparing.pairs import NO_PAIR
 from cascade.calibration.comparing.price_list import Prices
-from cascade.calibration.comparing.question import Question, question_of
+from cascade.calibration.comparing.question import Question, compared_with, question_of
 from cascade.calibration.comparing.reliability import Reliability, reliability
 from cascade.calibration.comparing.repricing import missing_rates, reprice
 from cascade.calibration.comparing.shares import mean_of
@@ -79,7 +79,7 @@ class Comparison:
         harm_rows: indices of requests that the chosen plan answers worse than the top tier, the
             worst first.
         gain_rows: indices of requests that it answers better.
-        top: name of the top tier.
+        top: name of the top tier: the one that the chosen plan is compared with.
         notes: what a reader must know.
     """
 
@@ -113,6 +113,7 @@ def compare(
     prices: Prices | None = None,
     batch: bool = False,
     cached: float | None = None,
+    against: str | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -128,6 +129,7 @@ def compare(
         prices: as in `what_if`.
         batch: as in `what_if`.
         cached: as in `what_if`.
+        against: as in `what_if`.
         confidence: of all intervals.
         resamples: of the paired bootstrap.
         seed: of the bootstrap.
@@ -139,10 +141,17 @@ def compare(
     checked_recording(recording, "compare")
     priced = reprice(recording, prices=prices, batch=batch, cached=cached)
     boot = bootstrap_of(priced, confidence=confidence, resamples=resamples, seed=seed)
-    asked = Plan((Step(priced.names[priced.top]),)) if chosen is None else chosen
-    question = question_of(asked, priced, thresholds=thresholds, source=source)
+    asked = Plan((Step(compared_with(None, priced, against)),)) if chosen is None else chosen
+    question = question_of(asked, priced, thresholds=thresholds, source=source, against=against)
     rates = missing_rates(recording, prices=prices, batch=batch)
-    simpler = Simpler(priced, question.source, rates, plan=question.plan, stands=question.stands)
+    simpler = Simpler(
+        priced,
+        question.source,
+        rates,
+        plan=question.plan,
+        stands=question.stands,
+        top=question.top,
+    )
     found = what_if(
         asked,
         recording,
@@ -151,6 +160,7 @@ def compare(
         batch=batch,
         cached=cached,
         source=source,
+        against=against,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -159,7 +169,7 @@ def compare(
     curve, notes = _path(path, priced, question.source)
     beside = baselines(simpler, cost=found.cost.value, quality=quality.value, boot=boot)
     shown = None if chosen is None else found
-    harm, gain = _changed(found.outcomes, priced)
+    harm, gain = _changed(found.outcomes, priced, priced.index(found.top))
     return Comparison(
         chosen=shown,
         path=curve,
@@ -264,9 +274,11 @@ def _oracle(oracle: Oracle) -> Curve:
     return _curve(oracle.cost[kept], oracle.quality[kept])
 
 
-def _changed(found: Outcomes, recording: Recording) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _changed(
+    found: Outcomes, recording: Recording, top: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Requests answered worse than by the top tier, and better; the largest difference first."""
-    loss = recording.quality[:, recording.top] - found.quality
+    loss = recording.quality[:, top] - found.quality
     order = np.argsort(-loss, kind="stable")
     harm = tuple(int(row) for row in order if loss[row] > 0)
     order = np.argsort(loss, kind="stable")

@@ -47,6 +47,7 @@ class Differences:
 def differences(
     recording: Recording,
     found: Outcomes,
+    against: str,
     *,
     confidence: float = 0.95,
     resamples: int = 1000,
@@ -60,11 +61,12 @@ def differences(
     Args:
         recording: what was answered.
         found: what the plan made of it; its costs are known.
+        against: the top tier's name.
         confidence: of the intervals.
         resamples: of the bootstrap.
         seed: of the bootstrap.
     """
-    top = recording.top
+    top = recording.index(against)
     boot = bootstrap_of(recording, confidence=confidence, resamples=resamples, seed=seed)
     columns = {
         "cost": in_usd(found.cost_pusd),
@@ -73,7 +75,7 @@ def differences(
         "top_quality": recording.quality[:, top],
     }
     unknown = {name: int(np.isnan(column).sum()) for name, column in columns.items()}
-    notes = (*_unknown(recording, unknown), *_one_group(boot))
+    notes = (*_unknown(len(recording), against, unknown), *_one_group(boot))
     known = {name: column for name, column in columns.items() if not unknown[name]}
     if {"quality", "top_quality"} <= known.keys():
         loss = known["top_quality"] - known["quality"]
@@ -110,9 +112,8 @@ def differences(
     )
 
 
-def _unknown(recording: Recording, count: dict[str, int]) -> tuple[str, ...]:
-    """What the recording does not know, in words; `count` says of how many requests."""
-    n, top = len(recording), recording.names[recording.top]
+def _unknown(n: int, top: str, count: dict[str, int]) -> tuple[str, ...]:
+    """What the recording does not know, in words; `count` says of how many of n requests."""
     remedy = "label them, or leave them out, to see"
     words = {
         "top_cost": f"what {top!r} cost is not known for {count['top_cost']} of {n} requests: "

@@ -96,7 +96,8 @@ class WhatIf:
         chain: name of the chain it came from, "" for a plan.
         n: requests.
         prices: by which prices, in words.
-        top: name of the recording's top tier, which the plan is compared with.
+        top: name of the tier that it is compared with: the chain's own last one; for a plan or one
+            model alone the recording's; or the one that was asked for.
         total_usd: exact cost of all requests.
         cost: USD per request (weighted by the recording's weights, as all means are).
         cost_ratio: `cost` divided by `top_cost`; `None` where that is 0 or not known.

@@ -87,7 +87,8 @@ def metrics_of(
 
 
 def _at_targets(hull: Hull, simpler: Simpler) -> dict[str, float | None]:
-    top_cost, top_quality = float(simpler.mean_cost[-1]), float(simpler.mean_quality[-1])
+    top_cost = float(simpler.mean_cost[simpler.top])
+    top_quality = float(simpler.mean_quality[simpler.top])
     found: dict[str, float | None] = {}
     for target in TARGETS:
         cost = hull.cost_at(target * top_quality)
@@ -98,7 +99,7 @@ def _at_targets(hull: Hull, simpler: Simpler) -> dict[str, float | None]:
 
 def _of_two(simpler: Simpler, source: ScoreSource) -> dict[str, float | None]:
     """RouteLLM's measures, for the cheapest and the top tier."""
-    weak, strong = simpler.cheapest, len(simpler.names) - 1
+    weak, strong = simpler.cheapest, simpler.top
     if weak == strong:
         return {}
     tier = simpler.recording.index(simpler.names[weak])
@@ -116,7 +117,7 @@ def _of_two(simpler: Simpler, source: ScoreSource) -> dict[str, float | None]:
 
 def _of_plan(simpler: Simpler, chosen: WhatIf, quality: float) -> dict[str, float | None]:
     cost = chosen.cost.value
-    weak, strong = simpler.cheapest, len(simpler.names) - 1
+    weak, strong = simpler.cheapest, simpler.top
     weak_at = float(simpler.mean_quality[weak]), float(simpler.mean_cost[weak])
     strong_at = float(simpler.mean_quality[strong]), float(simpler.mean_cost[strong])
     found = ibc(quality, cost, *weak_at)

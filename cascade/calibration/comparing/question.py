@@ -23,7 +23,7 @@ from cascade.errors import ConfigError, RecordingError
 if TYPE_CHECKING:
     from cascade.calibration.recording import RecordedTier
 
-__all__ = ["Question", "notes_on_prices", "question_of"]
+__all__ = ["Question", "compared_with", "notes_on_prices", "question_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,7 @@ class Question:
         chain: the chain it came from, `None` for a plan.
         stands: answers that end a request by the chain's policy; see `simulate`.
         notes: what a reader must know.
+        top: the tier whose answers its own are compared with; see `compared_with`.
     """
 
     plan: Plan
@@ -43,6 +44,7 @@ class Question:
     chain: Chain | None
     stands: Bools | None
     notes: tuple[str, ...]
+    top: str
 
     @property
     def policy(self) -> Policy:
@@ -56,6 +58,7 @@ def question_of(
     *,
     thresholds: Mapping[str, float] | None = None,
     source: ScoreSource | None = None,
+    against: str | None = None,
 ) -> Question:
     """Read a chain or a plan against a recording.
 
@@ -64,6 +67,7 @@ def question_of(
         recording: what tiers answered; matched by name.
         thresholds: other thresholds by tier name.
         source: scores of the steps; those of the chain's own scorers unless given.
+        against: the tier that it is compared with, instead of the one that `compared_with` names.
 
     Raises:
         ConfigError: it is neither, or a threshold is for no tier of it.
@@ -72,7 +76,8 @@ def question_of(
     if isinstance(asked, Plan):
         plan = _with_thresholds(asked, thresholds or {})
         check_tiers(plan, recording)
-        return Question(plan, source or RecordedScores(recording), None, None, ())
+        top = compared_with(None, recording, against)
+        return Question(plan, source or RecordedScores(recording), None, None, (), top)
     chain = _chain(asked)
     if thresholds:
         chain = chain.with_thresholds(thresholds)
@@ -82,7 +87,33 @@ def question_of(
     _refuse_repair(chain)
     stands, more = standing(chain, recording)
     more = (*more, *_on_learned(chain, source))
-    return Question(plan, source or ChainScores(chain, recording), chain, stands, (*notes, *more))
+    source = source or ChainScores(chain, recording)
+    top = compared_with(chain, recording, against)
+    return Question(plan, source, chain, stands, (*notes, *more), top)
+
+
+def compared_with(chain: Chain | None, recording: Recording, against: str | None = None) -> str:
+    """The tier whose answers others are compared with, always asked.
+
+    A chain's own last tier, which it would ask if it had no other, whatever else was recorded. The
+    recording's last tier for a plan, which may do without the tier that it stands in for, and for
+    one model alone, which has none before it.
+
+    Args:
+        chain: in question; `None` for a plan.
+        recording: which knows the tiers.
+        against: another tier, e.g. the one that a certificate speaks of.
+
+    Raises:
+        RecordingError: `against` is no tier of the recording.
+    """
+    if against is not None:
+        return recording.names[recording.index(against)]
+    if chain is not None and len(chain) > 1:
+        top = recording.index(chain.top.name)
+        if top in recording.ladder:  # what witnesses say is compared, and stands for nothing
+            return recording.names[top]
+    return recording.names[recording.top]
 
 
 APPLY = "pass prices= (on the command line --prices) to apply others"

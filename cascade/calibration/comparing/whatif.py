@@ -46,6 +46,7 @@ def what_if(
     batch: bool = False,
     cached: float | None = None,
     source: ScoreSource | None = None,
+    against: str | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -61,6 +62,8 @@ def what_if(
         cached: share of each prompt read from the cache, in [0, 1], instead of what was.
         source: scores of the steps, e.g. those of `learn(...)`; the chain's own scorers' unless
             given.
+        against: the tier that it is compared with: a chain's own last tier, and for a plan or one
+            model alone the recording's, unless given.
         confidence: of all intervals.
         resamples: of the paired bootstrap.
         seed: of the bootstrap.
@@ -76,7 +79,7 @@ def what_if(
     """
     checked_recording(recording, "what_if")
     priced = reprice(recording, prices=prices, batch=batch, cached=cached)
-    question = question_of(asked, priced, thresholds=thresholds, source=source)
+    question = question_of(asked, priced, thresholds=thresholds, source=source, against=against)
     found = simulate(question.plan, priced, question.source, stands=question.stands)
     rates = missing_rates(recording, prices=prices, batch=batch)
     _refuse_silence(question, priced, found, rates)
@@ -84,14 +87,16 @@ def what_if(
     if top_scorer is not None:
         found = replace(found, cost_pusd=found.cost_pusd + top_scorer)
     tiers = tier_shares(question.plan, priced, question.source, found, top_scorer=top_scorer)
-    paired = differences(priced, found, confidence=confidence, resamples=resamples, seed=seed)
+    paired = differences(
+        priced, found, question.top, confidence=confidence, resamples=resamples, seed=seed
+    )
     latency = None if batch else _latency(question.plan, priced, found)
     return WhatIf(
         plan=question.plan,
         chain="" if question.chain is None else question.chain.name,
         n=len(priced),
         prices=_prices(recording, priced),
-        top=priced.names[priced.top],
+        top=question.top,
         total_usd=known_usd(total_of(found.cost_pusd)),
         **paired.numbers,
         tiers=tiers,

@@ -10,7 +10,7 @@ from cascade.calibration.proof.certificate import Certificate
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.speaks import SERVED, is_served_otherwise
 from cascade.core.chain import Chain
-from cascade.errors import RecordingError
+from cascade.errors import CertificateVoid, RecordingError
 
 __all__ = ["Basis", "basis_of"]
 
@@ -23,11 +23,13 @@ class Basis:
         chosen: the plan, or the chain that decides like one; `None` for nothing.
         source: scores; `None` for the recorded ones, or those of the chain's own scorers.
         notes: why there is no plan, where one would be expected.
+        against: the tier that a certificate of it speaks of; `None` where none does.
     """
 
     chosen: Chain | Plan | None
     source: ScoreSource | None
     notes: tuple[str, ...] = ()
+    against: str | None = None
 
     @property
     def is_untold(self) -> bool:
@@ -45,24 +47,50 @@ def basis_of(
 
     A plan that nobody named is left out where the recording cannot tell what it does.
     """
+    against = _against(recording, chosen, certificate)
     if chosen is not None:
-        return Basis(chosen, source)
+        return Basis(chosen, source, against=against)
     if certificate is not None:
         alone = certificate.chain is None and source is None
         if alone and is_served_otherwise(recording, certificate):
-            return Basis(None, source, (SERVED,))
-        return _if_told(certificate.chain or certificate.plan, source, recording)
+            return Basis(None, source, (SERVED,), against)
+        return _if_told(certificate.chain or certificate.plan, source, recording, against)
     plan = _recorded_plan(recording)
     return Basis(None, source) if plan is None else _if_told(plan, source, recording)
 
 
-def _if_told(chosen: Chain | Plan, source: ScoreSource | None, recording: Recording) -> Basis:
+def _against(
+    recording: Recording, chosen: Chain | Plan | None, certificate: Certificate | None
+) -> str | None:
+    """The tier that a certificate of the plan speaks of, which a plan that is served may lack."""
+    if certificate is None or not _speaks_of(certificate, chosen):
+        return None
+    names = [recording.names[place] for place in recording.ladder]
+    return certificate.top if certificate.top in names else None
+
+
+def _speaks_of(certificate: Certificate, chosen: Chain | Plan | None) -> bool:
+    if not isinstance(chosen, Chain):
+        return chosen is None or chosen == certificate.plan
+    try:
+        certificate.check(chosen)
+    except CertificateVoid:
+        return False
+    return True
+
+
+def _if_told(
+    chosen: Chain | Plan,
+    source: ScoreSource | None,
+    recording: Recording,
+    against: str | None = None,
+) -> Basis:
     """The plan, or a note where the recording cannot tell what it does."""
     try:
         what_if(chosen, recording, source=source, resamples=1)
     except RecordingError as error:
-        return Basis(None, source, (f"nothing is said of the plan: {error}",))
-    return Basis(chosen, source)
+        return Basis(None, source, (f"nothing is said of the plan: {error}",), against)
+    return Basis(chosen, source, against=against)
 
 
 def _recorded_plan(recording: Recording) -> Plan | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cascade.calibration.comparing.comparison import Comparison, Point, compare
 from cascade.calibration.comparing.findings import WhatIf
+from cascade.calibration.comparing.question import compared_with
 from cascade.calibration.comparing.shares import mean_of
 from cascade.calibration.comparing.whatif import what_if
 from cascade.calibration.money import UNKNOWN, Pico, in_usd
@@ -56,8 +57,11 @@ def compared(
         notes = (*basis.notes, f"nothing simpler is compared: {error}")
     found = None
     if basis.chosen is not None:
-        found = what_if(basis.chosen, recording, source=basis.source, **settings)
-    made = _costs_alone(recording, found)
+        found = what_if(
+            basis.chosen, recording, source=basis.source, against=basis.against, **settings
+        )
+    top = compared_with(None, recording, basis.against) if found is None else found.top
+    made = _costs_alone(recording, found, top)
     return recording, basis.source, replace(made, notes=(*notes, *made.notes))
 
 
@@ -74,7 +78,7 @@ def _simpler(
         kept = recording.rows(rows)
         source = None if source is None else _OfRows(source, rows)
         notes = (*notes, PARTLY.format(len(rows), len(recording), _lacking(recording)))
-    made = compare(kept, source, chosen=basis.chosen, path=path, **settings)
+    made = compare(kept, source, chosen=basis.chosen, against=basis.against, path=path, **settings)
     return kept, source, replace(made, notes=(*notes, *made.notes))
 
 
@@ -122,7 +126,7 @@ class _OfRows:
         return self._source.gate(tier)[self._rows]
 
 
-def _costs_alone(recording: Recording, found: WhatIf | None) -> Comparison:
+def _costs_alone(recording: Recording, found: WhatIf | None, top: str) -> Comparison:
     """What can be said without comparing: what each tier costs, and how good it is if known."""
     costs, weights = in_usd(recording.cost_pusd), recording.weights
     singles = tuple(
@@ -146,6 +150,6 @@ def _costs_alone(recording: Recording, found: WhatIf | None) -> Comparison:
         metrics={},
         harm_rows=(),
         gain_rows=(),
-        top=recording.names[recording.top],
+        top=top,
         notes=() if found is None else found.notes,
     )

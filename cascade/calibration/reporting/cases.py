@@ -33,7 +33,7 @@ def cases_of(recording: Recording, comparison: Comparison, shown: int) -> tuple[
 
 
 def _case(kind: Literal["harm", "gain"], row: int, recording: Recording, found: WhatIf) -> Case:
-    tier, top = int(found.outcomes.returned[row]), recording.top
+    tier, top = int(found.outcomes.returned[row]), recording.index(found.top)
     score = float(found.outcomes.score[row])
     reference = recording.references[row]
     policy = recording.about.content

@@ -47,7 +47,7 @@ def limits_of(
         )
     if comparison.path:
         limits.append(FRESH if fresh else FLATTERED)
-    limits += _about_quality(recording, top)
+    limits += _about_quality(recording, recording.names[recording.top])
     limits.append(
         "Other requests than the recorded ones, another model behind the same name, another prompt "
         "or schema can change everything; costs follow the prices of the day they were recorded."

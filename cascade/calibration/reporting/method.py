@@ -23,13 +23,13 @@ TOP_TIER = "top tier"
 
 def method_of(recording: Recording, comparison: Comparison) -> tuple[Fact, ...]:
     """How quality, costs and intervals came about, and which requests they rest on."""
-    about = recording.about
+    about, judge = recording.about, recording.names[recording.top]  # whose answers grade others
     facts = [
         Fact("recording", about.source or "unknown"),
         Fact("made", about.created_at or "unknown"),
         Fact("chain", f"{about.chain} {about.chain_digest}".strip() or "none"),
-        Fact("quality", _quality_words(recording, comparison.top)),
-        Fact("self-disagreement d0", _self_disagreement(recording, comparison.top)),
+        Fact("quality", _quality_words(recording, judge)),
+        Fact("self-disagreement d0", _self_disagreement(recording, judge)),
         Fact("requests", _requests(recording)),
         Fact("content", f"policy “{about.content}”"),
     ]

@@ -116,7 +116,7 @@ def search_beside(
     why_not = _why_not(recording, comparison)
     if why_not:
         return why_not
-    keep = _retention(comparison)
+    keep = _retention(recording, comparison)
     if not keep:
         return "the quality to be kept is 0"
     say = progress or (lambda _words: None)
@@ -126,7 +126,7 @@ def search_beside(
             mine = make(recording, basis, source, seed, say)
             path = search_plans(recording, mine, seed=seed, progress=_tell(say, scores))
             point = path.at(keep)
-            found = what_if(point.plan, recording, source=mine, **settings)
+            found = what_if(point.plan, recording, source=mine, against=comparison.top, **settings)
         except RecordingError as error:
             reasons.append(str(error))
             continue
@@ -152,10 +152,13 @@ def _why_not(recording: Recording, comparison: Comparison) -> str:
     return ""
 
 
-def _retention(comparison: Comparison) -> float:
-    """The share of the top tier's quality to keep; 0 where that is nothing."""
-    chosen = comparison.chosen
-    top = next(one.quality for one in comparison.singles if one.name == comparison.top)
+def _retention(recording: Recording, comparison: Comparison) -> float:
+    """The share to keep of what the recording's last tier reaches, which a search begins with.
+
+    0 where that is nothing.
+    """
+    chosen, last = comparison.chosen, recording.names[recording.top]
+    top = next(one.quality for one in comparison.singles if one.name == last)
     if chosen is None or chosen.quality is None:
         return USUAL if top else 0.0
     return chosen.quality.value / top if top else 0.0

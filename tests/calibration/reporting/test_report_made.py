@@ -22,6 +22,7 @@ from cascade.calibration import (
     search_plans,
 )
 from cascade.calibration.comparing.question import LEARNED
+from cascade.calibration.proof.certified_chain import policy_of, tiers_of_chain
 from cascade.calibration.reporting import tested
 from cascade.calibration.reporting.made import Report
 from cascade.calibration.reporting.summary import summary_of
@@ -254,6 +255,43 @@ class TestWithCertificate:
         top = made.quality[:, 2].mean()
         assert view.frontier.floor == pytest.approx(top - 0.1)
         assert "least quality promised" in report(made, certificate=promised).to_html()
+
+    def test_a_dearer_model_was_recorded_too(self):
+        """All numbers are against the tier that the certificate speaks of, whatever is dearer."""
+        made = real(2000)
+        promised = self.certified(made)
+        dear = replace(made.tiers[2], name="dear", model="gpt-dear")
+        wide = [np.column_stack([part, part[:, 2]]) for part in (made.quality, made.score)]
+        wide[0][::3, 3] = 0
+        cost = np.column_stack([made.cost_pusd, 10 * made.cost_pusd[:, 2]])
+        more = recording(wide[0], cost, names=[*made.names, "dear"], score=wide[1])
+        more = replace(more, tiers=(*made.tiers, dear))
+        small, whole = (report(one, certificate=promised).view for one in (made, more))
+        assert whole.headline == small.headline
+        assert whole.facts[:5] == small.facts[:5]
+        assert (whole.top, whole.harms, whole.gains) == ("big", small.harms, small.gains)
+        assert whole.frontier.floor == small.frontier.floor
+        assert [case.top for case in whole.cases] == ["big"] * len(whole.cases)
+        shares = {line.name: line.share for line in whole.policies}
+        assert shares["always top"] == pytest.approx(1)
+        assert shares["always dearest"] == pytest.approx(10)
+
+    def test_a_certified_single_model(self):
+        """A plan that does without the top tier is compared with the one the promise speaks of."""
+        made = real(600)
+        plans = [Plan((Step("mini"),)), Plan((Step("nano"),))]
+        promised = certify(plans, made.with_tiers(["nano", "mini"]), Scores({}), epsilon=0.3)
+        alone = Chain([Tier("gpt-nano", name="nano")], allow_unknown_prices=True)
+        served = replace(promised, tiers=tiers_of_chain(alone), policy=policy_of(alone))
+        view = report(made, certificate=served, chosen=alone).view
+        assert view.promise.holds
+        assert view.headline.startswith("Always asking nano is enough: it costs 90 % less than")
+        assert view.top == "mini"
+        assert view.frontier.floor == pytest.approx(made.quality[:, 1].mean() - 0.3)
+        other = replace(served, top="none")
+        assert report(made, certificate=other, chosen=alone).view.top == "big"
+        void = replace(served, policy="another")
+        assert report(made, certificate=void, chosen=alone).view.top == "big"
 
     def test_the_tested_part(self):
         """The requests that nothing was chosen on are found again by their fingerprint."""
