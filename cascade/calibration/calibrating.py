@@ -172,6 +172,7 @@ class Calibration:
             seed=seed,
             notes=(
                 *_changed_policy(chain),
+                *(self.source.notes if isinstance(self.source, RecordedScores) else ()),
                 *prices_since_recorded(self.recording, chain),
                 *(f"does without {dropped}" for dropped in self.dropped(point.plan)),
             ),
@@ -272,8 +273,9 @@ def prepare(
         recording: as for `calibrate`.
         key: of the splits. Without one a recording that came split keeps its parts.
         shares: of learn, certify and monitor.
-        scores: "learned", "recorded", or "auto": whichever costs less at 98 % of the top tier's
-            quality on the learn part.
+        scores: "learned", "recorded" (also those of a file that does not say how they were made:
+            the chain's scorers then hold their place), or "auto": whichever costs less at 98 % of
+            the top tier's quality on the learn part.
         witnesses: which witnesses of the recording plans may buy: tiers, or names as in `record`;
             all of them unless given.
         seed: of all that is drawn.
@@ -306,9 +308,12 @@ def prepare(
         found.append(_learned(mine, splits, seed, apart))
     if scores != "learned" and (scores == "recorded" or _has_scores(ladder, mine)):
         say("searching plans with the chain's own scorers")
-        own = RecordedScores(learn_part, ladder), RecordedScores(certify_part, ladder)
-        path = search_plans(learn_part, own[0])
-        found.append(Calibration(mine, splits, path, "recorded", None, own[1], own[0]))
+        trusted = scores == "recorded"  # asked for, and not only tried
+        own, fresh = (
+            RecordedScores(part, ladder, trusted=trusted) for part in (learn_part, certify_part)
+        )
+        path = search_plans(learn_part, own)
+        found.append(Calibration(mine, splits, path, "recorded", None, fresh, own))
     return min(found, key=lambda one: one.path.at(USUAL_TARGET).cost_usd)
 
 

@@ -49,7 +49,10 @@ def certify(
     ] = False,
     scores: Annotated[
         Scores,
-        typer.Option(help="Whose scores decide: learned ones, the chain's own, or the cheaper."),
+        typer.Option(
+            help="Whose scores decide: learned ones, the chain's own (recorded: also where a file "
+            "of another tool brought them), or the cheaper."
+        ),
     ] = "auto",
     key: Annotated[
         str | None,
@@ -138,4 +141,6 @@ def certify(
     if chain_output is None:  # a certificate holds no learned model: it cannot be asked by itself
         say("next: the same command with --chain-output certified.toml writes the chain to ask")
     elif output is not None:
-        say(f"next: cascade report {recording} --certificate {output} --chain {chain_output}")
+        as_asked = " --scores recorded" if scores == "recorded" else ""
+        files_of = f"{recording} --certificate {output} --chain {chain_output}"
+        say(f"next: cascade report {files_of}{as_asked}")

@@ -15,6 +15,7 @@ from rich.text import Text
 from cascade.cli.chain_files import RecordingArgument
 from cascade.cli.files import check_folder, check_place, refuse_same_file
 from cascade.cli.output import JsonOption, OutputError, UsageError, print_json, say, show
+from cascade.cli.score_options import SCORES, Scores, recorded_scores
 from cascade.config import load_chain
 from cascade.errors import RecordingError
 
@@ -67,6 +68,7 @@ def report(
     picture_format: Annotated[
         FormatName, typer.Option("--format", help="Of the pictures.")
     ] = "svg",
+    scores: Annotated[Scores, typer.Option(help=SCORES)] = "auto",
     search: Annotated[
         bool,
         typer.Option(
@@ -86,6 +88,10 @@ def report(
     from cascade.calibration.reporting.made import report as make  # noqa: PLC0415  loads numpy
     from cascade.calibration.reporting.speaks import OTHER_REQUESTS  # noqa: PLC0415
 
+    if scores == "recorded" and chain is None:
+        raise UsageError(
+            "--scores recorded takes the place of a chain's scorers: name it with --chain"
+        )
     page = _page(recording, output, as_json=as_json)
     if open_it and page is None:
         raise UsageError("--open shows a page: name one with --output, or leave --json out")
@@ -94,13 +100,16 @@ def report(
     check_folder(charts, "--charts")
     promised = _certificate(certificate)
     part, notes = _part(recording, promised, key)
+    chosen = None if chain is None else load_chain(chain)
+    source = None if chosen is None else recorded_scores(scores, chosen, part)
     with _searching() as tell:
         made = make(
             part,
             certificate=promised,
-            chosen=None if chain is None else load_chain(chain),
+            source=source,
+            chosen=chosen,
             missing=OTHER_REQUESTS if ELSEWHERE in notes else "",
-            notes=notes,
+            notes=notes if source is None else (*notes, *source.notes),
             title=recording.name,
             search=search,
             progress=tell,

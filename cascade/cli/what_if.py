@@ -10,6 +10,7 @@ import typer
 from cascade.cli.chain_files import RecordingArgument
 from cascade.cli.output import JsonOption, UsageError, print_json, say, show
 from cascade.cli.price_file import read_prices
+from cascade.cli.score_options import SCORES, Scores, recorded_scores, with_notes
 from cascade.cli.shares import share_of
 from cascade.config import load_chain
 from cascade.errors import RecordingError
@@ -40,6 +41,7 @@ def what_if(
         str | None,
         typer.Option(help="Share of each prompt that is read from the cache, e.g. 80%."),
     ] = None,
+    scores: Annotated[Scores, typer.Option(help=SCORES)] = "auto",
     confidence: Annotated[str, typer.Option(help="Of all intervals, in percent.")] = "95",
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
@@ -65,17 +67,20 @@ def what_if(
         "seed": seed,
     }
     made, read = load_chain(chain), read_recording(recording)
+    asked["source"] = recorded_scores(scores, made, read)
     beside = _compared(made, read, asked)
     if isinstance(beside, RecordingError):
         from cascade.calibration import what_if as price  # noqa: PLC0415
 
         found = price(made, read, **asked)
+        found = with_notes(found, asked["source"])
         if as_json:
             print_json({"chosen": found.to_dict(), "no_baselines": str(beside)})
             return
         show(what_if_tables(found))
         say(f"no baselines: {beside}", style="yellow")
         return
+    beside = with_notes(beside, asked["source"])
     if as_json:
         print_json(beside.to_dict())
     else:

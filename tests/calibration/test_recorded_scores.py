@@ -186,6 +186,44 @@ def test_what_cannot_be_judged_again(scorer, given, words):
         source.scores((0,), 0)
 
 
+class TestTrusted:
+    """Scores of which the recording does not say by what they were made."""
+
+    def brought(self, name=""):
+        recorded = made((AtLeast(2), None, None))
+        first = replace(recorded.tiers[0], scorer=name, scorer_settings="")
+        return replace(recorded, tiers=(first, *recorded.tiers[1:]))
+
+    @pytest.mark.parametrize("name", ["", "asks"])
+    def test_they_count_where_the_scorer_holds_their_place(self, name):
+        """A chain's scorer, whichever it is, or the one of that name, is taken for theirs."""
+        asked = chain((asks, None, None))
+        source = RecordedScores(self.brought(name), asked, trusted=True)
+        assert source.scores((0,), 0).tolist() == [0.125, 0.125, 0.125]
+        assert source.cost_pusd((0,), 0).tolist() == [7, 7, 7]
+        assert "how the scores of 'a' were made" in source.notes[0]
+        with pytest.raises(RecordingError, match=r"are not known .*--scores recorded"):
+            RecordedScores(self.brought(name), asked).scores((0,), 0)
+
+    def test_what_is_known_is_not_trusted(self):
+        """A known scorer with other settings, or another name, is held to them as ever."""
+        asked = chain((AtLeast(4), None, None))
+        for recorded in (made((AtLeast(2), None, None)), self.brought("asks")):
+            source = RecordedScores(recorded, asked, trusted=True)
+            assert source.scores((0,), 0).tolist() == [0.25, 0.25, 0.5]
+            assert not source.notes
+
+    def test_a_tier_without_a_scorer(self):
+        """A chain that accepts everything there is told to name a scorer, not priced as if."""
+        with pytest.raises(RecordingError, match="'a' has recorded scores, and no scorer in the"):
+            RecordedScores(self.brought(), chain((None, None, None)), trusted=True)
+
+    def test_a_tier_that_was_not_recorded(self):
+        """It has no scores to trust."""
+        asked = Chain((Tier("new", scorer=AtLeast(2), price=FREE), Tier("b", price=FREE)))
+        assert not RecordedScores(self.brought(), asked, trusted=True).notes
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -59,6 +59,20 @@ def recorded(folder, chain, n):
     return path
 
 
+def test_scores_that_a_file_brought_are_certified(files):
+    """Scores of an unnamed scorer decide where they are asked for, and the certificate says so."""
+    chain, data = files
+    made = read_recording(data)
+    unnamed = (replace(tier, scorer="", scorer_settings="") for tier in made.tiers)
+    write_recording(replace(made, tiers=tuple(unnamed)), data)
+    done = cascade(
+        "certify", data, "--chain", chain, "--epsilon", 2, "--single", "--scores", "recorded"
+    )
+    assert done.exit_code == 0, done.output
+    assert "nano >= " in done.stdout
+    assert "how the scores of 'nano' were made" in done.stdout
+
+
 def test_a_certificate_is_made_shown_and_checked(files, tmp_path):
     """The command certifies, writes the file and counts the attempt; the others read the file."""
     chain, data = files
@@ -70,7 +84,7 @@ def test_a_certificate_is_made_shown_and_checked(files, tmp_path):
     assert made.exit_code == 0, made.output
     assert "at most 2.0 points below big" in made.stdout
     assert f"written: {output}" in made.stderr.replace("\n", "")
-    then = f"next: cascade report {data} --certificate {output} --chain {served}"
+    then = f"next: cascade report {data} --certificate {output} --chain {served} --scores recorded"
     assert then.split() == made.stderr.partition("written: ")[2].split()[-len(then.split()) :]
     (attempt,) = read_attempts(f"{data}.attempts")
     assert (attempt.number, attempt.epsilon) == (1, 0.02)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cascade.calibration import RecordedTier, Recording, Tokens, write_recording
@@ -98,6 +100,42 @@ def test_as_data(cli, files):
     assert data["reliability"][0]["bins"]
     again = cli("what-if", recording, "--chain", chain, "--json", "--threshold", "nano=1")
     assert again.stdout == done.stdout
+
+
+def test_scores_that_a_file_brought(cli, tmp_path):
+    """The documented columns of other tools are enough; the chain's scorer holds their place."""
+    file, chain, page = (tmp_path / name for name in ("f.parquet", "chain.toml", "page.html"))
+    asked = [(i, tier) for i in range(40) for tier in ("nano", "big")]
+    columns = {
+        "request_id": [f"q{i}" for i, _ in asked],
+        "tier": [tier for _, tier in asked],
+        "quality": [float(tier == "big" or i % 4 > 0) for i, tier in asked],
+        "cost_usd": [0.001 if tier == "nano" else 0.01 for _, tier in asked],
+        "score": [None if tier == "big" else 0.9 if i % 4 else 0.2 for i, tier in asked],
+    }
+    pq.write_table(pa.table(columns), file)
+    chain.write_text(CHAIN)
+    refused = cli("what-if", file, "--chain", chain)
+    assert (refused.exit_code, "--scores recorded" in refused.stderr) == (1, True)
+    done = cli("what-if", file, "--chain", chain, "--scores", "recorded", "--json")
+    data = json.loads(done.stdout)
+    assert data["chosen"]["total_usd"] == "0.14"
+    assert "how the scores of 'nano' were made" in data["notes"][0]
+    done = cli(
+        "report",
+        file,
+        "--chain",
+        chain,
+        "--scores",
+        "recorded",
+        "--json",
+        "-o",
+        page,
+        "--no-search",
+    )
+    assert (done.exit_code, "how the scores of 'nano' were made" in done.stdout) == (0, True)
+    done = cli("report", file, "--scores", "recorded")
+    assert (done.exit_code, "name it with --chain" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,22 @@ class ChainScores:
     Args:
         chain: whose scorers and entry count.
         recording: what the tiers answered.
+        trusted: as for `RecordedScores`.
+
+    Raises:
+        RecordingError: as `RecordedScores`.
     """
 
-    def __init__(self, chain: Chain, recording: Recording) -> None:
+    def __init__(self, chain: Chain, recording: Recording, *, trusted: bool = False) -> None:
         self._chain = chain
         self._recording = recording
-        self._own = RecordedScores(recording, chain)
+        self._own = RecordedScores(recording, chain, trusted=trusted)
         self._learned: dict[int, ScoreSource] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the recorded scores was taken on trust."""
+        return self._own.notes
 
     def scores(self, asked: Asked, returns: int) -> Floats:
         """The step's scores, shape (n,); see `ScoreSource`."""

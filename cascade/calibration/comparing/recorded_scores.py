@@ -44,14 +44,32 @@ class RecordedScores:
         recording: what the tiers answered, and what their scorers said.
         chain: whose scorers count; tiers are matched by name. A tier without a scorer accepts every
             usable answer, as it does in the engine.
+        trusted: take scores of a file that does not say which scorer gave them, or with which
+            settings, for those of the chain's scorer, which only holds their place.
+
+    Raises:
+        RecordingError: `trusted`, and a tier of the chain has such scores and no scorer.
     """
 
-    def __init__(self, recording: Recording, chain: Chain | None = None) -> None:
+    def __init__(
+        self, recording: Recording, chain: Chain | None = None, *, trusted: bool = False
+    ) -> None:
         self._recording = recording
+        self._trusted = _trusted(chain, recording) if trusted and chain is not None else []
         self._tiers = {tier.name: tier for tier in chain.tiers} if chain is not None else None
         self._drafts = Drafts(recording, self._tiers)
         self._again: dict[tuple[Asked, int], Floats] = {}
         self._nothing = np.zeros(len(recording), np.int64)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was taken on trust: nobody knows that the chain's scorers would say the same."""
+        names = ", ".join(map(repr, self._trusted))
+        note = (
+            f"the recording does not say how the scores of {names} were made: numbers hold for a "
+            "chain whose scorer gives the same ones"
+        )
+        return (note,) if names else ()
 
     def scores(self, asked: Asked, returns: int) -> Floats:
         """The score of the answer of `returns`, shape (n,); see `ScoreSource`.
@@ -106,7 +124,8 @@ class RecordedScores:
         tier = self._tier(returns)
         if not (self._recording.score_kind[:, returns] != 0).any():
             return "no scorer was recorded there"
-        if tier is not None and (why := _why_other(recorded, tier.scorer)):
+        known = tier is None or recorded.name in self._trusted
+        if tier is not None and not known and (why := _why_other(recorded, tier.scorer)):
             return why
         below = tuple(i for i in self._recording.ladder if i < returns)
         if recorded.scorer_reads_earlier and asked[:-1] != below:
@@ -130,6 +149,27 @@ class RecordedScores:
             )
 
 
+def _trusted(chain: Chain, recording: Recording) -> list[str]:
+    """The tiers below the last whose recorded scores may be any scorer's."""
+    found = []
+    for tier in chain.tiers[:-1]:
+        if tier.name not in recording.names:
+            continue  # whoever asks is told elsewhere
+        place = recording.index(tier.name)
+        known = recording.tiers[place]
+        unnamed = known.scorer in ("", scorer_name(tier.scorer)) and not known.scorer_settings
+        if not unnamed or not (recording.score_kind[:, place] != 0).any():
+            continue
+        if tier.scorer is None:
+            raise RecordingError(
+                f"tier {tier.name!r} has recorded scores, and no scorer in the chain whose they "
+                "could be; give it one, which holds their place, and a threshold: in a file "
+                "scorer = { use = 'no_refusal' }"
+            )
+        found.append(tier.name)
+    return found
+
+
 def _why_other(recorded: RecordedTier, scorer: Scorer | None) -> str | None:
     """Why a scorer is not known to be the recorded one; `None` where it is."""
     mine = scorer_fingerprint(scorer)
@@ -137,7 +177,11 @@ def _why_other(recorded: RecordedTier, scorer: Scorer | None) -> str | None:
         return None
     name = scorer_name(scorer)
     if not recorded.scorer_settings:
-        return f"the settings of its recorded scorer {recorded.scorer!r} are not known"
+        which = f"its recorded scorer {recorded.scorer!r}" if recorded.scorer else "what scored it"
+        return (
+            f"the settings of {which} are not known (where the chain's scorer holds its place: "
+            "--scores recorded, or RecordedScores(..., trusted=True))"
+        )
     if name == recorded.scorer:
         return f"its scorer {name!r} has other settings than when it was recorded"
     return f"its scorer is {name!r}, and it was recorded with {recorded.scorer!r}"
