@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -54,6 +55,7 @@ def what_if(
     recording cannot tell, the command says why and ends with 1.
     """
     from cascade.calibration import read_recording  # noqa: PLC0415  loads numpy
+    from cascade.calibration.comparing.complete import without_few_gaps  # noqa: PLC0415
     from cascade.cli.what_if_view import comparison_tables, what_if_tables  # noqa: PLC0415
 
     thresholds = dict(_threshold(given) for given in threshold or [])
@@ -66,7 +68,8 @@ def what_if(
         "resamples": resamples,
         "seed": seed,
     }
-    made, read = load_chain(chain), read_recording(recording)
+    made = load_chain(chain)
+    read, _, left_out = without_few_gaps(read_recording(recording))
     asked["source"] = recorded_scores(scores, made, read)
     beside = _compared(made, read, asked)
     if isinstance(beside, RecordingError):
@@ -74,6 +77,7 @@ def what_if(
 
         found = price(made, read, **asked)
         found = with_notes(found, asked["source"])
+        found = replace(found, notes=(*left_out, *found.notes))
         if as_json:
             print_json({"chosen": found.to_dict(), "no_baselines": str(beside)})
             return
@@ -81,6 +85,7 @@ def what_if(
         say(f"no baselines: {beside}", style="yellow")
         return
     beside = with_notes(beside, asked["source"])
+    beside = replace(beside, notes=(*left_out, *beside.notes))
     if as_json:
         print_json(beside.to_dict())
     else:
@@ -91,12 +96,18 @@ def _compared(
     chain: Chain, recording: Recording, asked: dict[str, Any]
 ) -> Comparison | RecordingError:
     """The chain beside everything simpler, or why the recording does not hold enough for that."""
-    from cascade.calibration import compare  # noqa: PLC0415
+    from cascade.calibration import compare, reprice  # noqa: PLC0415
+    from cascade.calibration.comparing.complete import complete_part, source_of_rows  # noqa: PLC0415
 
+    prices = {name: asked[name] for name in ("prices", "batch", "cached")}
     try:
-        return compare(recording, chosen=chain, **asked)
+        _, rows, left_out = complete_part(reprice(recording, **prices))
+        kept = recording.rows(rows) if left_out else recording
+        source = source_of_rows(asked["source"], rows, len(recording))
+        found = compare(kept, chosen=chain, **{**asked, "source": source})
     except RecordingError as error:
         return error
+    return replace(found, notes=(*left_out, *found.notes))
 
 
 def _threshold(given: str) -> tuple[str, float]:

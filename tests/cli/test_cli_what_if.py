@@ -185,6 +185,24 @@ def test_without_labels_there_is_a_price_and_a_reason(cli, files):
     assert "label them" in data["no_baselines"]
 
 
+def test_a_few_requests_of_which_something_is_missing(cli, files):
+    """One that a tier was not asked and one without a label are left out, and both are said."""
+    quality = np.column_stack([np.arange(40) % 4 != 0, np.ones(40)]).astype(float)
+    answered = np.ones((40, 2), bool)
+    quality[3, 1], answered[3, 1], quality[5, 0] = np.nan, False, np.nan
+    recording, chain = files(quality=quality, answered=answered)
+    done = cli("what-if", recording, "--chain", chain, env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert "best pair at equal quality" in done.stdout
+    assert "note: 1 of 40 requests are left out, because some tiers were not asked" in done.stdout
+    assert "rests on the 38 of 39 requests" in done.stdout
+    quality[:, 1] = np.nan
+    recording, chain = files(quality=quality, answered=answered)
+    data = json.loads(cli("what-if", recording, "--chain", chain, "--json").stdout)
+    assert "1 of 40 requests" in data["chosen"]["notes"][0]
+    assert "label them" in data["no_baselines"]
+
+
 def test_a_recording_that_cannot_tell_ends_with_1(cli, files, tmp_path):
     """A tier that was never recorded, and a batch price that nobody knows."""
     recording, chain = files()

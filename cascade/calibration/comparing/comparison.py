@@ -210,7 +210,7 @@ def compare_again(
         seed: as for `compare`.
     """
     boot = bootstrap_of(recording, confidence=confidence, resamples=resamples, seed=seed)
-    simpler = Simpler(recording, source, plan=found.plan)
+    simpler = Simpler(recording, source, plan=found.plan, top=comparison.top)
     quality = cast("Estimate", found.quality)
     beside = baselines(simpler, cost=found.cost.value, quality=quality.value, boot=boot)
     kept = (note for note in comparison.notes if not note.startswith(NO_PAIR))

@@ -5,30 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cascade.calibration.comparing.comparison import Comparison, Point, compare
+from cascade.calibration.comparing.complete import complete_part, source_of_rows
 from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.comparing.question import compared_with
 from cascade.calibration.comparing.shares import mean_of
 from cascade.calibration.comparing.whatif import what_if
-from cascade.calibration.money import UNKNOWN, Pico, in_usd
-from cascade.calibration.plan import Asked, Floats, ScoreSource
+from cascade.calibration.money import in_usd
+from cascade.calibration.plan import ScoreSource
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.basis import Basis
 from cascade.calibration.search.plan_path import PlanPath
-from cascade.calibration.unasked import gaps
 from cascade.errors import RecordingError
 
 __all__ = ["compared"]
-
-Whole = NDArray[np.int64]
-
-PARTLY = (
-    "everything rests on the {:,} of {:,} requests whose answers all have a label and a price{}; "
-    "where labels were not given at random, it speaks of those alone"
-)
 
 
 def compared(
@@ -50,9 +40,8 @@ def compared(
         ConfigError: settings that cannot work.
     """
     settings: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
-    rows = _complete(recording)
     try:
-        return _simpler(recording, rows, basis, path, settings)
+        return _simpler(recording, basis, path, settings)
     except RecordingError as error:
         notes = (*basis.notes, f"nothing simpler is compared: {error}")
     found = None
@@ -66,64 +55,13 @@ def compared(
 
 
 def _simpler(
-    recording: Recording,
-    rows: Whole,
-    basis: Basis,
-    path: PlanPath | None,
-    settings: dict[str, Any],
+    recording: Recording, basis: Basis, path: PlanPath | None, settings: dict[str, Any]
 ) -> tuple[Recording, ScoreSource | None, Comparison]:
-    """Everything compared, on some requests."""
-    kept, source, notes = recording, basis.source, basis.notes
-    if 0 < len(rows) < len(recording):
-        kept = recording.rows(rows)
-        source = None if source is None else _OfRows(source, rows)
-        notes = (*notes, PARTLY.format(len(rows), len(recording), _lacking(recording)))
+    """Everything compared, on the requests of which everything is known."""
+    kept, rows, notes = complete_part(recording)
+    source = source_of_rows(basis.source, rows, len(recording))
     made = compare(kept, source, chosen=basis.chosen, against=basis.against, path=path, **settings)
-    return kept, source, replace(made, notes=(*notes, *made.notes))
-
-
-def _complete(recording: Recording) -> Whole:
-    """The requests whose every answer has a label and a price.
-
-    All, where a tier was not asked some of them: which ones it was asked is no chance, and those
-    alone would say something else.
-    """
-    ladder = list(recording.ladder)
-    if gaps(recording)[:, ladder].any():
-        return np.arange(len(recording))
-    known = ~np.isnan(recording.quality[:, ladder]) & (recording.cost_pusd[:, ladder] != UNKNOWN)
-    return np.flatnonzero(known.all(axis=1))
-
-
-def _lacking(recording: Recording) -> str:
-    """How many requests lack a label, and how many a price, in brackets."""
-    ladder = list(recording.ladder)
-    found = {
-        "label": int(np.isnan(recording.quality[:, ladder]).any(axis=1).sum()),
-        "price": int((recording.cost_pusd[:, ladder] == UNKNOWN).any(axis=1).sum()),
-    }
-    words = [f"{number:,} lack a {what}" for what, number in found.items() if number]
-    return f" ({', '.join(words)})" if words else ""
-
-
-class _OfRows:
-    """A `ScoreSource` for some requests of the recording that it was made for."""
-
-    def __init__(self, source: ScoreSource, rows: Whole) -> None:
-        self._source = source
-        self._rows = rows
-
-    def scores(self, asked: Asked, returns: int) -> Floats:
-        """Theirs, shape (n,)."""
-        return self._source.scores(asked, returns)[self._rows]
-
-    def cost_pusd(self, asked: Asked, returns: int) -> Pico:
-        """Theirs, shape (n,)."""
-        return self._source.cost_pusd(asked, returns)[self._rows]
-
-    def gate(self, tier: int) -> Floats:
-        """Theirs, shape (n,)."""
-        return self._source.gate(tier)[self._rows]
+    return kept, source, replace(made, notes=(*basis.notes, *notes, *made.notes))
 
 
 def _costs_alone(recording: Recording, found: WhatIf | None, top: str) -> Comparison:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cascade.calibration.comparing.complete import source_of_rows, without_few_gaps
 from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.plan import Plan, ScoreSource
 from cascade.calibration.proof.attempts import split_fingerprint
@@ -142,9 +143,11 @@ def report(
     """
     if certificate is not None:
         missing = other_tiers(recording, certificate) or missing
-    basis = basis_of(recording, chosen, certificate, source)
+    asked, rows, left_out = without_few_gaps(recording)
+    notes = (*notes, *left_out)
+    basis = basis_of(asked, chosen, certificate, source_of_rows(source, rows, len(recording)))
     settings: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
-    kept, own, comparison = compared(recording, basis, path, **settings)
+    kept, own, comparison = compared(asked, basis, path, **settings)
     searched = None
     if search and certificate is None and path is None:
         made = search_beside(kept, comparison, basis, own, progress=progress, **settings)

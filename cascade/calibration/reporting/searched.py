@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cascade.calibration.comparing.comparison import Comparison, Curve, Point, compare_again
+from cascade.calibration.comparing.complete import known_rows
 from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.comparing.question import question_of
 from cascade.calibration.comparing.whatif import what_if
@@ -143,7 +144,12 @@ def _why_not(recording: Recording, comparison: Comparison) -> str:
     if np.isnan(recording.quality).all():
         return NO_LABELS
     if not comparison.baselines:
-        return "what some tiers answer, or cost, is not known for any request"
+        known = len(known_rows(recording))
+        return (
+            "what every tier answers and costs, and how good that is, is known for "
+            f"{known:,} of {len(recording):,} requests: record the others, or leave out "
+            "them or the tiers that lack it"
+        )
     if len(recording) < FEWEST:
         return (
             f"that takes {FEWEST} requests with a label and a price for every tier, and there are "

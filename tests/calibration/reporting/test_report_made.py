@@ -198,6 +198,28 @@ class TestPoorRecordings:
         assert view.about.startswith("400 requests")
         assert any("was not asked" in note for note in view.notes)
 
+    def test_a_few_requests_that_a_tier_was_not_asked(self):
+        """They are left out and counted, as those without a label are, and the search goes on."""
+        made = real()
+        answered, quality = made.answered.copy(), made.quality.copy()
+        answered[7, 2], quality[7, 2], quality[11, 0] = False, np.nan, np.nan
+        poor = replace(made, answered=answered, usable=answered, quality=quality)
+        view = report(poor, search=True).view
+        assert (
+            "1 of 400 requests are left out, because some tiers were not asked them" in view.notes
+        )
+        assert any("rests on the 398 of 399 requests" in note for note in view.notes)
+        assert view.searched is not None
+        assert {line.name for line in view.policies} >= {"chosen plan", "best pair at equal cost"}
+        source = Scores({0: made.score[:, 0], 1: made.score[:, 1]})
+        given = report(poor, source=source).view
+        assert given.frontier.chosen == view.frontier.chosen
+        answered[:50, 2], quality[:50, 2] = False, np.nan
+        many = report(
+            replace(made, answered=answered, usable=answered, quality=quality), search=True
+        )
+        assert any("is known for 350 of 400 requests" in note for note in many.view.notes)
+
     @pytest.mark.parametrize("value", [0.0, 1.0])
     def test_all_right_or_all_wrong(self, value):
         """Tiers that are always right, or never, make a report without a division by zero."""

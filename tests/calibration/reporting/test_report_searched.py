@@ -209,7 +209,7 @@ def test_pairs_are_judged_by_the_scores_that_the_search_learned():
         ),
         (
             lambda made: replace(made, quality=np.where(np.arange(3) == 1, np.nan, made.quality)),
-            "what some tiers answer, or cost, is not known",
+            "how good that is, is known for 0 of 400 requests",
         ),
     ],
 )

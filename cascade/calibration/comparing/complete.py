@@ -1,0 +1,105 @@
+"""The requests that a comparison can rest on: those of which everything is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cascade.calibration.money import UNKNOWN, Pico
+from cascade.calibration.plan import Asked, Floats, ScoreSource
+from cascade.calibration.recording import Recording
+from cascade.calibration.unasked import gaps
+
+__all__ = ["OfRows", "complete_part", "known_rows", "source_of_rows", "without_few_gaps"]
+
+Whole = NDArray[np.int64]
+
+FEW = 0.05
+"""Share of requests with a gap up to which they are left out. Beyond, which requests a tier was
+asked is seldom chance (a served chain asks its last tier what the others could not answer), and
+what is left would say something else."""
+
+PARTLY = (
+    "everything rests on the {:,} of {:,} requests whose answers all have a label and a price{}; "
+    "where labels were not given at random, it speaks of those alone"
+)
+
+GAPS = "{:,} of {:,} requests are left out, because some tiers were not asked them"
+
+
+def without_few_gaps(recording: Recording) -> tuple[Recording, Whole, tuple[str, ...]]:
+    """The requests that every tier was asked, where no more than a few others are lost.
+
+    Returns:
+        The recording of them (of all, where many have a gap), their rows, and a note on the others.
+    """
+    missing = gaps(recording)[:, list(recording.ladder)].any(axis=1)
+    count, n = int(missing.sum()), len(recording)
+    if not 0 < count <= FEW * n:
+        return recording, np.arange(n), ()
+    rows = np.flatnonzero(~missing)
+    return recording.rows(rows), rows, (GAPS.format(count, n),)
+
+
+def complete_part(recording: Recording) -> tuple[Recording, Whole, tuple[str, ...]]:
+    """The requests whose every answer has a label and a price.
+
+    All, where none has, or where a tier was not asked some of them.
+
+    Returns:
+        The recording of them, their rows, and a note on the others.
+    """
+    n, rows = len(recording), known_rows(recording)
+    asked_all = not gaps(recording)[:, list(recording.ladder)].any()
+    if not asked_all or not 0 < len(rows) < n:
+        return recording, np.arange(n), ()
+    note = PARTLY.format(len(rows), n, _lacking(recording))
+    return recording.rows(rows), rows, (note,)
+
+
+def known_rows(recording: Recording) -> Whole:
+    """The requests of which every tier's answer has a label and a price."""
+    ladder = list(recording.ladder)
+    known = ~np.isnan(recording.quality[:, ladder]) & (recording.cost_pusd[:, ladder] != UNKNOWN)
+    return np.flatnonzero(known.all(axis=1))
+
+
+def _lacking(recording: Recording) -> str:
+    """How many requests lack a label, and how many a price, in brackets."""
+    ladder = list(recording.ladder)
+    found = {
+        "label": int(np.isnan(recording.quality[:, ladder]).any(axis=1).sum()),
+        "price": int((recording.cost_pusd[:, ladder] == UNKNOWN).any(axis=1).sum()),
+    }
+    words = [f"{number:,} lack a {what}" for what, number in found.items() if number]
+    return f" ({', '.join(words)})" if words else ""
+
+
+def source_of_rows(source: ScoreSource | None, rows: Whole, n: int) -> ScoreSource | None:
+    """Scores of some of the n requests that a source speaks of; the source itself for all."""
+    return source if source is None or len(rows) == n else OfRows(source, rows)
+
+
+class OfRows:
+    """A `ScoreSource` for some requests of the recording that it was made for."""
+
+    def __init__(self, source: ScoreSource, rows: Whole) -> None:
+        self._source = source
+        self._rows = rows
+        judge: Callable[[int], str] | None = getattr(source, "judge", None)
+        if judge is not None:
+            self.judge = judge
+
+    def scores(self, asked: Asked, returns: int) -> Floats:
+        """Theirs, shape (n,)."""
+        return self._source.scores(asked, returns)[self._rows]
+
+    def cost_pusd(self, asked: Asked, returns: int) -> Pico:
+        """Theirs, shape (n,)."""
+        return self._source.cost_pusd(asked, returns)[self._rows]
+
+    def gate(self, tier: int) -> Floats:
+        """Theirs, shape (n,)."""
+        return self._source.gate(tier)[self._rows]
