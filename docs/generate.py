@@ -53,6 +53,7 @@ COMMANDS = (
     ("record",),
     ("recording",),
     ("recording", "show"),
+    ("recording", "chain"),
     ("recording", "import"),
     ("certify",),
     ("plan-labels",),

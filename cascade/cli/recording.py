@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from cascade.cli.chain_files import RecordingArgument
-from cascade.cli.output import JsonOption, print_json, show
+from cascade.cli.files import check_place, refuse_same_file
+from cascade.cli.output import JsonOption, OutputError, print_json, say, show, write
 from cascade.cli.recording_import import import_recording
 
 __all__ = ["recording"]
@@ -36,3 +40,36 @@ def show_recording(
         print_json({"recording": str(file), **recording_data(made)})
     else:
         show(recording_tables(made))
+
+
+@recording.command("chain")
+def write_chain(
+    file: RecordingArgument,
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; standard output unless given."),
+    ] = None,
+) -> None:
+    """Write a chain of the models of an imported recording, for what-if and certify to begin with.
+
+    Tiers are in the recording's order, with the prices that the import was given. Where answers can
+    be judged, a scorer holds the place of one of yours.
+    """
+    from cascade.calibration import read_recording  # noqa: PLC0415  loads numpy
+    from cascade.calibration.drafted_chain import chain_text  # noqa: PLC0415
+
+    refuse_same_file(output, {"FILE": file})
+    check_place(output)
+    text = chain_text(read_recording(file), file.stem)
+    if output is None:
+        write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"--output {str(output)!r} cannot be written: {error.strerror}"
+        ) from error
+    say(f"written: {output}")
+    say(f"next: cascade what-if {file} --chain {output}, and cascade certify with the same")

@@ -145,6 +145,7 @@ def import_recording(
     if responses is not None and store is None:
         _refuse(served, "a table of answers; it is for --store")
         _finish(_from_table(responses, table), output, as_json=as_json)
+        say(f"next: cascade recording chain {output} -o chain.toml writes a chain of these models")
     elif store is not None and responses is None:
         _refuse({n: v for n, v in table.items() if n != "--witnesses"}, "--store")
         made, damaged = _from_store(store, {**served, "--witnesses": witnesses})

@@ -97,8 +97,8 @@ def _check_price(chain: Chain, tier: Tier) -> None:
         f"tier {tier.name!r}: model {model!r} has no price in the table of "
         f"{chain.table.as_of}{hint} Give one with price=Price.of('0.20', '1.25') "
         "(USD per million tokens), in a file price = { input = '0.20', output = '1.25' }; with "
-        "price=Price.free(); or build the chain with allow_unknown_prices=True (its cost is then "
-        "None)"
+        "price=Price.free(); or build the chain with allow_unknown_prices=True, at the top of a "
+        "file allow_unknown_prices = true (its cost is then None; recorded costs stay)"
     )
 
 

@@ -1,12 +1,15 @@
 """`cascade recording`: shown and imported on the command line."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cascade.calibration import About, read_recording, write_recording
+from cascade.config import chain_from_dict, load_chain
+from scorers import NoRefusal
 from tests.calibration.builders import recording
 
 TICKETS = Path(__file__).parents[2] / "examples" / "recordings" / "tickets.parquet"
@@ -208,6 +211,55 @@ class TestImportOfTables:
         """The output may not be the input."""
         done = cli("recording", "import", table, "-o", table)
         assert (done.exit_code, "is the same file as RESPONSES" in words(done.stderr)) == (2, True)
+
+
+class TestChain:
+    """`cascade recording chain` writes a file that the other commands take."""
+
+    def test_from_a_table_to_a_price(self, cli, table, out, tmp_path):
+        """An import without prices becomes a chain, whose costs are the recorded ones."""
+        done = cli("recording", "import", table, "-o", out)
+        assert f"next: cascade recording chain {out}" in words(done.stderr)
+        file = tmp_path / "chain.toml"
+        done = cli("recording", "chain", out, "-o", file)
+        assert (done.exit_code, f"next: cascade what-if {out}" in words(done.stderr)) == (0, True)
+        made = load_chain(file)
+        assert [tier.model for tier in made] == ["small", "big"]
+        assert made.allow_unknown_prices
+        assert made.tiers[0].scorer is None  # there is nothing that it could read
+        done = cli("what-if", out, "--chain", file, "--json")
+        assert json.loads(done.stdout)["chosen"]["total_usd"] == "0.002"
+
+    def test_prices_names_and_scorers(self, cli, table, out, tmp_path):
+        """Given prices and tiers' names stay; where texts are there, a scorer holds its place."""
+        prices, queries = tmp_path / "prices.json", tmp_path / "queries.csv"
+        prices.write_text('{"small": {"in": 0.3, "out": 1}, "big": {"in": 3, "out": 10}}')
+        queries.write_text("query_id,prompt\na,What?\nb,Why?\n")
+        options = ("--prices", prices, "--queries", queries, "--tiers", "first=small,big")
+        cli("recording", "import", table, "-o", out, *options)
+        done = cli("recording", "chain", out)
+        made = chain_from_dict(tomllib.loads(done.stdout))
+        assert (made.allow_unknown_prices, made.tiers[0].name) == (False, "first")
+        assert made.price(made.tiers[1]).standard.output == 10
+        assert (made.tiers[0].scorer, made.top.scorer) == (NoRefusal(), None)
+
+    def test_scores_that_a_file_brought(self, cli, out):
+        """Recorded scores need a scorer that holds their place."""
+        write_recording(recording([[1, 1]], [1, 2], score=[[0.5, np.nan]], names=["a", "b"]), out)
+        assert "no_refusal" in cli("recording", "chain", out).stdout.split("[[tier]]")[1]
+
+    def test_what_has_a_chain(self, cli, out):
+        """A recorded chain has a file, which says more."""
+        done = cli("recording", "chain", TICKETS)
+        assert (done.exit_code, "use that chain's file" in words(done.stderr)) == (1, True)
+
+    def test_where_it_cannot_be_written(self, cli, table, out, tmp_path):
+        """The recording is not written over, and a full disk is told."""
+        cli("recording", "import", table, "-o", out)
+        done = cli("recording", "chain", out, "-o", out)
+        assert (done.exit_code, "is the same file as FILE" in words(done.stderr)) == (2, True)
+        done = cli("recording", "chain", out, "-o", "/dev/full")
+        assert (done.exit_code, "cannot be written" in words(done.stderr)) == (1, True)
 
 
 class TestImportOfTraces:
