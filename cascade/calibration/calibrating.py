@@ -46,6 +46,11 @@ USUAL_TARGET = 0.98
 KEY = "cascade"
 """Key of the splits unless one is given: repeatable, and no secret."""
 
+SAY_EPSILON = (
+    "say how many points may be lost instead of a share to keep: on the command line --epsilon, in "
+    "Python epsilon="
+)
+
 Evidence = Literal["auto", "learned", "recorded"]
 """Whose scores decide: a model learned from the recording, or the chain's own scorers."""
 
@@ -114,14 +119,14 @@ class Calibration:
         if not known.any():
             raise RecordingError(
                 f"no answer of the top tier {part.names[part.top]!r} has a known quality: grade "
-                "it, or say epsilon= instead of target="
+                f"it, or {SAY_EPSILON}"
             )
         mean = float(np.average(quality[known], weights=part.weights[known]))
         if not mean:
             raise RecordingError(
                 f"every answer of the top tier {part.names[part.top]!r} that was graded has "
                 "quality 0, and there is nothing to keep a share of: the metric looks wrong; "
-                "check how answers are graded, or say epsilon= instead of target="
+                f"check how answers are graded, or {SAY_EPSILON}"
             )
         return (1 - target) * mean
 

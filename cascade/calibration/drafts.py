@@ -63,7 +63,7 @@ class Drafts:
 
     def _way_out(self, of_a_table: str) -> str:
         """What makes a recording that keeps more; one of a table of others knows no chain."""
-        again = "record the chain with content='full'"
+        again = "record the chain with content='full' (--content full)"
         return again if self._recording.about.chain else f"{of_a_table}, or {again}"
 
     def draft(self, row: int, asked: Sequence[int]) -> Draft:
@@ -129,7 +129,7 @@ class Drafts:
         if wire is None and text is None:
             raise RecordingError(
                 f"the answer of {recording.names[tier]!r} to request {recording.ids[row]!r} was "
-                "not kept: record with content='full'"
+                "not kept: record with content='full' (--content full)"
             )
         if wire is None:
             return Reply(str(text))

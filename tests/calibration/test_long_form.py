@@ -210,9 +210,9 @@ class TestLongForm:
         assert found.ids.tolist() == ["a"]
         assert import_long_form(rows(), QUERIES, where={"task": "x"}).ids.tolist() == ["b"]
         for where in ({"task": "z"}, {"latency_ms": "x"}):
-            with pytest.raises(RecordingError, match="where: no row has"):
+            with pytest.raises(RecordingError, match=r"where \(--where\): no row has"):
                 import_long_form(rows(), QUERIES, where=where)
-        with pytest.raises(RecordingError, match="where: there is no column 'nope'"):
+        with pytest.raises(RecordingError, match=r"where \(--where\): there is no column 'nope'"):
             import_long_form(rows(), where={"nope": 1})
 
     def test_tools_and_messages(self):
@@ -250,14 +250,15 @@ class TestLongForm:
         [
             (rows(correct=None), {}, "no column is the quality; expected one of correct, is_correct"),
             (rows(model=None), {}, "no column is the model"),
-            (rows(correct=[1, 0, 2, 4]), {}, "'correct' goes up to 4; say on which scale"),
+            (rows(correct=[1, 0, 2, 4]), {}, "'correct' goes up to 4; say on which scale it is: on the command line --scale WORST,BEST"),
             (rows(correct=[1, 0, -1, 0]), {}, "'correct' in row 3 is -1.0; expected a grade from 0 to 1"),
             (rows(correct=[1, 0, 500, 0]), {}, "goes up to 500"),
             (rows(correct=["1", "yes", "0", "1"]), {}, "'correct' in row 2 is 'yes'; expected a number"),
             (rows(correct=[[1], [1], [0], [1]]), {}, "column 'correct' is of type list"),
             (rows(cost_usd=[1, -1, 1, 1]), {}, "'cost_usd' in row 2 is -1.0; expected dollars"),
+            (rows(query_id=["a", "a", "", "b"]), {}, "'query_id' in row 3 is empty; expected the id of the request that was answered; fill it in, or leave such rows out$"),
             (rows(prompt_tokens=[1, 1, -5, 1]), {}, "'prompt_tokens' in row 3 is -5; expected a count of tokens"),
-            (rows() + rows()[:1], {}, "request 'a', tier 'big' has 2 rows, again in row 5.*columns={'part'"),
+            (rows() + rows()[:1], {}, "request 'a', tier 'big' has 2 rows, again in row 5.*--column part=NAME, in Python columns={'part'"),
             (rows(), {"tiers": ["smal"]}, "no model 'smal'; did you mean 'small'"),
             (rows(), {"tiers": ["small", "small"], "witnesses": ["small"]}, "each once"),
             (rows(), {"tiers": []}, "expected one or more models"),

@@ -73,6 +73,18 @@ def test_scores_that_a_file_brought_are_certified(files):
     assert "how the scores of 'nano' were made" in done.stdout
 
 
+def test_a_top_tier_that_is_never_right(files):
+    """Where no share of its quality can be kept, the option that asks for points is named."""
+    chain, data = files
+    made = read_recording(data)
+    quality = made.quality.copy()
+    quality[:, 1] = 0
+    write_recording(replace(made, quality=quality), data)
+    done = cascade("certify", data, "--chain", chain, "--single", "--scores", "recorded")
+    assert "has quality 0" in done.stderr
+    assert "on the command line --epsilon, in Python epsilon=" in done.stderr
+
+
 def test_a_certificate_is_made_shown_and_checked(files, tmp_path):
     """The command certifies, writes the file and counts the attempt; the others read the file."""
     chain, data = files

@@ -58,7 +58,7 @@ def judged_again(
         if (recording.answered[:, asked[-1]] & blank).any():
             why_not = (
                 "it reads log-probabilities, and the replies were not kept; record the chain with "
-                "content='full'"
+                "content='full' (--content full)"
             )
     if why_not is not None:
         raise RecordingError(f"{where}: {why_not}")

@@ -93,13 +93,14 @@ class Columns:
         known = {**ANSWERS, **REQUESTS, "part": ()}
         if unknown := [name for name in self._given if name not in known]:
             raise RecordingError(
-                f"columns: {unknown[0]!r} means nothing here; expected some of {', '.join(known)}"
+                f"columns (--column): {unknown[0]!r} means nothing here; expected some of "
+                f"{', '.join(known)}"
             )
         there = {*answers.columns, *(requests.columns if requests else ())}
         for meaning, name in self._given.items():
             if name and name not in there:
                 raise RecordingError(
-                    f"columns: there is no column {name!r} for {meaning!r}; there are "
+                    f"columns (--column): there is no column {name!r} for {meaning!r}; there are "
                     f"{_listed(sorted(there))}"
                 )
 
@@ -120,7 +121,8 @@ class Columns:
             raise RecordingError(
                 f"{self._answers.name}: no column is the {meaning}; expected one of "
                 f"{', '.join(ANSWERS[meaning])}; there are {_listed(self._answers.columns)}. "
-                f"columns={{{meaning!r}: ...}}, or --column {meaning}=..., says which it is"
+                f"Say which it is: on the command line --column {meaning}=NAME, in Python "
+                f"columns={{{meaning!r}: ...}}"
             )
         return found
 

@@ -33,6 +33,11 @@ SCALES = (10, 100)
 
 AMBIGUOUS = 5
 
+SAY_SCALE = (
+    "say on which scale it is: on the command line --scale WORST,BEST, in Python "
+    "scale=(worst, best)"
+)
+
 Floats = NDArray[np.float64]
 
 
@@ -71,7 +76,7 @@ class AnswerColumns:
             row = int(np.flatnonzero(bad)[0]) if bad.any() else 0
             raise RecordingError(
                 f"{self._table.name}: {name!r} in row {row + 1} is {grades[row].item()}; expected "
-                f"a grade from {low:g} to {high:g}; say scale=(worst, best)"
+                f"a grade from {low:g} to {high:g}; {SAY_SCALE}"
             )
         words = name if (low, high) == (0, 1) else f"{name} from {low:g} to {high:g}"
         return (grades - low) / (high - low), words
@@ -82,10 +87,7 @@ class AnswerColumns:
             return 0, 1
         fitting = [end for end in SCALES if most <= end]
         if most <= AMBIGUOUS or not fitting:
-            raise RecordingError(
-                f"{self._table.name}: {name!r} goes up to {most:g}; say on which scale it is with "
-                "scale=(worst, best)"
-            )
+            raise RecordingError(f"{self._table.name}: {name!r} goes up to {most:g}; {SAY_SCALE}")
         return 0, fitting[0]
 
     def texts(self) -> NDArray[np.object_] | None:

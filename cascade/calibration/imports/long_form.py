@@ -132,9 +132,9 @@ def _where(
             ids = answers.texts(columns.needed("id"))
             answers = answers.keep(np.array([one in left for one in ids], bool))
         else:
-            raise RecordingError(f"where: there is no column {name!r} in {answers.name}")
+            raise RecordingError(f"where (--where): there is no column {name!r} in {answers.name}")
         if not len(answers):
-            raise RecordingError(f"where: no row has {name} = {value!r}")
+            raise RecordingError(f"where (--where): no row has {name} = {value!r}")
     return answers, requests
 
 
@@ -199,11 +199,18 @@ def _key(answers: Table, columns: Columns, names: Sequence[str]) -> list[str]:
 def _grid(
     answers: Table, key: Sequence[str], names: Sequence[str], tiers: Sequence[RecordedTier]
 ) -> Grid:
+    ids = keys_of(answers, key)
+    if "" in ids:
+        raise RecordingError(
+            f"{answers.name}: {key[0]!r} in row {ids.index('') + 1} is empty; expected the id of "
+            "the request that was answered; fill it in, or leave such rows out"
+        )
     try:
-        return Grid(keys_of(answers, key), names, [tier.name for tier in tiers])
+        return Grid(ids, names, [tier.name for tier in tiers])
     except RecordingError as error:
         raise RecordingError(
-            f"{answers.name}: {error}; columns={{'part': ...}} names a column that tells them apart"
+            f"{answers.name}: {error}; or name a column that tells them apart: on the command line "
+            "--column part=NAME, in Python columns={'part': ...}"
         ) from error
 
 

@@ -172,7 +172,8 @@ def _refuse_several(rows: Sequence[TracedRow]) -> None:
         listed = ", ".join(f"{name}: {count}" for name, count in found.most_common())
         raise RecordingError(
             f"these traces come from {len(found)} chains, whose answers may differ: {listed}; "
-            "choose some by chain or time, or say any_chain=True"
+            "choose some by chain or time, or mix them: on the command line --any-chain, in "
+            "Python any_chain=True"
         )
 
 

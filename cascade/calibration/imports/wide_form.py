@@ -45,7 +45,7 @@ def import_wide(
         endings = ", ".join(f"<model>_{name}" for name in ANSWERS["quality"][:3])
         raise RecordingError(
             f"{wide.name}: no column is a model's quality; expected e.g. {endings}. A table with a "
-            "row per request and model is read by import_long_form"
+            "row per request and model is read without --wide, in Python by import_long_form"
         )
     return import_long_form(_long(wide, found), **options)
 
