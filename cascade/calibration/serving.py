@@ -90,15 +90,19 @@ def _entry(plan: Plan, model: Any) -> Any:
 def plan_of_chain(chain: Chain) -> Plan:
     """The plan that a chain follows: its tiers, thresholds, witnesses and entry.
 
-    A tier without a scorer accepts every usable answer; scores say so with 1.0 (see
-    `RecordedScores`).
+    A tier without a scorer accepts every usable answer, whatever threshold it has: its own is 0
+    here, and scores are 1.0 (see `RecordedScores`).
 
     Raises:
         ConfigError: its entry is a function that no plan can express.
     """
     *judged, last = chain.tiers
     steps = [
-        Step(tier.name, getattr(tier.scorer, "returns", "") or "", tier.threshold)
+        Step(
+            tier.name,
+            getattr(tier.scorer, "returns", "") or "",
+            0.0 if tier.scorer is None else tier.threshold,
+        )
         for tier in judged
     ]
     return Plan((*steps, Step(last.name)), _gate(chain))

@@ -139,6 +139,15 @@ def test_tiers_without_scores_are_told_in_one_line():
     assert reason.endswith("the chain has no such tier, whose scorer could run again")
 
 
+def test_a_tier_that_accepts_everything_begins_no_pair():
+    """It is that tier alone, whatever would come after it."""
+    found = pairs_of(made(), SCORES, unjudged=["nano", "top"])
+    assert set(found.names) == {("mini", "top")}
+    assert found.reasons == ()
+    (reason,) = pairs_of(made(), SCORES, unjudged=NAMES).reasons
+    assert reason.endswith("the chain accepts every answer")
+
+
 def test_a_top_tier_that_is_worse_than_a_cheap_one():
     """The better cheap model is the best single at any quality, and the hull ends with it."""
     quality = [[1, 1, 0], [1, 1, 1], [1, 0, 0], [0, 1, 1], [1, 1, 1]]

@@ -297,6 +297,17 @@ def test_a_cached_share_without_a_cached_rate_is_noted():
     assert not [note for note in found.notes if "cached" in note]
 
 
+def test_a_tier_without_a_scorer_has_no_threshold_and_no_value():
+    """It accepts every answer: the plan says so, and no scorer is there to be worth anything."""
+    chain = Chain((Tier("nano", price=LOW), CHAIN.tiers[1]))
+    found = compare(recorded(chain), chosen=chain, resamples=5)
+    assert str(found.chosen.plan) == "nano >= 0 → top"
+    assert found.chosen.calls == 1
+    assert (found.scorers, found.reliability) == ((), ())
+    judged = compare(recorded(), chosen=CHAIN, resamples=5)
+    assert [len(part) for part in (judged.scorers, judged.reliability)] == [1, 1]
+
+
 def test_gaps_matter_where_a_plan_goes():
     """A request that a tier was never asked is refused only where the plan sends it there."""
     answered = np.array([[1, 0], [1, 1], [1, 1], [1, 1]], bool)

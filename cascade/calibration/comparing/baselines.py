@@ -6,7 +6,7 @@ on these requests, which flatters them and not the plan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -79,6 +79,7 @@ class Simpler:
         plan: that it stands beside, which may be a pair itself.
         stands: answers that end a request by the plan's policy; see `simulate`.
         top: name of the top tier, the recording's last one unless given; see `compared_with`.
+        unjudged: tiers without a scorer, which begin no pair.
 
     Raises:
         RecordingError: a tier was not asked every request, or its cost or quality is not known.
@@ -93,12 +94,14 @@ class Simpler:
         plan: Plan | None = None,
         stands: Bools | None = None,
         top: str | None = None,
+        unjudged: Collection[str] = (),
     ) -> None:
         _check(recording, rates or {})
         self.recording = recording
         self._source = source
         self._plan = plan
         self._stands = stands
+        self._unjudged = unjudged
         self._ladder = np.array(recording.ladder)
         self.costs: Floats = in_usd(recording.cost_pusd)[:, self._ladder]
         self.quality: Floats = recording.quality[:, self._ladder]
@@ -141,7 +144,13 @@ class Simpler:
     @cached_property
     def pairs(self) -> Pairs:
         """All plans of two tiers and one threshold."""
-        return pairs_of(self.recording, self._source, plan=self._plan, stands=self._stands)
+        return pairs_of(
+            self.recording,
+            self._source,
+            plan=self._plan,
+            stands=self._stands,
+            unjudged=self._unjudged,
+        )
 
     def single_at(self, *, cost: float | None = None, quality: float | None = None) -> int | None:
         """The best single model within a cost, or the cheapest with a quality."""

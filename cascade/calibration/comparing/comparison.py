@@ -151,6 +151,7 @@ def compare(
         plan=question.plan,
         stands=question.stands,
         top=question.top,
+        unjudged=question.unjudged,
     )
     found = what_if(
         asked,
@@ -218,7 +219,7 @@ def compare_again(
 
 
 def _scorers(question: Question, simpler: Simpler, found: WhatIf) -> tuple[NetValue, ...]:
-    return net_values(
+    values = net_values(
         question.plan,
         simpler.recording,
         question.source,
@@ -226,12 +227,14 @@ def _scorers(question: Question, simpler: Simpler, found: WhatIf) -> tuple[NetVa
         stands=question.stands,
         pairs=simpler.pairs,
     )
+    return tuple(one for one in values if one.step not in question.unjudged)
 
 
 def _reliability(
     question: Question, recording: Recording, found: WhatIf, boot: Bootstrap
 ) -> tuple[Reliability, ...]:
-    return reliability(question.plan, recording, question.source, found.outcomes, boot)
+    made = reliability(question.plan, recording, question.source, found.outcomes, boot)
+    return tuple(one for one in made if one.step not in question.unjudged)
 
 
 def _path(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -21,6 +22,8 @@ Floats = NDArray[np.float64]
 
 NO_PAIR = "no pair begins with"
 """How a reason begins that says why tiers have none."""
+
+UNJUDGED = f"{NO_PAIR} a tier that a scorer judges: the chain accepts every answer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,7 @@ def pairs_of(
     *,
     plan: Plan | None = None,
     stands: Bools | None = None,
+    unjudged: Collection[str] = (),
 ) -> Pairs:
     """All plans of two of the recording's tiers, the one that costs less first.
 
@@ -92,6 +96,7 @@ def pairs_of(
         source: scores of first answers.
         plan: that the pairs stand beside; where it is one itself, it is among them, as it is.
         stands: see `simulate`.
+        unjudged: tiers whose every answer is accepted: a pair that begins with one is that tier.
     """
     mean = np.average(in_usd(recording.cost_pusd), axis=0, weights=recording.weights)
     own = _pair_of(plan)
@@ -100,7 +105,9 @@ def pairs_of(
     silent: dict[str, str] = {}
     for first, second in permutations(recording.ladder, 2):
         pair = recording.names[first], recording.names[second]
-        if pair[0] in silent or (mean[first] > mean[second] and pair != own):
+        if pair[0] in silent or pair[0] in unjudged:
+            continue
+        if mean[first] > mean[second] and pair != own:
             continue
         try:
             score = source.scores((first,), first)
@@ -114,7 +121,10 @@ def pairs_of(
             found.append(_decided(plan, recording, source, stands))
             names.append(pair)
     threshold, cost, quality = np.concatenate(found).T
-    return Pairs(cost, quality, threshold, tuple(names), _reasons(silent))
+    reasons = _reasons(silent)
+    if not (names or reasons) and len(recording.ladder) > 1:
+        reasons = (UNJUDGED,)
+    return Pairs(cost, quality, threshold, tuple(names), reasons)
 
 
 def _pair_of(plan: Plan | None) -> tuple[str, str] | None:

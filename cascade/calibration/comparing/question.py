@@ -47,6 +47,13 @@ class Question:
     top: str
 
     @property
+    def unjudged(self) -> frozenset[str]:
+        """Tiers of which every usable answer is accepted, because the chain has no scorer there."""
+        if self.chain is None or not isinstance(self.source, ChainScores):
+            return frozenset()
+        return frozenset(tier.name for tier in self.chain.tiers if tier.scorer is None)
+
+    @property
     def policy(self) -> Policy:
         """What happens to answers without a verdict."""
         return Policy() if self.chain is None else self.chain.policy
