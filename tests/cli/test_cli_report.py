@@ -135,7 +135,7 @@ def test_a_chain(cli, place):
     path = place / "chain.toml"
     path.write_text(CHAIN)
     data = json.loads(cli("report", place / "support.parquet", "--json", "--chain", path).stdout)
-    assert data["plan"] == "nano >= 0.5 → big"
+    assert data["plan"] == "nano >= 0 → big"
     path.write_text(CHAIN.replace('"gpt-nano"', '"gpt-other"'))
     done = cli("report", place / "support.parquet", "--chain", path)
     assert done.exit_code == 1

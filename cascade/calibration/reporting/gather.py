@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cascade.calibration.comparing.baselines import Baseline
 from cascade.calibration.comparing.comparison import Comparison, Curve, Point
 from cascade.calibration.comparing.findings import Estimate, TierShare, WhatIf
+from cascade.calibration.few import few
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.view import (
     Dropped,
@@ -36,10 +37,15 @@ __all__ = [
     "policy_line",
     "range_of",
     "tiers_of",
+    "together",
 ]
 
 PER = 1_000
 """Requests that costs are stated for."""
+
+NOT_ASKED = "the plan does not ask it"
+
+NONE_ASKED = "the plan does not ask them"
 
 MOST = 200
 """Points of a line that are drawn: an oracle's has one for every request."""
@@ -61,7 +67,7 @@ def _singles(comparison: Comparison) -> list[Spot]:
     """Every tier alone; the top tier and the cheapest other one by their own marks."""
     points = [point for point in comparison.singles if _is_known(point)]
     others = [point for point in points if point.name != comparison.top]
-    cheapest = min(others, key=lambda point: point.cost_usd, default=None)
+    cheapest = min(others, key=lambda point: (point.cost_usd, -point.quality), default=None)
     spots = []
     for point in points:
         kind: Kind = "single"
@@ -261,4 +267,15 @@ def dropped_tiers(
     if found is None:
         return ()
     missing = [tier.name for tier in recording.tiers if tier.name not in found.plan.tiers]
-    return tuple(Dropped(name, reasons.get(name, "the plan does not ask it")) for name in missing)
+    return tuple(Dropped(name, reasons.get(name, NOT_ASKED)) for name in missing)
+
+
+def together(dropped: Sequence[Dropped]) -> tuple[tuple[str, str], ...]:
+    """Tiers that are left out, those with the same reason in one line: their names, the reason."""
+    names: dict[str, list[str]] = {}
+    for one in dropped:
+        names.setdefault(one.reason, []).append(one.name)
+    return tuple(
+        (few(found), reason.replace(NOT_ASKED, NONE_ASKED) if len(found) > 1 else reason)
+        for reason, found in names.items()
+    )

@@ -17,6 +17,7 @@ from cascade.calibration.comparing.findings import Estimate
 from cascade.calibration.comparing.net_value import Alternative
 from cascade.calibration.reporting import words
 from cascade.calibration.reporting.drawn import pictures_of
+from cascade.calibration.reporting.gather import together
 from cascade.calibration.reporting.theme import DARK, LIGHT, variables
 from cascade.calibration.reporting.view import Range, View
 from cascade.traces.page.frame import environment, part, styled, visible
@@ -131,6 +132,7 @@ def _environment() -> Environment:
         "percents": words.between,
         "pts": words.points,
         "saving": _saving,
+        "together": together,
         "unbroken": _unbroken,
         "weighed": words.weighed,
     }

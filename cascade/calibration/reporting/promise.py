@@ -45,6 +45,13 @@ MEANS: Mapping[str, str] = {
 }
 """What terms of a certificate mean, by how they are named there."""
 
+GROUPED = (
+    "so that the promise, and harm, gain and quality beside it, are not swayed by large groups; "
+    "copies of a request are a group as well. Everywhere else on this page each request counts by "
+    "its weight: figures of one name, and their intervals, differ for that reason"
+)
+"""Why a certificate of groups says other numbers than the rest of the page."""
+
 VOID = "void when"
 
 
@@ -92,8 +99,10 @@ def promise_of(
 
 
 def _means(term: str, certificate: Certificate) -> str:
-    """What a term means; the plan's gate is put into a sentence."""
+    """What a term means, with the plan's gate in a sentence, and what groups change."""
     gate = gate_words(certificate.plan) if term == "plan" else ""
+    if term == "mean over" and certificate.units < certificate.requests:
+        return GROUPED
     return f"{MEANS[term]}. {gate}" if gate else MEANS.get(term, "")
 
 

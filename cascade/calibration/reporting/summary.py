@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cascade.calibration.reporting.view import PolicyLine, TierLine, View
+from cascade.calibration.reporting.gather import together
+from cascade.calibration.reporting.view import Dropped, PolicyLine, TierLine, View
 from cascade.calibration.reporting.words import UNKNOWN_WORD, between, money, percent
 from cascade.core.clean import on_one_line
 
@@ -38,15 +39,14 @@ def summary_of(view: View) -> RenderableType:
 
 def _without(view: View) -> Iterable[Text]:
     """What a search finds, and why tiers are not asked, where that is known."""
-    found, told = view.searched, set()
+    found, told = view.searched, set[Dropped]()
     if found is not None:
         yield Text(on_one_line(found.sentence))
-        for tier in found.dropped:
-            told.add(tier)
-            yield Text(on_one_line(f"what a search finds does without {tier.name}: {tier.reason}"))
-    for tier in view.dropped:
-        if tier not in told:
-            yield Text(on_one_line(f"not in the plan: {tier.name}: {tier.reason}"))
+        told |= {*found.dropped}
+        for names, reason in together(found.dropped):
+            yield Text(on_one_line(f"what a search finds does without {names}: {reason}"))
+    for names, reason in together([tier for tier in view.dropped if tier not in told]):
+        yield Text(on_one_line(f"not in the plan: {names}: {reason}"))
 
 
 def _promise(view: View) -> Text:

@@ -254,6 +254,17 @@ class TestPoorRecordings:
         assert [spot.kind for spot in view.frontier.spots][:3] == ["cheapest", "single", "top"]
 
 
+def test_of_two_models_that_cost_the_same_the_better_one_is_the_cheapest():
+    """The picture marks the one that the table calls the cheapest."""
+    made = real()
+    cost = made.cost_pusd.copy()
+    cost[:, 1] = cost[:, 0]
+    view = report(replace(made, cost_pusd=cost)).view
+    (mark,) = (spot for spot in view.frontier.spots if spot.kind == "cheapest")
+    (row,) = (row for row in view.policies if row.name == "always cheapest")
+    assert (mark.name, row.what) == ("mini", "mini alone")
+
+
 class TestWithCertificate:
     def certified(self, made):
         splits = keyed_splits(made.groups, "k")
@@ -277,6 +288,14 @@ class TestWithCertificate:
         top = made.quality[:, 2].mean()
         assert view.frontier.floor == pytest.approx(top - 0.1)
         assert "least quality promised" in report(made, certificate=promised).to_html()
+
+    def test_why_figures_over_groups_differ(self):
+        """Where a certificate counts groups, the page says why its figures are other ones."""
+        made = real(2000)
+        groups = objects(*(f"g{row if row % 4 else row // 40}" for row in range(2000)))
+        for one, told in ((made, False), (replace(made, groups=groups), True)):
+            page = Page(report(one, certificate=self.certified(one)).to_html())
+            assert ("figures of one name, and their intervals, differ" in page.text) == told
 
     def test_a_dearer_model_was_recorded_too(self):
         """All numbers are against the tier that the certificate speaks of, whatever is dearer."""

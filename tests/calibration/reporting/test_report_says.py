@@ -1,9 +1,11 @@
 """What a report says: sentences, cases, method, gaps and limits fit what was recorded."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from cascade.calibration import About, Plan, Point, Step
 from cascade.calibration.reporting.cases import cases_of
@@ -12,13 +14,18 @@ from cascade.calibration.reporting.gather import (
     frontier_of,
     policies_of,
     tiers_of,
+    together,
 )
 from cascade.calibration.reporting.limits import limits_of
 from cascade.calibration.reporting.method import gaps_of, method_of, prices_of
+from cascade.calibration.reporting.page import report_html
 from cascade.calibration.reporting.sentences import about_words, facts_of, headline
+from cascade.calibration.reporting.summary import summary_of
+from cascade.calibration.reporting.view import Dropped
 from tests.calibration.builders import Scores, recording
 from tests.calibration.reporting.compared import TOP, compared, recorded
-from tests.calibration.reporting.pages import objects
+from tests.calibration.reporting.pages import Page, objects
+from tests.calibration.reporting.views import view
 
 
 class TestHeadline:
@@ -150,6 +157,22 @@ class TestGathered:
         (nano,) = dropped_tiers(made, found, {})
         assert nano.reason == "the plan does not ask it"
         assert dropped_tiers(made, None, {}) == ()
+
+    def test_dropped_for_the_same_reason(self):
+        """Many tiers are one line that counts them and names the first."""
+        many = [Dropped(name, "the plan does not ask it") for name in "abcdef"]
+        told = together([*many, Dropped("g", "too dear")])
+        assert told == (
+            ("a, b, c and 3 more", "the plan does not ask them"),
+            ("g", "too dear"),
+        )
+        assert together(many[:1]) == (("a", "the plan does not ask it"),)
+        page = Page(report_html(view(dropped=tuple(many)))).text
+        assert "a, b, c and 3 more : the plan does not ask them" in page
+        console = Console(width=200, record=True, file=io.StringIO())
+        console.print(summary_of(view(dropped=tuple(many))))
+        told = "not in the plan: a, b, c and 3 more: the plan does not ask them"
+        assert told in console.export_text()
 
 
 class TestCases:
