@@ -35,6 +35,9 @@ class Step:
         returns: the tier whose answer is returned where the step accepts: `asks` itself, or one
             asked before, whose answer is judged again now that a witness has spoken. "" is `asks`.
         threshold: accept where score >= threshold. Not read on the last step, which stands.
+
+    Raises:
+        ConfigError: `returns` is no name, such as a threshold in its place.
     """
 
     asks: str
@@ -42,6 +45,11 @@ class Step:
     threshold: float = 1.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.returns, str):
+            raise ConfigError(
+                f"step {self.asks!r}: returns is {self.returns!r}; expected the name of a tier "
+                f"asked before; a threshold is given by name: Step({self.asks!r}, threshold=0.9)"
+            )
         if not self.returns:
             object.__setattr__(self, "returns", self.asks)
 

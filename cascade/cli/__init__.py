@@ -23,10 +23,9 @@ def main() -> None:
         import warnings  # noqa: PLC0415  see above
 
         from cascade.cli.commands import app  # noqa: PLC0415
-        from cascade.cli.output import warn  # noqa: PLC0415
+        from cascade.cli.output import warn_once  # noqa: PLC0415
 
-        # Warnings without the line of source code that Python would print.
-        warnings.showwarning = lambda message, *_where, **_more: warn(str(message))
+        warnings.showwarning = warn_once()
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -11,7 +11,7 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -45,7 +45,9 @@ __all__ = [
     "print_json",
     "say",
     "show",
+    "times",
     "warn",
+    "warn_once",
     "words_of",
     "write",
 ]
@@ -63,6 +65,9 @@ NO_KEY = (
 """For the message of the library, which names arguments that a command line does not have."""
 
 AS_JSON = "cascade.as_json"
+
+SERVERS = ("serve", "ui")
+"""Commands that Ctrl-C ends as it should, without a word."""
 
 MISREAD: Any = typer.BadParameter.__bases__[0]
 """The parser's usage errors, whichever copy of click typer brings."""
@@ -113,6 +118,10 @@ class Commands(TyperGroup):
         except MISREAD as error:
             if ctx.meta[AS_JSON]:
                 print_json({"error": error.format_message()})
+            raise
+        except KeyboardInterrupt:
+            if ctx.invoked_subcommand not in SERVERS:
+                say("interrupted")
             raise
         except CascadeError as error:
             words = words_of(error)
@@ -179,6 +188,21 @@ def warn(text: str) -> None:
     say(f"warning: {text}", style="yellow")
 
 
+def warn_once() -> Callable[..., None]:
+    """What shows Python's warnings: without the line of source code, and each only once.
+
+    A chain that is built again, as commands do with other thresholds, warns again.
+    """
+    said: set[str] = set()
+
+    def show_warning(message: object, *_where: object, **_more: object) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            warn(str(message))
+
+    return show_warning
+
+
 def plain(value: Any) -> Any:
     """Data as JSON holds it: amounts as decimal strings, dates in ISO 8601."""
     if isinstance(value, Decimal):
@@ -188,6 +212,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def times(count: int, what: str) -> str:
+    """A count with its noun: "1 request", "1,500 requests"."""
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def add(total: Decimal | None, amount: Decimal | None) -> Decimal | None:

@@ -15,6 +15,7 @@ from rich.text import Text
 from cascade.calibration.money import UNKNOWN, in_usd
 from cascade.calibration.recorder.troubles import Trouble, metric_trouble, tier_troubles
 from cascade.calibration.recording import SCORE_KINDS, Recording
+from cascade.cli.output import times
 from cascade.core.clean import on_one_line
 from cascade.percent import percent
 from cascade.traces.lines import cost_text, line, short_dollars
@@ -104,7 +105,7 @@ def _tier(made: Recording, place: int) -> dict[str, Any]:
 
 def _facts(made: Recording, recorder: Recorder, output: Path | None) -> list[Text]:
     standing, about = recorder.standing, made.about
-    many = _times(standing.unknown_costs, "call")
+    many = times(standing.unknown_costs, "call")
     unknown = f", {many} of unknown cost" if standing.unknown_costs else ""
     spent = Text.assemble("spent      ", cost_text(standing.spent_usd, "exact"), unknown)
     what = "agreement with the last tier" if about.quality == "top tier" else about.quality
@@ -134,11 +135,11 @@ def _failure(found: Trouble) -> dict[str, Any]:
 def _failures(recorder: Recorder) -> Iterator[Text]:
     """The first error of each tier, and of the metric."""
     for one in tier_troubles(*_run(recorder)):
-        many = _times(one.count, "request")
+        many = times(one.count, "request")
         yield _note(f"tier {one.name!r} failed on {many}, first: {one.words}")
     bad = metric_trouble(*_run(recorder))
     if bad is not None:
-        many = _times(bad.count, "answer")
+        many = times(bad.count, "answer")
         yield _note(f"metric {bad.name!r} failed on {many}, first: {bad.words}")
 
 
@@ -153,22 +154,18 @@ def _notes(data: dict[str, Any], quality: str) -> list[Text]:
         found.append(f"tier {name!r} answered nothing: no plan can use it")
     if data["quality_unknown"]:
         found.append(
-            f"tier {name!r}: {_times(data['quality_unknown'], 'answer')} could not be graded by "
+            f"tier {name!r}: {times(data['quality_unknown'], 'answer')} could not be graded by "
             f"{quality!r}"
         )
     if data["scorer_failed"]:
         found.append(
             f"tier {name!r}: scorer {data['scorer']!r} failed on "
-            f"{_times(data['scorer_failed'], 'answer')}"
+            f"{times(data['scorer_failed'], 'answer')}"
         )
     if data["cost_unknown"]:
-        many = _times(data["cost_unknown"], "request")
+        many = times(data["cost_unknown"], "request")
         found.append(f"tier {name!r}: the cost of {many} is unknown")
     return [_note(text) for text in found]
-
-
-def _times(count: int, what: str) -> str:
-    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _mean(values: Any) -> float | None:

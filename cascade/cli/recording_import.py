@@ -20,7 +20,7 @@ from cascade.cli.kept import (
     opened,
     say_nothing_found,
 )
-from cascade.cli.output import JsonOption, UsageError, print_json, say, show
+from cascade.cli.output import JsonOption, UsageError, print_json, say, show, times
 from cascade.config import load_chain
 from cascade.errors import RecordingError
 
@@ -224,4 +224,5 @@ def _finish(made: Recording, output: Path, *, as_json: bool) -> None:
         print_json({"recording": str(output), **recording_data(made)})
         return
     show(recording_tables(made))
-    say(f"{len(made)} requests by {len(made.tiers)} tiers written to {output}")
+    many = f"{times(len(made), 'request')} by {times(len(made.tiers), 'tier')}"
+    say(f"{many} written to {output}")

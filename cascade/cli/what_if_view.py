@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cascade.calibration.reporting.words import money, percent
+from cascade.cli.output import times
 from cascade.core.clean import on_one_line
 from cascade.core.trace_text import dollars
 from cascade.traces.tables import SHORTEST_NAME, Column, fitted
@@ -49,7 +50,7 @@ def _head(found: WhatIf) -> Iterator[Text]:
     yield Text(on_one_line(str(found.plan)), "bold")
     yield Text(
         on_one_line(
-            f"{found.n:,} requests · {dollars(found.total_usd)} in all, of which "
+            f"{times(found.n, 'request')} · {dollars(found.total_usd)} in all, of which "
             f"{dollars(found.scorer_cost_usd)} for judging · prices {found.prices}"
         )
     )
@@ -82,10 +83,16 @@ def _policies(chosen: WhatIf, beside: Sequence[Baseline]) -> RenderableType:
             Column("", [Text(name, style) for name, *_, style, _ in rows], left=True),
             Column("per 1,000", [_thousand(cost) for _, cost, *_ in rows]),
             Column("interval", [_money_range(cost) for _, cost, *_ in rows], rank=2),
-            Column(on_one_line(f"of {chosen.top}"), [_of_top(cost, top) for _, cost, *_ in rows]),
+            Column(_of(chosen.top), [_of_top(cost, top) for _, cost, *_ in rows]),
             Column("quality", [_share(quality) for _, _, quality, *_ in rows]),
             Column("interval", [_ends(quality) for _, _, quality, *_ in rows], rank=1),
-            Column("what", [Text(on_one_line(what), "dim") for *_, what in rows], 3, 20, left=True),
+            Column(
+                "what",  # which model it is: the last thing to be left out
+                [Text(on_one_line(what), "dim") for *_, what in rows],
+                least=20,
+                folds=True,
+                left=True,
+            ),
         )
     )
 
@@ -157,6 +164,12 @@ def _money_range(cost: Estimate | None) -> str:
         return ""
     low, high = (money(round(THOUSAND * end, FINE)) for end in (cost.low, cost.high))
     return f"{low} to {high}"
+
+
+def _of(top: str) -> str:
+    """The head of the shares of its cost; a long name stands above the table."""
+    name = on_one_line(top)
+    return f"of {name}" if len(name) <= SHORTEST_NAME else "of top"
 
 
 def _of_top(cost: Estimate | None, top: float | None) -> str:

@@ -89,8 +89,9 @@ def test_a_line_that_was_changed_is_noticed(ledger):
 def test_a_file_that_is_no_ledger_is_refused(ledger, text):
     """What is no ledger is named by its line and never written to."""
     ledger.write_text(text)
-    with pytest.raises(RecordingError, match="line 1"):
+    with pytest.raises(RecordingError, match="line 1") as refused:
         spend(ledger)
+    assert "Error(" not in str(refused.value)
     assert ledger.read_text() == text
 
 

@@ -17,6 +17,12 @@ def two(**given):
     return recording([[1, 1], [0, 1], [1, 0], [0, 0]], [10, 200], names=["nano", "top"], **given)
 
 
+def test_a_threshold_in_the_place_of_a_name():
+    """A number where a step's answer is named is told at once, with the way to write it."""
+    with pytest.raises(ConfigError, match=r"returns is 0.9; .*Step\('nano', threshold=0.9\)"):
+        Step("nano", 0.9)
+
+
 def test_accepted_where_the_score_reaches_the_threshold():
     """A score at the threshold accepts; one below, or none at all, escalates and pays twice."""
     found = simulate(NANO_TOP, two(), Scores({0: [0.5, 0.49, np.nan, 0.9]}))

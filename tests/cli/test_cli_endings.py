@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cascade import Cascade, Price, Tier, TraceStore
+from cascade.cli.output import warn_once
 from cascade.cli.stopping import Stop
 from cascade.core.failures import CallFailure
 from cascade.core.wishes import Try
@@ -282,6 +283,25 @@ main()
         [sys.executable, "-c", code], capture_output=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_an_interrupt_while_a_command_works(cli, monkeypatch):
+    """Ctrl-C is told in a word where the command itself has nothing to say of it."""
+
+    def interrupted(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cascade.calibration.read_recording", interrupted)
+    done = cli("recording", "show", __file__)
+    assert (done.exit_code, done.stderr) == (130, "interrupted\n")
+
+
+def test_a_warning_is_said_once(capsys):
+    """A chain that is built again warns in the same words; they are for people to read once."""
+    show = warn_once()
+    for words in ("one", "two", "one"):
+        show(UserWarning(words), UserWarning, "file.py", 1)
+    assert capsys.readouterr().err == "warning: one\nwarning: two\n"
 
 
 @pytest.mark.usefixtures("models")

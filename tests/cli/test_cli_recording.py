@@ -113,6 +113,16 @@ class TestImportOfTables:
         assert "small 2 2 50.0 % $0.001" in words(done.stdout)
         assert read_recording(out).names == ("small", "big")
 
+    def test_one_of_each(self, cli, table, out):
+        """One request is one request."""
+        done = cli("recording", "import", table, "-o", out, "--tiers", "small", "--where", "task=x")
+        assert "1 request by 1 tier written to" in words(done.stderr)
+
+    def test_a_missing_file(self, cli, tmp_path, out):
+        """It is named once."""
+        done = cli("recording", "import", tmp_path / "none.csv", "-o", out)
+        assert words(done.stderr).count("cannot be read") == 1
+
     def test_options(self, cli, table, out, tmp_path):
         """Tiers, witnesses, prices, columns, signals and rows are as the options say."""
         prices = tmp_path / "prices.json"

@@ -80,6 +80,7 @@ def test_it_serves_and_ends(run, place):
     _, said = process.communicate(timeout=20)
     assert process.returncode in (0, 130)
     assert "Traceback" not in said
+    assert "interrupted" not in said
 
 
 def test_keys_of_the_same_place(run, place):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cascade.calibration import RecordedTier, Recording, Tokens, write_recording
+from cascade.calibration import RecordedTier, Recording, Tokens, read_recording, write_recording
 from cascade.calibration.fingerprint import scorer_fingerprint, tier_fingerprint
 from cascade.calibration.money import PER_USD
 from cascade.config import load_chain
@@ -85,6 +86,24 @@ def test_the_tables(cli, files):
         "35.0 %",
     ):
         assert words in done.stdout, words
+
+
+LONG = "a-provider-of-models/a-model-with-a-long-name-8B-Instruct-Turbo"
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_long_names_stay_whole(cli, files, columns):
+    """Which model each baseline is can be read at every usual width, whatever it is called."""
+    recording, chain = files()
+    chain.write_text(CHAIN.replace('"big"', f'"{LONG}"'))
+    made = read_recording(recording)
+    top = replace(made.tiers[1], name=LONG, model=LONG, settings="")
+    write_recording(replace(made, tiers=(made.tiers[0], top)), recording)
+    done = cli("what-if", recording, "--chain", chain, env={"COLUMNS": str(columns)})
+    table = done.stdout.partition("per 1,000")[2].partition("saves per")[0]
+    folded = "".join(line[-columns:].split("%")[-1].strip() for line in table.splitlines())
+    assert f"{LONG}alone" in folded.replace(" ", "")
+    assert "…" not in table.partition("step")[0]
 
 
 def test_as_data(cli, files):

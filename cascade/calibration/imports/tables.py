@@ -161,7 +161,9 @@ def _from_file(path: Path) -> Any:
         if path.suffix.lower() == ".parquet":
             return parquet.ParquetFile(path).read()
         rows = list(rows_of(path))
-    except (RequestError, OSError, arrow.ArrowException) as error:
+    except RequestError as error:  # which names the file
+        raise RecordingError(str(error)) from error
+    except (OSError, arrow.ArrowException) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise RecordingError(f"{str(path)!r} cannot be read: {words}") from error
     if bad := [row for row in rows if row.error or not isinstance(row.data, dict)]:

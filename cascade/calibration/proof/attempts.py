@@ -227,7 +227,7 @@ def _read(file: BinaryIO, path: object) -> _Kept:
         try:
             follows = kept.take(text)
         except (ValueError, KeyError, TypeError) as error:
-            raise RecordingError(f"{where} is no line of a ledger: {error!r}") from error
+            raise RecordingError(f"{where} is no line of a ledger: {CHANGED}") from error
         if not follows:
             raise RecordingError(f"{where} does not follow from the line before: {CHANGED}")
     if kept.last != head:
@@ -243,7 +243,10 @@ def _counted(first: bytes, name: str) -> tuple[int, str]:
         line = json.loads(first)
         kind, lines, last = line["kind"], int(line["lines"]), str(line["last"]).strip()
     except (ValueError, KeyError, TypeError) as error:
-        raise RecordingError(f"{name}, line 1 is not how a ledger begins: {error!r}") from error
+        raise RecordingError(
+            f"{name}, line 1 is not how a ledger begins: it is another file, or was changed; name "
+            "the ledger that `cascade certify` wrote, or a file that is not there yet"
+        ) from error
     if kind != "ledger":
         raise RecordingError(f"{name}, line 1 is of kind {kind!r}: expected 'ledger'")
     return lines, last
