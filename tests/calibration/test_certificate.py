@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from cascade import Chain, Policy, Price, Tier
-from cascade.calibration import About, Certificate, Plan, Step, certificate_of, certify
+from cascade.calibration import (
+    About,
+    Certificate,
+    Estimate,
+    Plan,
+    Step,
+    certificate_of,
+    certify,
+)
 from cascade.calibration.fingerprint import fingerprint
 from cascade.calibration.imports.recorded_tiers import recorded_tier
 from cascade.calibration.proof.attempts import read_attempts
@@ -79,6 +87,14 @@ def test_the_sentence_is_for_whoever_decides():
         "the chain is at most 2.0 points below top (1 answered worse, 2 better); it costs 30 % "
         "[26, 34] of always asking top."
     )
+
+
+def test_a_number_lies_in_the_interval_beside_it():
+    """Both are rounded alike, whatever the last digits of their floats."""
+    cost = Estimate(0.8250000000005708, 0.8249999999999, 0.825)
+    made = replace(certificate(), cost=cost)
+    assert "it costs 82 % [82, 82] of always asking top" in made.sentence()
+    assert ("cost", "82 % [82, 82] of always asking top") in made.lines()
 
 
 def test_attempts_that_are_counted_are_not_the_only_one(tmp_path):
@@ -232,8 +248,9 @@ def test_no_loss_at_all_is_said_so():
 def test_a_free_top_tier_leaves_no_share_of_its_cost():
     """Where always asking the top tier costs nothing, no share of that is said."""
     made = recorded()
-    made.cost_pusd[:, 1] = 0
-    found = certify([TOP, PLAN], made, SCORES, epsilon=0.02)
+    point = certify_path([TOP, PLAN], made, SCORES, epsilon=0.02)
+    made.cost_pusd[:, 1] = 0  # at other prices: at these nothing would have been certified
+    found = certificate_of(point, made, SCORES)
     assert found.cost is None
     assert found.top_cost_usd.value == 0
 

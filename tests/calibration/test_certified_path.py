@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cascade.calibration import About, Plan, Step
+from cascade.calibration.money import UNKNOWN
 from cascade.calibration.proof.attempts import attempt_delta, read_attempts
 from cascade.calibration.proof.certified_path import certify_path
 from cascade.calibration.proof.noninferiority import noninferiority_p
@@ -105,6 +106,31 @@ def test_nothing_cheaper_than_the_top_tier_is_said():
     """A path of the top tier alone has nothing to certify."""
     with pytest.raises(NotCertifiable, match="nothing to certify"):
         certify_path([TOP], *deployment(), epsilon=0.02)
+
+
+def test_of_the_plans_that_pass_the_last_that_costs_less_is_taken():
+    """A plan that costs more on these requests than the top tier alone is not certified."""
+    made = recording(np.ones((400, 3)), [10, 1_010, 1_000], names=["cheap", "dear", "top"])
+    scores = Scores({0: np.linspace(1, 0, 400)})
+    dear = Plan((Step("dear"),))
+    path = [TOP, plan(threshold(100)), dear]
+    point = certify_path(path, made, scores, epsilon=0.02)
+    assert (point.index, len(point.p_values)) == (1, 3)
+    with pytest.raises(NotCertifiable, match=r"saves 0\.5 % or more .*'top' costs.*costs 101\.0 %"):
+        certify_path([TOP, dear], made, scores, epsilon=0.02)
+    made.cost_pusd[:, 2] = 0
+    with pytest.raises(NotCertifiable, match="always asking 'top' costs nothing"):
+        certify_path(path, made, scores, epsilon=0.02)
+
+
+def test_a_saving_that_would_be_printed_as_none_is_none():
+    """What costs 99.6 % of the top tier saves nothing; an unknown cost is not held against a plan."""
+    made, scores = deployment()
+    made.cost_pusd[:, 0] = 746
+    with pytest.raises(NotCertifiable, match=r"nothing to certify: on these 400 .*costs 99\.6 %"):
+        certify_path([TOP, plan(threshold(300))], made, scores, epsilon=0.02)
+    made.cost_pusd[:, 0] = UNKNOWN
+    assert certify_path([TOP, plan(threshold(300))], made, scores, epsilon=0.02).index == 1
 
 
 @pytest.mark.parametrize(

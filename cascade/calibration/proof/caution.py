@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from cascade.calibration.money import in_usd
-from cascade.calibration.plan import Outcomes, Plan, ScoreSource, Step, simulate
+from cascade.calibration.plan import Plan, ScoreSource, Step, simulate
 from cascade.calibration.proof.losses import path_losses
+from cascade.calibration.proof.saving import cost_share, saves
 from cascade.calibration.recording import Recording
 
 __all__ = ["cautious_order"]
@@ -32,8 +32,9 @@ def cautious_order(
 ) -> tuple[Plan, ...]:
     """Order plans for certifying, the top tier alone first.
 
-    Plans that cost as much as the top tier are left out, and those that are dearer than another
-    and risk no less. In front come variants of the first that accept its surest answers only.
+    Plans that cost no less than the top tier (see `saves`) are left out, and those that are dearer
+    than another and risk no less. In front come variants of the first that accept its surest
+    answers only.
 
     Args:
         plans: in any order.
@@ -63,10 +64,11 @@ def _safest_first(
     weights = recording.weights[found.kept]
     spread = np.sqrt((found.loss**2 * weights**2).sum(1) + 1)  # one more: none seen is not none
     risk = (found.loss * weights).sum(1) + DEVIATIONS * spread
-    cost = np.array([_cost(outcome, recording) for outcome in found.outcomes])
+    cost = np.array([cost_share(outcome, recording) or 0.0 for outcome in found.outcomes])
     chosen: list[int] = []
     for place in np.lexsort((risk, cost)):  # cheapest first: a dearer one must risk less
-        if cost[place] < 1 and (not chosen or risk[place] < risk[chosen[-1]]):
+        safer = not chosen or risk[place] < risk[chosen[-1]]
+        if safer and saves(found.outcomes[place], recording):
             chosen.append(int(place))
     return tuple(found.plans[place] for place in reversed(chosen))
 
@@ -82,16 +84,6 @@ def _more_careful(plan: Plan, recording: Recording, source: ScoreSource) -> Iter
             surest = np.quantile(accepted, 1 - share, method="higher") if len(accepted) else 0.0
             steps.append(replace(step, threshold=max(step.threshold, float(surest))))
         made = Plan((*steps, plan.steps[-1]), plan.gate)
-        if made not in (plan, before) and _cost(simulate(made, recording, source), recording) < 1:
+        if made not in (plan, before) and saves(simulate(made, recording, source), recording):
             yield made
         before = made
-
-
-def _cost(outcome: Outcomes, recording: Recording) -> float:
-    """Mean cost as a share of always asking the top tier, where both are known; else 0."""
-    cost = in_usd(np.column_stack([outcome.cost_pusd, recording.cost_pusd[:, recording.top]]))
-    known = ~np.isnan(cost).any(axis=1)
-    if not known.any():
-        return 0.0
-    plan, top = np.average(cost[known], axis=0, weights=recording.weights[known])
-    return float(plan / top) if top else 1.0

@@ -166,8 +166,7 @@ def _void(made: Certificate) -> str:
 
 
 def _counted(found: Counted) -> str:
-    low, high = 100 * found.low, 100 * found.high
-    return f"{_many(found.count)}, {percent(found.share, 2)} [{low:.2f}, {high:.2f}]"
+    return f"{_many(found.count)}, {percent(found.share, 2)} {_ends(found, 2)}"
 
 
 def _many(count: int) -> str:
@@ -175,8 +174,13 @@ def _many(count: int) -> str:
 
 
 def _percent(found: Estimate, digits: int = 0) -> str:
-    low, high = (f"{100 * part:.{digits}f}" for part in (found.low, found.high))
-    return f"{percent(found.value, digits)} [{low}, {high}]"
+    return f"{percent(found.value, digits)} {_ends(found, digits)}"
+
+
+def _ends(found: Estimate | Counted, digits: int) -> str:
+    """An interval in percent, rounded as the number that it is beside."""
+    low, high = (percent(end, digits).removesuffix(" %") for end in (found.low, found.high))
+    return f"[{low}, {high}]"
 
 
 def _usd(found: Estimate) -> str:

@@ -18,8 +18,9 @@ from cascade.calibration.proof.advice import Seen, advice_for, points
 from cascade.calibration.proof.attempts import Attempt, attempt_delta, attempts_on, spend_attempt
 from cascade.calibration.proof.certified_point import CertifiedPoint, Test
 from cascade.calibration.proof.copies import copies_together
-from cascade.calibration.proof.losses import Missing, is_graded, path_losses
+from cascade.calibration.proof.losses import Missing, PathLosses, is_graded, path_losses
 from cascade.calibration.proof.margin import check_delta, check_epsilon
+from cascade.calibration.proof.saving import LEAST_SAVING, cost_share, saves
 from cascade.calibration.proof.strata import Stratum, strata_of
 from cascade.calibration.proof.units import units_of
 from cascade.calibration.recording import Recording
@@ -48,7 +49,7 @@ def certify_path(
     stands: Bools | None = None,
     part: float | None = None,
 ) -> CertifiedPoint:
-    """Test a path from its safe end and return the last plan that carries the promise.
+    """Test a path from its safe end and return the last plan that carries it and costs less.
 
     The promise is on the mean loss over requests, or over groups where requests have groups or are
     copies of each other; each counts the same, or by weights up to `heaviest`. Quality of 0 and 1
@@ -106,15 +107,16 @@ def certify_path(
     spent = attempt.spent if attempt else delta
     each = spent / len(strata)
     results = [s.tested(losses.plans, top, epsilon, each, chosen) for s in strata]
-    index = min(result.certified for result in results)
-    if index < 0 or losses.plans[index] == top:
-        weakest = strata[[result.certified for result in results].index(index)]
+    carried = min(result.certified for result in results)
+    if carried < 0 or losses.plans[carried] == top:
+        weakest = strata[[result.certified for result in results].index(carried)]
         first = next(place for place, plan in enumerate(losses.plans) if plan != top)
         later = delta
         if attempts is not None:
             later = attempt_delta(delta, 1 + attempts_on(attempts, recording.ids.tolist()))
         refused = _Refused(weakest, first, epsilon, delta, later / len(strata), part)
         raise refused.error(chosen, counted=attempt is not None)
+    index = _last_that_saves(losses, recording, carried)
     ps = [result.p_values[index] for result in results]
     kept = recording.rows(losses.kept)
     units = units_of(losses.loss[[index]], kept, heaviest=heaviest)
@@ -137,6 +139,33 @@ def certify_path(
         spent=spent,
         attempt=attempt,
         slices=tuple(s.promise(index, p, each) for s, p in zip(strata, ps, strict=True) if slices),
+    )
+
+
+def _last_that_saves(losses: PathLosses, recording: Recording, carried: int) -> int:
+    """The last plan up to one that costs less than the top tier on these requests too.
+
+    All plans up to the last that passed carry their promise together, so that one of them may be
+    taken by what it costs here.
+
+    Raises:
+        NotCertifiable: none of them does.
+    """
+    for index in range(carried, -1, -1):
+        if saves(losses.outcomes[index], recording):
+            return index
+    plan, top = losses.plans[carried], recording.names[recording.top]
+    if not recording.cost_pusd[:, recording.top].any():
+        raise NotCertifiable(
+            f"always asking {top!r} costs nothing on these {len(recording):,} requests: no plan "
+            "costs less, so there is nothing to certify"
+        )
+    share = cost_share(losses.outcomes[carried], recording)
+    raise NotCertifiable(
+        f"no plan that these labels carry saves {percent(LEAST_SAVING)} or more of what always "
+        f"asking {top!r} costs, so there is nothing to certify: on these {len(recording):,} "
+        f"requests {str(plan)!r} costs {percent(share or 0)} of it; add a cheaper tier, or better "
+        "evidence of when it is right"
     )
 
 
