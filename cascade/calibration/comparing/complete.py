@@ -22,8 +22,8 @@ asked is seldom chance (a served chain asks its last tier what the others could 
 what is left would say something else."""
 
 PARTLY = (
-    "everything rests on the {:,} of {:,} requests whose answers all have a label and a price{}; "
-    "where labels were not given at random, it speaks of those alone"
+    "everything rests on the {:,} of {:,} requests whose answers all have a label and a price "
+    "({}); where {} are not missing at random, it speaks of those alone"
 )
 
 GAPS = "{:,} of {:,} requests are left out, because some tiers were not asked them"
@@ -55,7 +55,9 @@ def complete_part(recording: Recording) -> tuple[Recording, Whole, tuple[str, ..
     asked_all = not gaps(recording)[:, list(recording.ladder)].any()
     if not asked_all or not 0 < len(rows) < n:
         return recording, np.arange(n), ()
-    note = PARTLY.format(len(rows), n, _lacking(recording))
+    lacking = _lacking(recording)
+    words = ", ".join(f"{number:,} lack a {what}" for what, number in lacking.items())
+    note = PARTLY.format(len(rows), n, words, " and ".join(f"{what}s" for what in lacking))
     return recording.rows(rows), rows, (note,)
 
 
@@ -66,15 +68,14 @@ def known_rows(recording: Recording) -> Whole:
     return np.flatnonzero(known.all(axis=1))
 
 
-def _lacking(recording: Recording) -> str:
-    """How many requests lack a label, and how many a price, in brackets."""
+def _lacking(recording: Recording) -> dict[str, int]:
+    """How many requests lack a label, and how many a price, as far as any does."""
     ladder = list(recording.ladder)
     found = {
         "label": int(np.isnan(recording.quality[:, ladder]).any(axis=1).sum()),
         "price": int((recording.cost_pusd[:, ladder] == UNKNOWN).any(axis=1).sum()),
     }
-    words = [f"{number:,} lack a {what}" for what, number in found.items() if number]
-    return f" ({', '.join(words)})" if words else ""
+    return {what: number for what, number in found.items() if number}
 
 
 def source_of_rows(source: ScoreSource | None, rows: Whole, n: int) -> ScoreSource | None:

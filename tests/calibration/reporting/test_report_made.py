@@ -22,6 +22,7 @@ from cascade.calibration import (
     search_plans,
 )
 from cascade.calibration.comparing.question import LEARNED
+from cascade.calibration.money import UNKNOWN
 from cascade.calibration.proof.certified_chain import policy_of, tiers_of_chain
 from cascade.calibration.reporting import tested
 from cascade.calibration.reporting.made import Report
@@ -146,7 +147,8 @@ class TestPoorRecordings:
         view, _ = self.shown(replace(made, quality=quality))
         assert view.about.startswith("250 requests")
         assert any("250 of 400 requests" in note for note in view.notes)
-        assert any("(150 lack a label)" in note for note in view.notes)
+        words = "(150 lack a label); where labels are not missing at random"
+        assert any(words in note for note in view.notes)
         assert view.headline.endswith("on the 250 of 400 requests with labels and prices")
         gates = {0: np.linspace(0, 1, 400)}
         source = Scores({0: made.score[:, 0], 1: made.score[:, 1]}, gates=gates)
@@ -155,6 +157,20 @@ class TestPoorRecordings:
         gated = Plan((Step("nano", threshold=0.5), Step("big")), Gate("big", 0.5))
         found, _ = self.shown(replace(made, quality=quality), source=source, chosen=gated)
         assert 0.4 < {tier.name: tier.asked for tier in found.tiers}["nano"] < 0.95
+
+    def test_some_prices(self):
+        """What is missing is named: a price alone says nothing of labels."""
+        made = real()
+        cost, quality = made.cost_pusd.copy(), made.quality.copy()
+        cost[:10, 1], quality[5:7, 1] = UNKNOWN, np.nan
+        view, _ = self.shown(replace(made, cost_pusd=cost))
+        words = (
+            "(10 lack a price); where prices are not missing at random, it speaks of those alone"
+        )
+        assert any(words in note for note in view.notes)
+        both, _ = self.shown(replace(made, cost_pusd=cost, quality=quality))
+        words = "(2 lack a label, 10 lack a price); where labels and prices are not missing"
+        assert any(words in note for note in both.notes)
 
     def test_a_gate(self):
         """A plan's gate, which is written as a formula, is also put into a sentence."""
