@@ -142,6 +142,7 @@ class Calibration:
         delta: float = 0.05,
         slices: bool = False,
         attempts: str | PathLike[str] | None = None,
+        single: bool = False,
         missing: Missing = "harm",
         created_at: str = "",
         seed: int = 0,
@@ -150,7 +151,7 @@ class Calibration:
         check_epsilon(epsilon)
         check_delta(delta)
         part = self.certify_part
-        first = delta if attempts is None else attempt_delta(delta, 1)
+        first = delta if single or attempts is None else attempt_delta(delta, 1)
         plans = self.plans(epsilon, first)
         point = certify_path(
             plans,
@@ -160,6 +161,7 @@ class Calibration:
             delta=delta,
             slices=slices,
             attempts=attempts,
+            single=single,
             at=created_at,
             missing=missing,
             graded=is_graded(self.learn_part),
@@ -202,6 +204,7 @@ def calibrate(
     confidence: float = 0.95,
     slices: bool = False,
     attempts: str | PathLike[str] | None = None,
+    single: bool = False,
     missing: Missing = "harm",
     created_at: str = "",
     seed: int = 0,
@@ -222,6 +225,8 @@ def calibrate(
         slices: the promise must hold on every slice.
         attempts: file of the ledger of attempts; without one this must be the only attempt on
             these requests.
+        single: this is the only attempt: count nothing, and spend all of the error. Refused where
+            the ledger counts an attempt on these requests.
         missing: what a kept answer of unknown quality does: "harm" counts it as wrong, "drop"
             leaves out the requests that were not graded, as if they were like the others.
         created_at: ISO 8601, for the certificate.
@@ -254,6 +259,7 @@ def calibrate(
         delta=round(1 - confidence, 12),
         slices=slices,
         attempts=attempts,
+        single=single,
         missing=missing,
         created_at=created_at,
         seed=seed,

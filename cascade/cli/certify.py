@@ -70,7 +70,7 @@ def certify(
         typer.Option(
             "--single",
             help="This is the only attempt on these requests: count nothing, spend all of the "
-            "error that the confidence leaves.",
+            "error that the confidence leaves. Refused where the ledger counts others.",
         ),
     ] = False,
     missing: Annotated[
@@ -120,7 +120,8 @@ def certify(
         key=key,
         scores=scores,
         slices=slices,
-        attempts=None if single else ledger or Path(f"{recording}.attempts"),
+        attempts=ledger or Path(f"{recording}.attempts"),
+        single=single,
         missing=missing,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=seed,

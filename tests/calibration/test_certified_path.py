@@ -349,6 +349,24 @@ def test_attempts_spend_the_error(tmp_path):
     assert [attempt.at for attempt in read_attempts(ledger)] == ["2026-11-27", "", "", "", ""]
 
 
+def test_what_was_tried_before_is_not_the_only_attempt(tmp_path):
+    """A single attempt is refused where the ledger counts one that shares a request with it."""
+    made, scores = deployment()
+    ledger = tmp_path / "ledger"
+    point = certify_path(PATH, made, scores, epsilon=0.02, attempts=ledger, single=True)
+    assert (point.attempt, point.spent, ledger.exists()) == (None, 0.05, False)
+    certify_path(PATH, made, scores, epsilon=0.03, attempts=ledger)
+    with pytest.raises(
+        ConfigError, match=r"counts an attempt on them, the last for 3\.0 points"
+    ) as no:
+        certify_path(PATH, made, scores, epsilon=0.02, attempts=ledger, single=True)
+    assert "makes this attempt 2, with 0.76 % of error allowed" in str(no.value)
+    assert len(read_attempts(ledger)) == 1
+    other, scores = deployment(ids=[f"new {row}" for row in range(400)])
+    point = certify_path(PATH, other, scores, epsilon=0.02, attempts=ledger, single=True)
+    assert point.spent == 0.05
+
+
 def test_a_refused_attempt_is_spent_as_well(tmp_path):
     """Labels that were looked at in vain count."""
     made, scores = deployment(n=100, harm=0, gain=0, accepted=80)

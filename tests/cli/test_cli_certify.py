@@ -4,6 +4,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,19 +138,31 @@ def test_a_changed_chain_is_void(files, tmp_path):
 
 
 def test_the_same_command_again_is_the_same_attempt(files):
-    """Running it twice spends nothing more; another margin does; a single one is not counted."""
+    """Running it twice spends nothing more; another margin does, and then none is the only one."""
     chain, data = files
     for margin in (2, 2, 3):
         assert cascade(
             "certify", data, "--chain", chain, "--epsilon", margin, "--scores", "recorded"
         ).exit_code == 0  # fmt: skip
     assert [attempt.number for attempt in read_attempts(f"{data}.attempts")] == [1, 2]
+    refused = cascade("certify", data, "--chain", chain, "--single", "--scores", "recorded")
+    assert refused.exit_code == 2
+    words = refused.stderr.replace("\n", " ")
+    assert "counts 2 attempts on them, the last on 20" in words
+    assert "for 3.0 points; leave out single (--single), which makes this attempt 3" in words
+    assert len(read_attempts(f"{data}.attempts")) == 2
+
+
+def test_a_single_attempt_is_not_counted(files):
+    """Where nothing was tried before, it spends the whole error and writes no ledger."""
+    chain, data = files
     single = cascade(
         "certify", data, "--chain", chain, "--single", "--json", "--scores", "recorded"
     )
     assert "next: the same command with --chain-output" in single.stderr
-    assert json.loads(single.stdout)["attempt"] == 0
-    assert len(read_attempts(f"{data}.attempts")) == 2
+    found = json.loads(single.stdout)
+    assert (found["attempt"], found["spent"]) == (0, found["delta"])
+    assert not Path(f"{data}.attempts").exists()
 
 
 def test_too_few_labels_end_with_1_and_a_number(files, tmp_path):

@@ -114,7 +114,7 @@ def spend_attempt(
         for attempt in kept.attempts:
             if (attempt.test, attempt.split) == (test, split):
                 return attempt
-        number = 1 + kept.count(members)
+        number = 1 + len(kept.sharing(members))
         made = Attempt(number, epsilon, delta, attempt_delta(delta, number), split, test, at)
         new: list[dict[str, Any]] = [{"kind": "attempt", **_written(made)}]
         if split not in kept.parts:
@@ -124,16 +124,16 @@ def spend_attempt(
     return replace(made, line=kept.last)
 
 
-def attempts_on(path: str | os.PathLike[str], ids: Sequence[str]) -> int:
-    """How many attempts share a request with these; 0 where there is no ledger.
+def attempts_on(path: str | os.PathLike[str], ids: Sequence[str]) -> tuple[Attempt, ...]:
+    """The attempts that share a request with these, in order; none where there is no ledger.
 
     Raises:
         RecordingError: it cannot be read, or was changed.
     """
     if not Path(path).exists():
-        return 0
+        return ()
     with _locked(Path(path)) as file:
-        return _read(file, path).count(_hashed(ids))
+        return tuple(_read(file, path).sharing(_hashed(ids)))
 
 
 def read_attempts(path: str | os.PathLike[str]) -> tuple[Attempt, ...]:
@@ -168,10 +168,10 @@ class _Kept:
     last: str = START
     size: int = len(_first(0, START))
 
-    def count(self, members: set[str]) -> int:
+    def sharing(self, members: set[str]) -> list[Attempt]:
         """Attempts that share a request with these."""
         shared = {name for name, requests in self.parts.items() if requests & members}
-        return sum(attempt.split in shared for attempt in self.attempts)
+        return [attempt for attempt in self.attempts if attempt.split in shared]
 
     def take(self, text: bytes) -> bool:
         """Take a line in, and say whether it follows from the one before."""

@@ -41,6 +41,7 @@ def certify_path(
     delta: float = 0.05,
     slices: bool = False,
     attempts: str | PathLike[str] | None = None,
+    single: bool = False,
     at: str = "",
     test: Test | None = None,
     graded: bool | None = None,
@@ -64,6 +65,7 @@ def certify_path(
         delta: error allowed, e.g. 0.05.
         slices: the promise must hold on every slice; each may err with its part of delta.
         attempts: ledger of attempts; without one this must be the only attempt on these requests.
+        single: this is the only one, and is not counted: the ledger must hold none on them.
         at: time for the ledger.
         test: "betting" where 0/1 labels are to be tested so all the same; chosen unless given.
         graded: whether quality may lie between 0 and 1, as known before these labels, which else
@@ -75,8 +77,8 @@ def certify_path(
         part: share of what was recorded that this part is, to say how many must be recorded.
 
     Raises:
-        ConfigError: a margin or an error that is none, an empty path, weights without a bound, or
-            the exact test asked for what it does not test.
+        ConfigError: a margin or an error that is none, an empty path, weights without a bound, the
+            exact test asked for what it does not test, or no single attempt.
         NotCertifiable: the labels do not carry the promise for any plan that costs less.
         RecordingError: the recording cannot tell, or has no labels.
     """
@@ -95,6 +97,9 @@ def certify_path(
     chosen = _test_for(strata, is_graded(recording) if graded is None else graded, test)
     decisive = [[plan.digest for plan in losses.plans], [[s.name, s.units.seal] for s in strata]]
     attempt: Attempt | None = None
+    if single and attempts is not None:
+        _check_single(attempts, recording, delta)
+        attempts = None
     if attempts is not None:
         attempt = spend_attempt(
             attempts,
@@ -113,7 +118,7 @@ def certify_path(
         first = next(place for place, plan in enumerate(losses.plans) if plan != top)
         later = delta
         if attempts is not None:
-            later = attempt_delta(delta, 1 + attempts_on(attempts, recording.ids.tolist()))
+            later = attempt_delta(delta, 1 + len(attempts_on(attempts, recording.ids.tolist())))
         refused = _Refused(weakest, first, epsilon, delta, later / len(strata), part)
         raise refused.error(chosen, counted=attempt is not None)
     index = _last_that_saves(losses, recording, carried)
@@ -217,6 +222,22 @@ class _Refused:
             certifiable=advice.certifiable,
             labels_needed=advice.labels_needed,
         )
+
+
+def _check_single(attempts: str | PathLike[str], recording: Recording, delta: float) -> None:
+    """Refuse to call an attempt the only one where the ledger counts others."""
+    earlier = attempts_on(attempts, recording.ids.tolist())
+    if not earlier:
+        return
+    last, number = earlier[-1], len(earlier) + 1
+    many = "an attempt" if len(earlier) == 1 else f"{len(earlier)} attempts"
+    when = f" on {last.at[:10]}" if last.at else ""
+    raise ConfigError(
+        f"this is not the only attempt on these requests: ledger {str(attempts)!r} counts {many} "
+        f"on them, the last{when} for {points(last.epsilon)}; leave out single (--single), which "
+        f"makes this attempt {number}, with {percent(attempt_delta(delta, number), 2)} of error "
+        "allowed, or certify on requests that nobody has looked at"
+    )
 
 
 def _check_self_disagreement(recording: Recording, epsilon: float) -> None:

@@ -51,6 +51,7 @@ def certify(
     delta: float = 0.05,
     slices: bool = False,
     attempts: str | PathLike[str] | None = None,
+    single: bool = False,
     missing: Missing = "harm",
     heaviest: float | None = None,
     created_at: str = "",
@@ -66,6 +67,7 @@ def certify(
         delta: as for `certify_path`.
         slices: as for `certify_path`.
         attempts: as for `certify_path`.
+        single: as for `certify_path`.
         missing: as for `certify_path`.
         heaviest: as for `certify_path`.
         created_at: ISO 8601, for the certificate and the ledger.
@@ -82,6 +84,7 @@ def certify(
         delta=delta,
         slices=slices,
         attempts=attempts,
+        single=single,
         missing=missing,
         heaviest=heaviest,
         at=created_at,
