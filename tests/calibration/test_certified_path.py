@@ -7,6 +7,7 @@ from cascade.calibration import About, Plan, Step
 from cascade.calibration.money import UNKNOWN
 from cascade.calibration.proof.attempts import attempt_delta, read_attempts
 from cascade.calibration.proof.certified_path import certify_path
+from cascade.calibration.proof.labels import plan_labels
 from cascade.calibration.proof.noninferiority import noninferiority_p
 from cascade.errors import ConfigError, NotCertifiable, RecordingError
 from tests.calibration.builders import Scores, recording
@@ -85,6 +86,24 @@ def test_too_few_labels_say_how_many_would_do():
         certify_path([TOP, plan(0.5)], made, scores, epsilon=0.02)
     assert caught.value.labels_needed == 151
     assert caught.value.certifiable == pytest.approx(0.03, abs=0.001)
+
+
+@pytest.mark.parametrize(("harm", "gain"), [(0, 0), (2, 1), (3, 2)])
+def test_a_refusal_counts_labels_as_a_plan_for_them_does(tmp_path, harm, gain):
+    """What is needed for the next attempt is what `plan_labels` says of the counts that were seen."""
+    made, scores = deployment(n=100, harm=harm, gain=gain, accepted=80)
+    path = [TOP, plan(threshold(80, 100))]
+    with pytest.raises(NotCertifiable) as caught:
+        certify_path(path, made, scores, epsilon=0.025, attempts=tmp_path / "ledger")
+    planned = plan_labels(0.025, harm / 100, gain / 100, attempt_delta(0.05, 2))
+    assert caught.value.labels_needed == max(planned.requests, 101)
+
+
+def test_one_label_that_gained_is_advised_on():
+    """A single request, answered better, is too few; how many would do can still be told."""
+    made, scores = deployment(n=1, harm=0, gain=1, accepted=1)
+    with pytest.raises(NotCertifiable, match=r"certify on \(\d+ in all\)"):
+        certify_path([TOP, CHEAP], made, scores, epsilon=0.02)
 
 
 def test_labels_for_five_rows():

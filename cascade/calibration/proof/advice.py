@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cascade.calibration.proof.betting import betting_bound, betting_p
 from cascade.calibration.proof.intervals import net_harm_bound
-from cascade.calibration.proof.labels import labels_by_formula, labels_without_harm
+from cascade.calibration.proof.labels import enough_labels
 from cascade.calibration.proof.noninferiority import GAMMA
 from cascade.calibration.proof.units import Units
 from cascade.percent import percent
@@ -165,10 +165,10 @@ def _upwards(bound: float) -> float | None:
 def _exact(harm: int, gain: int, n: int, *, epsilon: float, delta: float) -> Advice:
     bound = net_harm_bound(harm, gain, n, delta, gamma=min(GAMMA, delta / 25))
     certifiable = _upwards(bound)
-    if epsilon <= 0 or (harm - gain) / n >= epsilon:
+    if epsilon <= 0 or harm / n - gain / n >= epsilon:
         return Advice(certifiable, None)
-    labels = labels_by_formula(epsilon, harm / n, gain / n, delta, POWER)
-    return Advice(certifiable, max(labels, labels_without_harm(epsilon, delta), n + 1))
+    labels, _ = enough_labels(epsilon, harm / n, gain / n, delta, POWER)
+    return Advice(certifiable, max(labels, n + 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

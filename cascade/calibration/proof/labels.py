@@ -13,7 +13,13 @@ from cascade.errors import ConfigError, NotCertifiable
 
 special = needed("scipy.special")
 
-__all__ = ["LabelPlan", "labels_by_formula", "labels_without_harm", "plan_labels"]
+__all__ = [
+    "LabelPlan",
+    "enough_labels",
+    "labels_by_formula",
+    "labels_without_harm",
+    "plan_labels",
+]
 
 EXACT_UP_TO = 4_000
 """Requests up to which the power is enumerated; beyond, a formula is near and quick."""
@@ -83,7 +89,7 @@ def plan_labels(
             "accept less"
         )
     least = labels_without_harm(epsilon, delta)
-    requests, reached = _enough(epsilon, harm, gain, delta, power, least=least)
+    requests, reached = enough_labels(epsilon, harm, gain, delta, power)
     share = 1.0 if acceptance is None else acceptance
     labels = math.ceil(requests * share - 1e-9)
     return LabelPlan(epsilon, harm, gain, delta, power, requests, reached, least, share, labels)
@@ -120,10 +126,24 @@ def labels_by_formula(
     return math.ceil(max((reach / (epsilon - harm + gain)) ** 2, needed_at_least))
 
 
-def _enough(
-    epsilon: float, harm: float, gain: float, delta: float, power: float, *, least: int
+def enough_labels(
+    epsilon: float, harm: float, gain: float, delta: float, power: float
 ) -> tuple[int, float | None]:
-    """The fewest requests with the wanted power, to within a step, and what they reach."""
+    """The fewest requests with the wanted power, to within a step, and what they reach.
+
+    What `plan_labels` counts beforehand and a refusal advises afterwards.
+
+    Args:
+        epsilon: as for `plan_labels`.
+        harm: as for `plan_labels`; less than `epsilon` above gain.
+        gain: as for `plan_labels`.
+        delta: as for `plan_labels`.
+        power: as for `plan_labels`.
+
+    Returns:
+        The number, and its power; `None` where only the formula was used.
+    """
+    least = labels_without_harm(epsilon, delta)
     near = labels_by_formula(epsilon, harm, gain, delta, power)
     if near > EXACT_UP_TO:
         return near, None
