@@ -213,7 +213,7 @@ def test_a_few_requests_of_which_something_is_missing(cli, files):
     done = cli("what-if", recording, "--chain", chain, env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
     assert "best pair at equal quality" in done.stdout
-    assert "note: 1 of 40 requests are left out, because some tiers were not asked" in done.stdout
+    assert "note: left out: 1 of 40 requests, because not every tier was asked" in done.stdout
     assert "rests on the 38 of 39 requests" in done.stdout
     quality[:, 1] = np.nan
     recording, chain = files(quality=quality, answered=answered)

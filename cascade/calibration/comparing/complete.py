@@ -26,7 +26,7 @@ PARTLY = (
     "({}); where {} are not missing at random, it speaks of those alone"
 )
 
-GAPS = "{:,} of {:,} requests are left out, because some tiers were not asked them"
+GAPS = "left out: {:,} of {:,} requests, because not every tier was asked them"
 
 
 def without_few_gaps(recording: Recording) -> tuple[Recording, Whole, tuple[str, ...]]:

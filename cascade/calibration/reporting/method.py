@@ -34,7 +34,7 @@ def method_of(recording: Recording, comparison: Comparison) -> tuple[Fact, ...]:
         Fact("content", f"policy “{about.content}”"),
     ]
     if comparison.chosen is not None:
-        facts += _of_chosen(comparison.chosen)
+        facts += _of_chosen(comparison.chosen, exact=_is_exact(recording))
     return tuple(facts)
 
 
@@ -76,13 +76,21 @@ def _named(what: str, names: Iterable[str]) -> str:
     return f"{what}: {'; '.join(shown[:12])}{' …' if len(shown) > 12 else ''}"  # noqa: PLR2004
 
 
-def _of_chosen(found: WhatIf) -> list[Fact]:
+def _is_exact(recording: Recording) -> bool:
+    """Whether harm and gain are counts of independent requests; see `differences`."""
+    alone = len(set(recording.groups)) == len(recording) and np.ptp(recording.weights) == 0
+    return bool(alone and not is_graded(recording))
+
+
+def _of_chosen(found: WhatIf, *, exact: bool) -> list[Fact]:
+    drawn = f"whole groups ({found.resamples:,} resamples, seed {found.seed})"
+    words = f"by paired bootstrap over {drawn}"
     return [
         Fact("prices", found.prices),
         Fact(
             "intervals",
-            f"{percent(found.confidence, 0)}, of cost and quality by paired bootstrap over whole "
-            f"groups ({found.resamples:,} resamples, seed {found.seed}), of harm and gain exact",
+            f"{percent(found.confidence, 0)}, "
+            f"{f'of cost and quality {words}, of harm and gain exact' if exact else words}",
         ),
         Fact("replay", f"digest of every decision and cost: {found.digest}"),
     ]

@@ -221,9 +221,7 @@ class TestPoorRecordings:
         answered[7, 2], quality[7, 2], quality[11, 0] = False, np.nan, np.nan
         poor = replace(made, answered=answered, usable=answered, quality=quality)
         view = report(poor, search=True).view
-        assert (
-            "1 of 400 requests are left out, because some tiers were not asked them" in view.notes
-        )
+        assert "left out: 1 of 400 requests, because not every tier was asked them" in view.notes
         assert any("rests on the 398 of 399 requests" in note for note in view.notes)
         assert view.searched is not None
         assert {line.name for line in view.policies} >= {"chosen plan", "best pair at equal cost"}

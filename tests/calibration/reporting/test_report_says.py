@@ -273,6 +273,9 @@ class TestMethod:
         """Resamples, seed, prices and the digest of the replay are stated."""
         terms = self.terms(recorded())
         assert "50 resamples, seed 0" in terms["intervals"]
+        assert terms["intervals"].endswith("of harm and gain exact")
+        pairs = recorded(groups=objects(*(f"g{row // 2}" for row in range(20))))
+        assert "exact" not in self.terms(pairs)["intervals"]
         assert len(terms["replay"].split()[-1]) == 64
         assert "intervals" not in self.terms(recorded(), plan=None)
 

@@ -3,12 +3,14 @@
 import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from cascade.calibration import (
+    Baseline,
     Plan,
     RecordedScores,
     Step,
@@ -16,9 +18,14 @@ from cascade.calibration import (
     keyed_splits,
     report,
     search_plans,
+    what_if,
 )
+from cascade.calibration.comparing.findings import Estimate
 from cascade.calibration.reporting import searched as searching
+from cascade.calibration.reporting.found import _sentence
+from cascade.calibration.reporting.searched import Searched
 from tests.calibration.builders import Scores
+from tests.calibration.reporting.compared import NANO_TOP, compared, recorded, scores
 from tests.calibration.reporting.pages import Page
 from tests.calibration.reporting.test_report_made import real
 
@@ -145,6 +152,24 @@ def test_the_best_single_model_is_said_beside_the_plan_found():
     assert "% less" in note
     chosen = report(replace(made, quality=quality), search=True).view
     assert not [note for note in chosen.notes if note.startswith("the top tier")]
+
+
+def test_a_plan_that_is_no_cheaper_than_a_single_model_says_so():
+    """What is saved beside the top tier alone is not all: one model may cost as little."""
+    made = recorded()
+    plan = what_if(NANO_TOP, made, source=scores(), resamples=5)
+    for cost, words in (
+        (plan.cost.value, "and no less than nano alone, which is as good, at"),
+        (2 * plan.cost.value, "50 % less than nano alone ($10.00), which is as good, at"),
+        (0.0, "and no less than nano alone, which is as good, at"),
+    ):
+        at = Estimate(cost, cost, cost)
+        what = ("best single at equal quality", "single", "nano alone")
+        single = Baseline(*what, at, at, Plan((Step("nano"),)))
+        beside = compared(made, None, baselines=(single,))
+        spot = SimpleNamespace(expected_quality=0.9)
+        found = Searched(None, spot, plan, "own", scores(), 0.98)
+        assert words in _sentence(beside, found)
 
 
 def test_where_no_plan_is_cheaper_than_the_top_tier_that_is_said():
