@@ -23,6 +23,9 @@ __all__ = ["price_many"]
 SAFE = 2**62
 """Totals below it fit into 64 bits; larger ones are computed with Python's own integers."""
 
+MOST = 2**63 - 1
+"""Picodollars that 64 bits hold."""
+
 
 def price_many(
     tokens: NDArray[np.float64],
@@ -46,7 +49,7 @@ def price_many(
         Shape (m,); `UNKNOWN` where tokens or price are, or the tokens contradict themselves.
 
     Raises:
-        RecordingError: an amount is finer than a picodollar.
+        RecordingError: an amount is finer than a picodollar, or above nine million dollars.
     """
     found = np.full(len(tokens), UNKNOWN, np.int64)
     if price is None:
@@ -106,6 +109,11 @@ def _times(
         raise RecordingError(
             f"price {price.id!r} makes amounts finer than a picodollar (10**-12 USD), which a "
             "recording cannot hold: use rates with at most 6 decimals per 1,000,000 tokens"
+        )
+    if whole.max() > MOST:
+        raise RecordingError(
+            f"at price {price.id!r} one exchange would cost ${int(whole.max()) // PER_USD:,}, more "
+            f"than the ${MOST // PER_USD:,} that a recording can hold: check its tokens"
         )
     made: NDArray[np.int64] = whole.astype(np.int64)
     return made

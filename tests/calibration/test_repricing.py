@@ -52,9 +52,13 @@ def row(usage):
 def test_many_are_priced_as_one_by_one(found, price, service_tier, batch, regional):
     """Every exchange costs to the picodollar what `cost_of` says, unknown where that is unknown."""
     terms = {"service_tier": service_tier, "batch": batch, "regional": regional}
-    priced = price_many(np.array([row(usage) for usage in found], float), price, **terms)
+    tokens = np.array([row(usage) for usage in found], float)
     single = [pico_of(cost_of(usage, price, **terms).usd) for usage in found]
-    assert priced.tolist() == single
+    if max(single) >= 2**63:
+        with pytest.raises(RecordingError, match=r"more than .* that a recording can hold"):
+            price_many(tokens, price, **terms)
+    else:
+        assert price_many(tokens, price, **terms).tolist() == single
 
 
 def test_counts_beyond_64_bits_are_exact():
@@ -64,6 +68,15 @@ def test_counts_beyond_64_bits_are_exact():
     assert price_many(counts, price).tolist() == [10_000_010_000_000]
     with pytest.raises(RecordingError, match="finer than a picodollar"):
         price_many(np.array([[1, 0, 0, 0, 0]], float), price)
+
+
+def test_an_exchange_that_no_recording_can_hold():
+    """Absurd token counts are told with what they would cost, not with a number that overflows."""
+    counts = np.array([[2**53, 0, 0, 0, 0], [5, 0, 0, 0, 0]], float)
+    with pytest.raises(
+        RecordingError, match=r"would cost \$9,007,199,254, more than the \$9,223,372"
+    ):
+        price_many(counts, Price.of("1", "1"))
 
 
 def test_tokens_that_contradict_themselves_have_no_cost():
