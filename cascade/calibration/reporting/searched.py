@@ -49,8 +49,8 @@ class Searched:
 
     Attributes:
         path: all of it.
-        point: the cheapest plan that may be expected to be as good as the one reported on; without
-            one, to keep 98 % of the top tier's quality.
+        point: the cheapest plan that may be expected to be as good as the one reported on, or as
+            the top tier where that is better than it; without one, to keep 98 % of its quality.
         found: what that plan does on these requests.
         scores: whose scores it decides by: the chain's own scorers', or learned ones.
         source: those scores.
@@ -167,7 +167,8 @@ def _retention(recording: Recording, comparison: Comparison) -> float:
     top = next(one.quality for one in comparison.singles if one.name == last)
     if chosen is None or chosen.quality is None:
         return USUAL if top else 0.0
-    return chosen.quality.value / top if top else 0.0
+    # More than the top tier no plan can be relied on to reach: what is found then is that tier.
+    return min(chosen.quality.value / top, 1.0) if top else 0.0
 
 
 def _own(

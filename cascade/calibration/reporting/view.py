@@ -159,8 +159,8 @@ class FoundPlan:
         cost: USD per 1,000 requests.
         quality: as measured on these requests, which it was searched on.
         expected_quality: of other requests.
-        keep: the share of the top tier's quality that it was to keep: what the chosen plan keeps;
-            without one 98 %.
+        keep: the share of the top tier's quality that it was to keep: what the chosen plan keeps,
+            at most all of it; without one 98 %.
         dropped: tiers and witnesses that it does without, each with the reason.
     """
 

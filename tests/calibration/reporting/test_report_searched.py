@@ -110,6 +110,23 @@ def test_tiers_that_the_chosen_plan_does_not_ask():
     assert report(made, chosen=short).view.dropped[0].reason == "the plan does not ask it"
 
 
+def test_a_plan_that_beats_the_top_tier():
+    """No plan may be expected to beat it as well: what is found is as good as the top tier."""
+    made = real()
+    sure = np.flatnonzero(made.score[:, 0] >= 0.6)
+    quality = made.quality.copy()
+    quality[sure, 0] = 1.0
+    quality[sure[::3], 2] = 0.0  # big is wrong where nano is sure
+    plan = Plan((Step("nano", threshold=0.6), Step("big")))
+    view = report(replace(made, quality=quality), chosen=plan, search=True).view
+    top = next(row for row in view.policies if row.name == "always top")
+    assert view.policies[0].quality > top.quality
+    assert view.searched.keep == 1.0
+    assert view.searched.cost < view.policies[0].cost < top.cost
+    assert view.searched.expected_quality >= top.quality - 1e-9
+    assert "may be expected to be as good as big." in view.searched.sentence
+
+
 def test_nothing_cheaper_is_said():
     """Where the search finds nothing cheaper, that is the sentence."""
     found = report(real(), chosen=Plan((Step("nano"),)), search=True).view.searched
