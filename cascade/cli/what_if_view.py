@@ -33,7 +33,7 @@ FINE = 12
 def comparison_tables(found: Comparison, chosen: WhatIf) -> RenderableType:
     """A plan beside everything simpler, its steps, and what each of its scorers is worth."""
     parts: list[RenderableType] = [*_head(chosen), Text(), _policies(chosen, found.baselines)]
-    parts += [Text(), _steps(chosen)]
+    parts += [*_models(found.baselines), Text(), _steps(chosen)]
     if found.scorers:
         parts += [Text(), _scorers(found.scorers), Text(SAVES, "dim")]
     return Group(*parts, *_notes(found.notes))
@@ -86,15 +86,17 @@ def _policies(chosen: WhatIf, beside: Sequence[Baseline]) -> RenderableType:
             Column(_of(chosen.top), [_of_top(cost, top) for _, cost, *_ in rows]),
             Column("quality", [_share(quality) for _, _, quality, *_ in rows]),
             Column("interval", [_ends(quality) for _, _, quality, *_ in rows], rank=1),
-            Column(
-                "what",  # which model it is: the last thing to be left out
-                [Text(on_one_line(what), "dim") for *_, what in rows],
-                least=20,
-                folds=True,
-                left=True,
-            ),
+            Column("what", [Text(on_one_line(what), "dim") for *_, what in rows], 3, 20, left=True),
         )
     )
+
+
+def _models(beside: Sequence[Baseline]) -> Iterator[Text]:
+    """Which models those are that stand alone: a narrow table leaves that out."""
+    single = [one for one in beside if one.kind == "single" and one.cost is not None]
+    if single:
+        told = (f"{one.name}: {on_one_line(one.what)}" for one in single)
+        yield Text(" · ".join(told), "dim")
 
 
 def _steps(found: WhatIf) -> RenderableType:
