@@ -138,7 +138,7 @@ def test_a_stream_can_be_left(openai):
     [
         ("wrong_key", "AuthenticationError", 401, "invalid_api_key"),
         ("unknown_model", "NotFoundError", 404, "model_not_found"),
-        ("bad_request", "BadRequestError", 400, None),
+        ("bad_request", "BadRequestError", 400, "empty_array"),
         ("provider_down", "InternalServerError", 500, None),
         ("provider_refuses", "BadRequestError", 400, "unknown_parameter"),
         ("poor_key", "RateLimitError", 429, "insufficient_quota"),
