@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 
 from starlette.responses import Response
 
@@ -24,6 +25,18 @@ NOT_HERE = (
 )
 
 
+def managing(page: Callable[[Visit, Keys], Response]) -> Callable[[Visit], Response]:
+    """A page that only whoever may manage keys gets, where there are any."""
+
+    @wraps(page)
+    def guarded(visit: Visit) -> Response:
+        if visit.site.keys is None:
+            return visit.message(*NO_KEYS, status=404)
+        return page(visit, visit.site.keys) if _may_manage(visit) else _refused(visit)
+
+    return guarded
+
+
 def keys_page(visit: Visit) -> Response:
     """Show every key, or the viewer's own."""
     keys = visit.site.keys
@@ -32,13 +45,9 @@ def keys_page(visit: Visit) -> Response:
     return _shown(visit, keys)
 
 
-def create_key(visit: Visit) -> Response:
+@managing
+def create_key(visit: Visit, keys: Keys) -> Response:
     """Make a key and show its secret, this once."""
-    keys = visit.site.keys
-    if keys is None:
-        return visit.message(*NO_KEYS, status=404)
-    if not _may_manage(visit):
-        return _refused(visit)
     try:
         made, secret = keys.create(visit.form, _chains(visit) if visit.site.chains else ())
     except WrongFieldError as error:
@@ -46,13 +55,9 @@ def create_key(visit: Visit) -> Response:
     return _shown(visit, keys, made=made, secret=secret)
 
 
-def revoke_key(visit: Visit) -> Response:
+@managing
+def revoke_key(visit: Visit, keys: Keys) -> Response:
     """End a key; asks again before it does."""
-    keys = visit.site.keys
-    if keys is None:
-        return visit.message(*NO_KEYS, status=404)
-    if not _may_manage(visit):
-        return _refused(visit)
     found = keys.by_id(visit.form.get("id", ""))
     if found is None:
         return visit.message("There is no such key", "It may have been removed.", status=404)
@@ -62,13 +67,9 @@ def revoke_key(visit: Visit) -> Response:
     return visit.go("keys", revoked=found.id)
 
 
-def release_key(visit: Visit) -> Response:
+@managing
+def release_key(visit: Visit, keys: Keys) -> Response:
     """Give back what is held for calls of unknown cost; shows how much before it does."""
-    keys = visit.site.keys
-    if keys is None:
-        return visit.message(*NO_KEYS, status=404)
-    if not _may_manage(visit):
-        return _refused(visit)
     key_id = visit.form.get("id", "")
     error: ConfigError | None = None
     if visit.form.get("sure") == "yes" and keys.by_id(key_id) is not None:
