@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.calibration.few import few
 from cascade.calibration.files.parquet_grid import Grid
 from cascade.calibration.imports.column_names import Columns
 from cascade.calibration.imports.import_prices import GivenPrices, prices_of
@@ -239,8 +240,7 @@ def _idle_prices(options: ImportOptions, tiers: Sequence[RecordedTier]) -> Itera
     """Prices of no model here: of a longer list, or of a misspelt name."""
     known = {name for tier in tiers for name in (tier.name, tier.model)}
     if idle := [repr(name) for name in options.prices if name not in known]:
-        more = f" and {len(idle) - SHOWN} more" if len(idle) > SHOWN else ""
-        yield f"prices of {', '.join(idle[:SHOWN])}{more} are of no model here"
+        yield f"prices of {few(idle)} are of no model here"
 
 
 def _unmatched(asked: RequestColumns, requests: Table | None, count: int) -> Iterator[str]:

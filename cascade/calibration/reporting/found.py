@@ -97,7 +97,7 @@ def _sentence(comparison: Comparison, searched: Searched) -> str:
 def _target(comparison: Comparison, searched: Searched) -> str:
     """The quality that the search was to keep, after "expected to"."""
     if comparison.chosen is not None:
-        return "be as good" if searched.keep < 1 else f"be as good as {comparison.top}"
+        return "be as good" if searched.keep < 1 else f"be as good as {searched.path.top.plan}"
     return f"keep {percent(searched.keep, None)} of the quality of {comparison.top}"
 
 
