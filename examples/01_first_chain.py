@@ -27,7 +27,7 @@ llm = Cascade(
 
 for question in ("What is the capital of France?", "When did France first become a republic?"):
     done = llm.complete(question)
-    print(f"{done.text} | {done.tier} | cost ${done.cost_usd} | saved ${done.saved_usd}")
+    print(f"{done.text} | {done.tier} | cost {done.cost_usd} USD | saved {done.saved_usd} USD")
 
-# Paris | gpt-5.4-nano | cost $0.00000525 | saved $0.00012475
-# 1792 | gpt-5.5 | cost $0.0001573 | saved $-0.0000073
+# Paris | gpt-5.4-nano | cost 0.00000525 USD | saved 0.00012475 USD
+# 1792 | gpt-5.5 | cost 0.0001573 USD | saved -0.0000073 USD

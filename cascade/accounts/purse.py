@@ -11,7 +11,7 @@ from cascade.accounts.lease import NOTHING, Lease, subtract
 from cascade.accounts.plan import REMEMBERED_S
 from cascade.accounts.worker import Worker
 from cascade.core.budget import Budget
-from cascade.core.pricing import plain
+from cascade.core.dollars import dollars
 
 __all__ = ["Capped", "Purse", "fetch"]
 
@@ -95,7 +95,7 @@ class Purse(Budget):
         if self._worker.lost is not None:
             return "the database that knows what is left cannot be asked"
         return (
-            f"${plain(self.left_usd)} of ${plain(self.limit_usd)} a {self._lease.each or 'day'} "
+            f"{dollars(self.left_usd)} of {dollars(self.limit_usd)} a {self._lease.each or 'day'} "
             f"is left to key {self._name!r}"
         )
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from cascade.accounts.key import Key
 from cascade.accounts.lease import ALL_KNOWN, NOTHING, Unknown, add, subtract
+from cascade.core.dollars import dollars
 from cascade.core.pricing import plain
 from cascade.errors import ConfigError
 
@@ -86,7 +87,7 @@ def release(
     chosen = [row for row in days if row.period.startswith(period)]
     total = _sum_of(chosen)
     if seen_usd is not None and seen_usd != total.held:
-        words = f"${plain(total.held)} is held by now, not ${plain(seen_usd)}"
+        words = f"{dollars(total.held)} is held by now, not {dollars(seen_usd)}"
         raise ConfigError(words, param="seen_usd")
     if billed_usd:
         _check_bill(key, chosen, total, billed_usd)
@@ -124,7 +125,7 @@ def _check_bill(key: Key, days: Sequence[Row], total: Unknown, billed_usd: Decim
         names = ", ".join(row.period for row in days)
         raise _wrong(f"calls of unknown cost were made on several days; name one of {names}")
     if billed_usd > total.held and key.has_budget:  # spent and leased must not pass its limit
-        raise _wrong(f"${plain(billed_usd)} is more than the ${plain(total.held)} that is held")
+        raise _wrong(f"{dollars(billed_usd)} is more than the {dollars(total.held)} that is held")
 
 
 def _wrong(why: str) -> ConfigError:

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cascade.cli.output import add
+from cascade.core.dollars import dollars, saved_or_lost
 from cascade.core.pricing import Basis
 from cascade.core.trace import Trace
-from cascade.core.trace_text import dollars
 from cascade.engine.completion import Completion
 from cascade.percent import percent
 
@@ -132,7 +132,11 @@ class Tally:
             cost = f"unknown, at least {dollars(self.known_cost_usd)}"
         table.add_row("cost", cost)
         table.add_row("of it scoring", dollars(self.scoring_cost_usd))
-        table.add_row("saved", f"{dollars(self.saved_usd)} against the last tier alone")
+        if self.saved_usd is None:
+            table.add_row("saved", "unknown against the last tier alone")
+        else:
+            word = saved_or_lost(self.saved_usd)
+            table.add_row(word, f"{dollars(abs(self.saved_usd))} against the last tier alone")
         return Group(Text(), table)
 
 

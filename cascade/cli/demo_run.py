@@ -27,7 +27,7 @@ from cascade.cli.output import INTERRUPTED, OutputError, UsageError, print_json,
 from cascade.cli.recording_bar import recording_bar
 from cascade.cli.stopping import Stop, stop_on_interrupt
 from cascade.core.chain import Chain
-from cascade.core.trace_text import dollars
+from cascade.core.dollars import dollars
 from cascade.demo.job import chain_text, local_chain, openai_chain, tickets
 from cascade.demo.servers import local_models
 from cascade.engine import Cascade

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cascade.calibration import Certificate, Estimate, Recording, WhatIf
 from cascade.core.chain import Chain
-from cascade.core.trace_text import dollars
+from cascade.core.dollars import dollars
 from cascade.demo.job import STANDS_IN_FOR
 from cascade.errors import NotCertifiable
 from cascade.percent import percent

@@ -12,7 +12,7 @@ from rich.text import Text
 from cascade.accounts import Key, Released, Spent
 from cascade.accounts.key import EVERY
 from cascade.core.clean import harmless
-from cascade.core.pricing import plain
+from cascade.core.dollars import dollars
 
 __all__ = ["key_table", "keys_table", "released_words", "unknown_words"]
 
@@ -56,7 +56,7 @@ def key_table(key: Key, spent: Spent | None, now: datetime) -> Table:
         "may use": _may_use(key),
         "today": _today(spent, key),
         "this month": _this_month(spent, key),
-        "in use": f"${plain(spent.leased_usd)}" if spent else "?",
+        "in use": f"{dollars(spent.leased_usd)}" if spent else "?",
         "a minute": _rates(key),
         "at once": _at_once(key),
         "ends": _ends(key, now),
@@ -84,10 +84,10 @@ def released_words(key: Key, done: Released) -> str:
     """What was given back to a key's budget."""
     if not done.calls:
         return f"nothing is held for key {key.name!r} in {done.period}"
-    kept = f"; ${plain(done.billed_usd)} stays spent" if done.billed_usd else ""
-    shown = plain(max(done.usd, Decimal(0)))
+    kept = f"; {dollars(done.billed_usd)} stays spent" if done.billed_usd else ""
+    shown = dollars(max(done.usd, Decimal(0)))
     return (
-        f"${shown} is given back to key {key.name!r}, for {_calls(done.calls)} "
+        f"{shown} is given back to key {key.name!r}, for {_calls(done.calls)} "
         f"in {done.period}{kept}"
     )
 
@@ -122,14 +122,14 @@ def _this_month(sums: Spent | None, key: Key) -> str:
 
 def _amount(spent: Decimal, held: Decimal, unknown_calls: int) -> str:
     """What was spent, and apart from it what nobody knows: "$0.0123 + $4.93 held"."""
-    shown = f"${plain(spent)}"
+    shown = f"{dollars(spent)}"
     if held:
-        return f"{shown} + ${plain(held)} held"
+        return f"{shown} + {dollars(held)} held"
     return f"{shown} + {unknown_calls} unknown" if unknown_calls else shown
 
 
 def _of(shown: str, limit: Decimal | None) -> str:
-    return shown if limit is None else f"{shown} of ${plain(limit)}"
+    return shown if limit is None else f"{shown} of {dollars(limit)}"
 
 
 def _rates(key: Key) -> str:

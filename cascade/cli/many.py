@@ -30,9 +30,9 @@ from cascade.cli.output import (
 from cascade.cli.overrides import Overrides
 from cascade.cli.requests import Line, count_lines, read_lines
 from cascade.cli.stopping import Stop, stop_on_interrupt
+from cascade.core.dollars import dollars
 from cascade.core.request import Asked
 from cascade.core.trace import Trace
-from cascade.core.trace_text import dollars
 from cascade.engine import Cascade, Many, ManyResult
 from cascade.engine.options import OwnOptions
 from cascade.errors import BillingStopped, CascadeError, ConfigError, RequestError, RunError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cascade.core.trace_text import dollars
+from cascade.core.dollars import dollars
 
 if TYPE_CHECKING:
     from cascade.calibration import Standing

@@ -11,7 +11,7 @@ from rich.text import Text
 from cascade.calibration.reporting.words import money, percent
 from cascade.cli.output import times
 from cascade.core.clean import on_one_line
-from cascade.core.trace_text import dollars
+from cascade.core.dollars import dollars
 from cascade.traces.tables import SHORTEST_NAME, Column, fitted
 
 if TYPE_CHECKING:

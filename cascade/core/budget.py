@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from cascade.core.chain import Chain
+from cascade.core.dollars import dollars
 from cascade.core.facts import Facts
-from cascade.core.price import EXACT, plain
+from cascade.core.price import EXACT
 from cascade.core.pricing import Price, Rates
 from cascade.core.tier import Tier
 from cascade.core.usage import MAX_COUNT, Usage
@@ -138,7 +139,7 @@ class Budget:
 
     def room(self) -> str:
         """What is left, in words."""
-        return f"${plain(self.left_usd)} of ${plain(self.limit_usd)} is left"
+        return f"{dollars(self.left_usd)} of {dollars(self.limit_usd)} is left"
 
     def settle(self, reserved_usd: Decimal, actual_usd: Decimal | None) -> None:
         """Replace a reservation by what was really paid; an unknown cost keeps it whole."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 from cascade.core.booked import Booked, OpenAttempt, attempt_of, cost_of_try, top_tier_cost
 from cascade.core.budget import Budget, bound_usd
 from cascade.core.chain import Chain
+from cascade.core.dollars import dollars
 from cascade.core.failures import CallFailure
-from cascade.core.pricing import plain
 from cascade.core.reply import Reply
 from cascade.core.request import Request
 from cascade.core.route import WHOLE, Route
@@ -359,7 +359,7 @@ class Ledger:
             else f"a lower {limit} lowers the bound"
         )
         return (
-            f"{where}: the call could cost up to ${plain(booked.bound_usd)} and "
+            f"{where}: the call could cost up to {dollars(booked.bound_usd)} and "
             f"{budget.room()}; {advice}"
         )
 

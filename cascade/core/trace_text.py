@@ -5,12 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from cascade.core.clean import harmless, on_one_line
-from cascade.core.pricing import plain
+from cascade.core.dollars import dollars, saved_or_lost
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
 
 __all__ = [
     "cost_words",
-    "dollars",
     "ending_words",
     "headline",
     "made_for",
@@ -21,14 +20,6 @@ __all__ = [
 ]
 
 WIDTH = 76
-
-
-def dollars(amount: Decimal | None) -> str:
-    """An amount to read: `$0.000123`, no digit rounded away, "unknown" for `None`."""
-    if amount is None:
-        return "unknown"
-    text = plain(amount)
-    return f"-${text[1:]}" if text.startswith("-") else f"${text}"
 
 
 def cost_words(amount: Decimal | None, known: Decimal) -> str:
@@ -74,7 +65,7 @@ def headline(trace: Trace) -> str:
     cost = f"cost {cost_words(trace.cost_usd, trace.known_cost_usd)}{basis}"
     parts = [f"{ending_words(trace.status)}{answered}", cost]
     if trace.saved_usd is not None:
-        word = "saved" if trace.saved_usd >= 0 else "lost"
+        word = saved_or_lost(trace.saved_usd)
         parts.append(f"{word} {dollars(abs(trace.saved_usd))} against {trace.top_tier}")
     parts.append(f"{trace.duration_s:.2f} s")
     return " · ".join(parts)

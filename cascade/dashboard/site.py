@@ -19,7 +19,7 @@ import cascade
 from cascade.accounts.key import Key
 from cascade.calibration.reporting.theme import DARK, LIGHT, variables
 from cascade.core.chain import Chain
-from cascade.core.trace_text import dollars, shorten
+from cascade.core.trace_text import shorten
 from cascade.dashboard import words
 from cascade.dashboard.drawing import Draughtsman
 from cascade.dashboard.keys import Keys
@@ -232,7 +232,6 @@ def templates() -> Environment:
         rounded=words.rounded,
         short=shorten,
         times=words.times,
-        usd=dollars,
         visible=visible,
     )
     return made

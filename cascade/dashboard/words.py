@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from cascade.core.dollars import signed
 from cascade.percent import percent
 from cascade.traces.page.waterfall import seconds
 
@@ -22,7 +23,7 @@ def about(amount: Decimal | float | None) -> str:
     if amount is None:
         return "unknown"
     value = _in_digits(Decimal(amount))
-    return f"{'-' if value < 0 else ''}${abs(value):,f}" if value else "$0"
+    return signed(f"{value:,f}") if value else "$0"
 
 
 def rounded(amount: Decimal | float | None) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from cascade.core.pricing import plain
+from cascade.core.dollars import dollars
 from cascade.core.quick import quick
 from cascade.core.reply import Reply
 from cascade.core.trace import Trace
@@ -42,7 +42,7 @@ class Completion:
 
     def __repr__(self) -> str:
         text = self.text if len(self.text) <= SHOWN_CHARS else f"{self.text[:SHOWN_CHARS]}..."
-        cost = f"${plain(self.cost_usd)}" if self.cost_usd is not None else "an unknown amount"
+        cost = f"{dollars(self.cost_usd)}" if self.cost_usd is not None else "an unknown amount"
         judged = "" if self.accepted else ", not accepted"
         return f"<Completion {text!r} from {self.tier!r}{judged} for {cost}>"
 

@@ -13,8 +13,8 @@ import os
 from collections.abc import Callable
 from decimal import Decimal
 
+from cascade.core.dollars import dollars
 from cascade.core.price import EXACT
-from cascade.core.pricing import plain
 from cascade.core.trace import Trace
 from cascade.engine.results import ManyResult, Progress
 from cascade.engine.run import Run
@@ -202,7 +202,7 @@ class Flow:
             self._tell = None
 
     def _has_left(self, index: int, trace: Trace) -> None:
-        known = f"${plain(trace.known_cost_usd)}"
+        known = f"{dollars(trace.known_cost_usd)}"
         spent = known if trace.cost_usd is not None else f"an unknown amount, at least {known}"
         error = RunError(f"left under way (spent {spent}; see .trace)", trace)
         self.left += (ManyResult(index, error=error),)

@@ -14,9 +14,9 @@ from typing import NoReturn, Protocol, Self
 
 from cascade.core.budget import Budget
 from cascade.core.chain import Chain
+from cascade.core.dollars import dollars
 from cascade.core.escalation import Decision, escalate
 from cascade.core.ledger import Ledger
-from cascade.core.pricing import plain
 from cascade.core.request import Request
 from cascade.core.route import WHOLE, Route
 from cascade.core.scoring import Draft
@@ -189,7 +189,7 @@ class Run:
 
     def _raise(self, decision: Decision, trace: Trace) -> NoReturn:
         cost = trace.cost_usd
-        spent = f"${plain(cost)}" if cost is not None else "an unknown amount"
+        spent = f"{dollars(cost)}" if cost is not None else "an unknown amount"
         kind = ERRORS.get(decision.status, ChainExhausted)
         error = kind(f"{decision.reason} (spent {spent}; see .trace)", trace)
         error.failure = decision.failure

@@ -12,7 +12,7 @@ from decimal import ROUND_UP, Decimal
 from cascade.accounts.key import Key
 from cascade.core.budget import bound_usd
 from cascade.core.chain import Chain
-from cascade.core.pricing import plain
+from cascade.core.dollars import dollars
 from cascade.core.tier import Tier
 from cascade.forms.reading import output_limit
 
@@ -46,7 +46,7 @@ def uncapped(
     if not found:
         return None
     found.sort(key=lambda one: (-one[0], one[1]))
-    named = [f"{place} ${plain(_cents(usd))}" for usd, place in found[:MOST_NAMED]]
+    named = [f"{place} {dollars(_cents(usd))}" for usd, place in found[:MOST_NAMED]]
     if len(found) > MOST_NAMED:
         named.append(f"{len(found) - MOST_NAMED} more")
     return (
@@ -84,4 +84,4 @@ def _budget(keys: Sequence[Key]) -> str:
         if usd is not None
     ]
     usd, each, name = min(budgets)
-    return f"key {name!r} may spend ${plain(usd)} a {each}"
+    return f"key {name!r} may spend {dollars(usd)} a {each}"

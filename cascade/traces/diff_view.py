@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cascade.core.dollars import dollars
 from cascade.core.price import EXACT
-from cascade.core.trace_text import dollars
 from cascade.percent import percent
 from cascade.traces.diff import TIMES, AttemptDiff, Change, TraceDiff
 from cascade.traces.lines import line

@@ -7,7 +7,7 @@ from decimal import Decimal
 from rich.text import Text
 
 from cascade.core.clean import on_one_line
-from cascade.core.trace_text import dollars
+from cascade.core.dollars import dollars
 
 __all__ = ["cost_text", "line", "seconds", "short_dollars"]
 

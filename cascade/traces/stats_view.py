@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
-from cascade.core.trace_text import dollars, ending_words
+from cascade.core.dollars import dollars, saved_or_lost
+from cascade.core.trace_text import ending_words
 from cascade.percent import percent
 from cascade.traces.lines import line, seconds, short_dollars
 from cascade.traces.stats import Amount, ScorerStats, Stats, TierStats
@@ -84,7 +85,7 @@ def _saved(stats: Stats) -> Text:
     known = stats.requests - saved.unknown
     if not known:
         return _labelled("saved", "unknown", "no request with an answer whose cost is known")
-    word = "saved" if saved.known_usd >= 0 else "lost"
+    word = saved_or_lost(saved.known_usd)
     words = f"against the last tier alone, {_dollars(top.known_usd)}"
     if saved.unknown:
         words += f"; of {known:,} requests, unknown for {saved.unknown:,}"

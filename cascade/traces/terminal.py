@@ -14,8 +14,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.panel import Panel
 from rich.text import Text
 
+from cascade.core.dollars import dollars, saved_or_lost
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Trace
-from cascade.core.trace_text import cost_words, dollars, ending_words, made_for, score_text
+from cascade.core.trace_text import cost_words, ending_words, made_for, score_text
 from cascade.core.usage import Usage
 from cascade.forms.reading import messages_of
 from cascade.traces.lines import cost_text, line, seconds
@@ -80,7 +81,7 @@ def _header(trace: Trace) -> Iterator[Text]:
     if trace.cost_usd is not None:
         head.append(f" ({trace.basis})")
     if trace.saved_usd is not None:
-        word = "saved" if trace.saved_usd >= 0 else "lost"
+        word = saved_or_lost(trace.saved_usd)
         head.append(f" · {word} ").append(dollars(abs(trace.saved_usd)), style="bold")
         head.append(" against ").append_text(line(trace.top_tier))
     yield head.append(f" · {seconds(trace.duration_s)}")

@@ -327,6 +327,14 @@ class TestFiles:
         assert "cost            unknown, at least $0" in done.stderr
         assert "saved           unknown" in done.stderr
 
+    def test_more_than_the_last_tier_alone(self, cli, models, chain, lines):
+        """What was lost against the last tier is called that, and has no sign."""
+        from cascade.testing import reply
+
+        models._script["draft"]["nano"] = reply("no", input_tokens=20)  # too short: escalated
+        done = cli("run", "--input", lines('"one"'), "--chain", chain)
+        assert "lost            $" in done.stderr
+
     def test_an_account_that_cannot_pay(self, cli, models, chain, lines):
         """After a billing stop no further request is begun."""
         source = lines('"broke"', *['"more"'] * 50)

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from cascade import Cascade, ConfigError, Price, Score, Tier, TraceStore
 from cascade.calibration import read_recording
 from cascade.core.chain import Chain
-from cascade.core.trace_text import dollars
+from cascade.core.dollars import dollars
 from cascade.dashboard import dashboard_app
 from cascade.dashboard.overview import _parts, _requests
 from cascade.dashboard.remembering import Remembered

@@ -74,8 +74,7 @@ def _colours() -> str:
 def _saving(per_request: float | None) -> str:
     if per_request is None:
         return "not to be had without it"
-    sign = words.MINUS if per_request < 0 else ""
-    return f"{sign}{words.money(abs(1000 * per_request))}"
+    return words.money(1000 * per_request).replace("-", words.MINUS)
 
 
 def _alternative(other: Alternative) -> str:

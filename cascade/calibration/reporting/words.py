@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from cascade.calibration.reporting.view import Range
+from cascade.core.dollars import signed
 from cascade.percent import percent as written
 
 __all__ = [
@@ -37,9 +38,9 @@ def money(amount: float | None) -> str:
     if amount == 0:
         return "$0"
     if abs(amount) >= LARGE:
-        return f"${amount:,.0f}"
+        return signed(f"{amount:,.0f}")
     digits = max(0, 2 - math.floor(math.log10(abs(amount))))
-    return f"${amount:.{max(digits, 2)}f}"
+    return signed(f"{amount:.{max(digits, 2)}f}")
 
 
 def percent(value: float | None, digits: int | None = 1) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 from jinja2 import Environment
 
+from cascade.core.dollars import dollars, saved_or_lost
 from cascade.core.trace import Attempt, Trace
-from cascade.core.trace_text import dollars, ending_words, score_text
+from cascade.core.trace_text import ending_words, score_text
 from cascade.traces.given import a_trace
 from cascade.traces.page import content, waterfall
 from cascade.traces.page.frame import environment, part, styled
@@ -93,6 +94,7 @@ def fitted(made: Environment) -> Environment:
     made.finalize = content.shortened
     made.filters.update(
         usd=dollars,
+        saved_or_lost=saved_or_lost,
         ending=ending_words,
         seconds=waterfall.seconds,
         moment=waterfall.moment,

@@ -24,6 +24,8 @@ from cascade.calibration.reporting.words import (
         (0.000012345, "$0.0000123"),
         (12.3456, "$12.35"),
         (4210.4, "$4,210"),
+        (-0.07123, "-$0.0712"),
+        (-4210.4, "-$4,210"),
         (None, "unknown"),
         (math.nan, "unknown"),
     ],
