@@ -2,7 +2,7 @@
 
     python -m benchmarks.gateway                          # over 10 minutes
     python -m benchmarks.gateway --litellm-venv FOLDER    # with LiteLLM's proxy, installed there
-    python -m benchmarks.gateway --callgrind              # instructions per request; needs valgrind
+    python -m benchmarks.gateway --callgrind              # instructions, cache misses (valgrind)
     python -m benchmarks.gateway --quick                  # a look
 
 All stand before the same upstream, one process each on one core; the upstream and the clients have
@@ -11,6 +11,9 @@ ratios, of what each round says. What else the machine does hits all alike. Casc
 as `cascade serve` does by default, with a key, budgets, rates, a scorer and traces with their
 contents; the naive ones pass bytes on; LiteLLM's has a master key and no database. Ratios are to
 the naive gateway on uvicorn as it is installed alone (h11).
+
+Cascade's gateway asks the provider for log-probabilities, which its scorer reads, and so gets
+replies four times as long as the others do. Where the client asks for them, all carry the same.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import argparse
 import json
 import platform
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +54,14 @@ SETTLE_S = 0.5
 
 TRACED_SETTLE_S = 6.0
 """The same where instructions are counted, which takes fifty times as long."""
+
+CACHES = ("--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=1048576,8,64")
+"""Those of a core of a server's processor. What its second level of 1 MB does not hold comes from
+memory that all cores share."""
+
+EVENTS = re.compile(r"^events: (.*)$", re.MULTILINE)
+RUN, MISSED = ("Ir",), ("ILmr", "DLmr", "DLmw")
+"""Callgrind's names: instructions, and what was not found in the second level."""
 
 PACED = "(paced)"
 
@@ -148,6 +160,8 @@ def shuffled(items: Iterable[Item]) -> list[Item]:
 CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "alone": ("alone", 1, {}),
     "together": ("together", 32, {}),
+    "alone, alike": ("alone", 1, {"logprobs": True}),
+    "together, alike": ("together", 32, {"logprobs": True}),
     "stream": ("alone", 1, {"stream": True, "note": PACED}),
     "streams": ("streams", 32, {"stream": True, "note": PACED}),
     "bursts": ("streams", 32, {"stream": True}),
@@ -178,6 +192,8 @@ def measure(gateways: Sequence[Gateway], plan: Plan, folder: Path) -> None:
         starts = {one.gateway.name: one.start_s for one in running}
     show_calls(Found(found), [one.name for one in gateways])
     show_streams(Found(found), [one.name for one in gateways])
+    if "litellm proxy" in begun:
+        show_litellm(Found(found))
     print("\nResident memory, MB, and time to begin\n")
     rows = [
         [one.name, f"{begun[one.name]:.0f}", f"{ended[one.name]:.0f}", f"{starts[one.name]:.1f}"]
@@ -236,11 +252,24 @@ def show_calls(found: Found, names: Sequence[str]) -> None:
         ],
         rows,
     )
-    if "litellm proxy" in names:
-        print()
-        for cell, times in (("alone", 1), ("together", 32)):
-            ratio = found.ratio("litellm proxy", cell, "cascade")
-            print(f"LiteLLM's proxy to Cascade's gateway, CPU at {times}: {ratio:.1f}")
+    print("\nThe same where the client asks for log-probabilities: all carry the same replies\n")
+    alike = ("alone, alike", "together, alike")
+    rows = [[name, *(found.cpu(name, cell) for cell in alike)] for name in names]
+    table(["gateway", "at 1", "at 32"], rows)
+
+
+def show_litellm(found: Found) -> None:
+    """How many times Cascade's CPU LiteLLM's proxy takes."""
+    print("\nLiteLLM's proxy to Cascade's gateway, CPU per request\n")
+    rows = [
+        [words, *(f"{found.ratio('litellm proxy', cell, 'cascade'):.1f}" for cell in cells)]
+        for words, cells in (
+            ("whole answers", ("alone", "together")),
+            ("where the client asks for log-probabilities", ("alone, alike", "together, alike")),
+            ("streams, a token a millisecond", ("stream", "streams")),
+        )
+    ]
+    table(["", "at 1", "at 32"], rows)
 
 
 def show_streams(found: Found, names: Sequence[str]) -> None:
@@ -281,8 +310,8 @@ def show_streams(found: Found, names: Sequence[str]) -> None:
 
 
 def instructions(gateways: Sequence[Gateway], plan: Plan, folder: Path) -> None:
-    """Instructions per request under callgrind, one at a time; the kernel's are left out."""
-    counted: dict[str, list[float]] = {}
+    """Instructions and cache misses per request under callgrind, one at a time."""
+    counted: dict[str, list[tuple[float, float]]] = {}
     with clients() as client:
         for gateway in gateways:
             if gateway.command and not gateway.name.startswith("litellm"):
@@ -291,22 +320,30 @@ def instructions(gateways: Sequence[Gateway], plan: Plan, folder: Path) -> None:
                     for more in ({}, {"stream": True})
                 ]
     base = counted[BASE]
-    print("\nInstructions, millions (ratio): per whole answer, per streamed answer of 32 tokens\n")
-    rows = [
-        [name, *(f"{one / 1e6:.2f} ({one / of:.2f})" for one, of in zip(cell, base, strict=True))]
-        for name, cell in counted.items()
-    ]
-    table(["gateway", "whole", "streamed"], rows)
+    print(
+        "\nInstructions, millions (ratio), and thousands of misses of a cache of 1 MB, simulated,"
+    )
+    print("per whole answer and per streamed answer of 32 tokens; the kernel's are left out\n")
+    rows = []
+    for name, cells in counted.items():
+        row = [name]
+        for (run, missed), (of, _) in zip(cells, base, strict=True):
+            row += [f"{run / 1e6:.2f} ({run / of:.2f})", f"{missed / 1e3:.1f}"]
+        rows.append(row)
+    table(["gateway", "whole", "misses", "streamed", "misses"], rows)
 
 
-def _counted(gateway: Gateway, client: Clients, count: int, folder: Path, **more: Any) -> float:
-    """The difference of two counts, once the gateway has warmed up."""
+def _counted(
+    gateway: Gateway, client: Clients, count: int, folder: Path, **more: Any
+) -> tuple[float, float]:
+    """Instructions and misses of a request: the difference of two counts, after a warm-up."""
     out = folder / f"callgrind-{gateway.port}"
     tool = (
         "valgrind",
         "-q",
         "--tool=callgrind",
         "--instr-atstart=no",
+        *CACHES,
         f"--callgrind-out-file={out}",
     )
     with served(gateway, folder, *tool) as one:
@@ -318,8 +355,18 @@ def _counted(gateway: Gateway, client: Clients, count: int, folder: Path, **more
             client.ask(gateway, times * count, 1, **more)
             time.sleep(TRACED_SETTLE_S)
             control("--dump", one.pid)
-    totals = [int(TOTALS.findall(Path(f"{out}.{dump}").read_text())[0]) for dump in (1, 2)]
-    return (totals[1] - totals[0]) / (2 * count)
+    few, many = (_totals(Path(f"{out}.{dump}").read_text()) for dump in (1, 2))
+    run, missed = (
+        sum(many[name] - few[name] for name in names) / (2 * count) for names in (RUN, MISSED)
+    )
+    return run, missed
+
+
+def _totals(text: str) -> dict[str, int]:
+    """What callgrind has counted, by the name of the event."""
+    (names,) = EVENTS.findall(text)
+    (counts,) = TOTALS.findall(text)
+    return dict(zip(names.split(), map(int, counts.split()), strict=False))
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
 `python -m benchmarks.load` reads orders, one JSON object a line, and answers each with one line of
 JSON. An order holds `port`, `key`, `model`, `count` and `concurrency` (so many requests, so many at
-once), and may hold `stream`, `note` (words that go into each prompt) and `hard` (every so-manieth
-prompt is a hard one). Every answer is looked at: its status, and whether all of its text is there.
+once), and may hold `stream`, `logprobs` (ask for them), `note` (words that go into each prompt) and
+`hard` (every so-manieth prompt is a hard one). Every answer is looked at: its status, and whether
+all of its text is there.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Order:
     concurrency: int = 1
     key: str = ""
     stream: bool = False
+    logprobs: bool = False
     note: str = ""
     hard: int = 0
 
@@ -62,6 +64,8 @@ class Order:
             "model": self.model,
             "messages": [{"role": "user", "content": f"{words} {self.note}"}],
         }
+        if self.logprobs:
+            body["logprobs"] = True
         if self.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         data = json.dumps(body, separators=(",", ":")).encode()

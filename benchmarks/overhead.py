@@ -49,7 +49,7 @@ IMPORTS = (
     "import openai",
 )
 
-TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
+TOTALS = re.compile(r"^totals: (.*)$", re.MULTILINE)
 
 CLIENT_CORE, PROVIDER_CORE = 0, 1
 
