@@ -36,7 +36,7 @@ def comparison_tables(found: Comparison, chosen: WhatIf) -> RenderableType:
     parts += [*_models(found.baselines), Text(), _steps(chosen)]
     if found.scorers:
         parts += [Text(), _scorers(found.scorers), Text(SAVES, "dim")]
-    return Group(*parts, *_notes(found.notes))
+    return Group(*parts, *_notes((*found.notes, *found.no_pairs)))
 
 
 def what_if_tables(found: WhatIf) -> RenderableType:

@@ -210,7 +210,7 @@ def test_measures_that_need_scores_are_missing_without_them():
     found = compare(made, resamples=20)
     assert found.metrics["apgr"] is None
     assert found.metrics["cost_at_98"] is not None
-    assert any("no scorer was recorded there" in note for note in found.notes)
+    assert any("no scorer was recorded there" in note for note in found.no_pairs)
 
 
 def test_a_plan_over_an_unpriced_witness_is_named():

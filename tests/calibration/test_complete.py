@@ -56,7 +56,7 @@ def test_scores_of_some_requests():
     assert source_of_rows(None, rows, 3) is None
     assert source_of_rows(plain, np.arange(3), 3) is plain
     assert source_of_rows(plain, rows, 3).scores((0,), 0).tolist() == [0.1, 0.3]
-    assert not hasattr(source_of_rows(plain, rows, 3), "judge")
+    assert source_of_rows(plain, rows, 3).judge(1) is None
     assert source_of_rows(named, rows, 3).judge(1) == "judge of 1"
 
 

@@ -16,7 +16,6 @@ from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.comparing.measures import metrics_of
 from cascade.calibration.comparing.net_value import NetValue, net_values
 from cascade.calibration.comparing.oracles import Oracle
-from cascade.calibration.comparing.pairs import NO_PAIR
 from cascade.calibration.comparing.price_list import Prices
 from cascade.calibration.comparing.question import Question, compared_with, question_of
 from cascade.calibration.comparing.reliability import Reliability, reliability
@@ -81,6 +80,7 @@ class Comparison:
         gain_rows: indices of requests that it answers better.
         top: name of the top tier: the one that the chosen plan is compared with.
         notes: what a reader must know.
+        no_pairs: the same: why tiers begin no pair of the baselines.
     """
 
     chosen: WhatIf | None
@@ -97,6 +97,7 @@ class Comparison:
     gain_rows: tuple[int, ...]
     top: str
     notes: tuple[str, ...]
+    no_pairs: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready data; amounts are `Decimal`."""
@@ -185,7 +186,8 @@ def compare(
         harm_rows=harm,
         gain_rows=gain,
         top=found.top,
-        notes=(*found.notes, *simpler.pairs.reasons, *notes),
+        notes=(*found.notes, *notes),
+        no_pairs=simpler.pairs.reasons,
     )
 
 
@@ -214,8 +216,7 @@ def compare_again(
     simpler = Simpler(recording, source, plan=found.plan, top=comparison.top)
     quality = cast("Estimate", found.quality)
     beside = baselines(simpler, cost=found.cost.value, quality=quality.value, boot=boot)
-    kept = (note for note in comparison.notes if not note.startswith(NO_PAIR))
-    return replace(comparison, baselines=beside, notes=(*kept, *simpler.pairs.reasons))
+    return replace(comparison, baselines=beside, no_pairs=simpler.pairs.reasons)
 
 
 def _scorers(question: Question, simpler: Simpler, found: WhatIf) -> tuple[NetValue, ...]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.calibration.comparing.named_judges import judge_of
 from cascade.calibration.money import UNKNOWN, Pico
 from cascade.calibration.plan import Asked, Floats, ScoreSource
 from cascade.calibration.recording import Recording
@@ -89,9 +88,6 @@ class OfRows:
     def __init__(self, source: ScoreSource, rows: Whole) -> None:
         self._source = source
         self._rows = rows
-        judge: Callable[[int], str] | None = getattr(source, "judge", None)
-        if judge is not None:
-            self.judge = judge
 
     def scores(self, asked: Asked, returns: int) -> Floats:
         """Theirs, shape (n,)."""
@@ -100,6 +96,10 @@ class OfRows:
     def cost_pusd(self, asked: Asked, returns: int) -> Pico:
         """Theirs, shape (n,)."""
         return self._source.cost_pusd(asked, returns)[self._rows]
+
+    def judge(self, asks: int) -> str | None:
+        """Theirs."""
+        return judge_of(self._source, asks)
 
     def gate(self, tier: int) -> Floats:
         """Theirs, shape (n,)."""

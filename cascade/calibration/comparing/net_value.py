@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from cascade.calibration.comparing.curves import CLOSE, hull_of
+from cascade.calibration.comparing.named_judges import judge_of
 from cascade.calibration.comparing.pairs import Pairs
 from cascade.calibration.comparing.shares import mean_of, turns
 from cascade.calibration.money import UNKNOWN, Pico, in_usd, known_usd, total_of
@@ -115,8 +116,8 @@ class _Told:
 
 def _judge(source: ScoreSource, recording: Recording, asks: int, returns: int) -> str:
     """The name of what judges a step: as its source says, else as it was recorded."""
-    named = getattr(source, "judge", None)
-    return str(named(asks)) if named is not None else recording.tiers[returns].scorer
+    named = judge_of(source, asks)
+    return recording.tiers[returns].scorer if named is None else named
 
 
 def _of_step(place: int, told: _Told) -> NetValue:

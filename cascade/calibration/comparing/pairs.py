@@ -16,14 +16,11 @@ from cascade.calibration.plan import Bools, Plan, ScoreSource, Step, simulate
 from cascade.calibration.recording import Recording
 from cascade.errors import RecordingError
 
-__all__ = ["NO_PAIR", "Pairs", "pairs_of"]
+__all__ = ["Pairs", "pairs_of"]
 
 Floats = NDArray[np.float64]
 
-NO_PAIR = "no pair begins with"
-"""How a reason begins that says why tiers have none."""
-
-UNJUDGED = f"{NO_PAIR} a tier that a scorer judges: the chain accepts every answer"
+UNJUDGED = "no pair begins with a tier that a scorer judges: the chain accepts every answer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +136,7 @@ def _reasons(silent: dict[str, str]) -> tuple[str, ...]:
     tiers: dict[str, list[str]] = {}
     for name, reason in silent.items():
         tiers.setdefault(reason, []).append(repr(name))
-    return tuple(f"{NO_PAIR} {few(names)}: {why}" for why, names in tiers.items())
+    return tuple(f"no pair begins with {few(names)}: {why}" for why, names in tiers.items())
 
 
 def _decided(plan: Plan, recording: Recording, source: ScoreSource, stands: Bools | None) -> Floats:

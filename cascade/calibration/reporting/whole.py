@@ -121,5 +121,6 @@ def _notes(comparison: Comparison, *, fresh: bool) -> tuple[str, ...]:
     found = comparison.chosen
     better = "" if found is not None else better_words(comparison)
     first = (better,) if better else ()
-    notes = dict.fromkeys([*first, *comparison.notes, *(() if found is None else found.notes)])
+    own = () if found is None else found.notes
+    notes = dict.fromkeys([*first, *comparison.notes, *comparison.no_pairs, *own])
     return tuple(note for note in notes if not (fresh and note == LEARNED))
