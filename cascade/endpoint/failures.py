@@ -40,7 +40,7 @@ SAID: Mapping[FailureKind, tuple[int, str, str | None]] = {
     "context_length": (400, WRONG, "context_length_exceeded"),
     "content_policy": (400, WRONG, "content_filter"),
     "auth": (401, WRONG, None),
-    "not_found": (404, WRONG, "model_not_found"),
+    "not_found": (404, WRONG, None),  # it may be the path: no code unless the server gave one
     "unsupported": (400, WRONG, None),
     "invalid": (400, WRONG, None),
     "malformed": (502, BROKEN, None),

@@ -194,7 +194,8 @@ class Engine:
         if self._sticky is None:
             raise RequestError(
                 f"conversation={talk!r}: this cascade remembers no conversations; build it with "
-                "sticky=Sticky(ttl_s=900)"
+                "sticky=Sticky(ttl_s=900)",
+                why="no conversations are remembered here; leave conversation out",
             )
         if not isinstance(talk, str) or not talk:
             raise RequestError(f"conversation={talk!r}: expected an id, a text that is not empty")

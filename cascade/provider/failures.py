@@ -82,6 +82,9 @@ HTTP_KINDS: dict[int, FailureKind] = {
     413: "context_length",
 }
 
+WRONG_PLACE = "either the server does not know the model, or its base URL is wrong"
+"""What a 404 without a type and a code can mean; a server's own words seldom tell."""
+
 TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 
 TOO_LONG_WORDS = ("maximum context length", "exceeds the available context size")
@@ -214,6 +217,8 @@ def _from_status(error: Any) -> CallFailure:
     body = _error_body(error.body)
     status, code = int(error.status_code), _code(body)
     message = _message(error, body)
+    if _is_bare(status, body):  # shortened first: the advice is what must not be cut off
+        message = f"{message[: LONGEST_MESSAGE - len(WRONG_PLACE) - 2]}; {WRONG_PLACE}"
     return CallFailure(
         kind=_kind(status, code, body.get("type"), message),
         message=message,
@@ -233,7 +238,7 @@ def _error_body(body: object) -> Mapping[str, Any]:
     if isinstance(body, Mapping):
         inner = body.get("error")
         return inner if isinstance(inner, Mapping) else body
-    return {"message": body} if isinstance(body, str) else {}
+    return {"message": body} if isinstance(body, str) and body.strip() else {}
 
 
 def _kind(  # noqa: PLR0911  one return per class of error, in the order they must be tried
@@ -289,3 +294,8 @@ def _message(error: Any, body: Mapping[str, Any]) -> str:
         if isinstance(words, str) and words.strip():
             return _one_line(words) if _PAGE.match(words) else words.strip()
     return f"{error.message}: {json.dumps(body, default=str)}" if body else str(error.message)
+
+
+def _is_bare(status: int, body: Mapping[str, Any]) -> bool:
+    """Whether a 404 may be of a server that has no such path: the API's own names its type."""
+    return status == 404 and not (body.get("type") or body.get("code"))  # noqa: PLR2004

@@ -155,7 +155,8 @@ def failed(*, inside=False, **kinds):
         ({"kind": "malformed"}, 502, "server_error", None),
         ({"kind": "context_length"}, 400, "invalid_request_error", "context_length_exceeded"),
         ({"kind": "invalid", "status": 418}, 418, "invalid_request_error", None),
-        ({"kind": "not_found", "status": 404}, 404, "invalid_request_error", "model_not_found"),
+        ({"kind": "not_found", "status": 404}, 404, "invalid_request_error", None),
+        ({"kind": "not_found", "status": 404, "code": "c"}, 404, "invalid_request_error", "c"),
         ({"kind": "not_found", "status": 404, "type": "api_error"}, 404, "api_error", None),
         ({"kind": "context_length", "status": 413, "type": "x"}, 413, "x", None),
         ({"kind": "server", "status": 409, "type": "x", "code": "y"}, 409, "x", "y"),
@@ -227,6 +228,15 @@ def test_advice_is_for_whoever_can_follow_it():
     told = failure_of(error).error
     assert (told["message"], told["param"], told["code"]) == ("Leave it.", "seed", "x")
     assert failure_of(error, inside=True).error == {**told, "message": str(error)}
+
+
+def test_conversations_that_nobody_remembers():
+    """Sticky routing is the chain's maker's to switch on; other callers leave the option out."""
+    with pytest.raises(RequestError) as caught:
+        Cascade(TIERS, models=ScriptedModels({})).complete("x", conversation="key_1:case 7")
+    assert "sticky=Sticky(" in failure_of(caught.value, inside=True).error["message"]
+    told = failure_of(caught.value).error["message"]
+    assert told == "no conversations are remembered here; leave conversation out"
 
 
 def test_an_error_frame_of_responses_counts_on():

@@ -217,6 +217,35 @@ def test_a_pause_too_long_is_not_waited_for(face, openai_api, headers):
     assert used.waits == []
 
 
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [
+        (answer({"detail": "Not Found"}, status=404), "Not Found; "),
+        (httpx.Response(404, text="404 page not found"), "404 page not found; "),
+        (httpx.Response(404), "404; "),
+        (httpx.Response(404, text="x" * 2_000), "xxx; "),
+    ],
+    ids=["FastAPI", "text", "empty", "long"],
+)
+def test_a_404_of_no_api_says_both_that_it_may_be(face, openai_api, response, words):
+    """Without an error object nobody knows whether model or address is wrong: both are named."""
+    openai_api.return_value = response
+    with pytest.raises(CallRefused) as caught:
+        face(one()).complete()
+    both = "either the server does not know the model, or its base URL is wrong"
+    assert f"{words}{both}" in str(caught.value)
+    (charge,) = caught.value.trace.charges
+    assert (charge.outcome, charge.code) == ("not_found", None)
+
+
+def test_the_apis_own_404_stands_as_it_is(face, openai_api):
+    """OpenAI says itself what is wrong."""
+    openai_api.return_value = fake.SHUT_DOWN
+    with pytest.raises(CallRefused) as caught:
+        face(one()).complete()
+    assert "base URL" not in str(caught.value)
+
+
 def test_a_rate_limit_may_end_the_request(face, openai_api):
     """With `on_rate_limit="fail"` no dearer tier is paid for a limit that will pass."""
     openai_api.return_value = fake.limited()
