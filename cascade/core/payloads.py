@@ -16,7 +16,7 @@ from cascade.core.scoring import Ask
 from cascade.core.tier import Tier
 from cascade.errors import RequestError
 from cascade.forms.api import Api, api_of
-from cascade.forms.convert import convert, shaped, with_preamble
+from cascade.forms.convert import PREAMBLE, convert, preamble_for, shaped, with_preamble
 from cascade.forms.equivalent import NoEquivalent
 from cascade.forms.params import OTHER_NAMES, lay_over
 from cascade.forms.reading import effort_of, tools_of
@@ -72,8 +72,18 @@ def _doubtful(chain: Chain, api: Api, with_tools: bool) -> tuple[Tier, ...]:
         for tier in chain.tiers
         if (tier.api is not None and tier.api != api)
         or (tier.params and not OTHER_NAMES[tier.api or api].isdisjoint(tier.params))
+        or (tier.preamble and not _can_be_told(tier, api))
         or ((with_tools or "tools" in tier.params) and _refuses_tools(chain, tier))
     )
+
+
+def _can_be_told(tier: Tier, api: Api) -> bool:
+    """Whether a tier's preamble can be said in a request of an API."""
+    try:
+        preamble_for(tier.preamble, tier.api or api)
+    except NoEquivalent:
+        return False
+    return True
 
 
 def question_of(wanted: Ask) -> dict[str, Any]:
@@ -127,8 +137,11 @@ def question_for(
 
 
 def _not_sayable(tier: Tier, request: Request, error: NoEquivalent) -> RequestError:
-    own = error.param in tier.params and error.param not in request.payload
-    if own:
+    is_told = error.param == PREAMBLE
+    own = is_told or (error.param in tier.params and error.param not in request.payload)
+    if is_told:
+        ways = "say it otherwise in that tier's preamble"
+    elif own:
         ways = f"take {error.param!r} out of that tier's params"
     elif error.param in CONVERSATION:
         ways = ""

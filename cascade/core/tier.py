@@ -16,6 +16,7 @@ from cascade.core.scoring import Scorer, needs_of, parts_of, scorer_name
 from cascade.errors import ConfigError, RequestError
 from cascade.forms.answer_schema import BadFormat, with_schema_in_params
 from cascade.forms.api import Api
+from cascade.forms.convert import preamble_for
 from cascade.forms.equivalent import NoEquivalent
 from cascade.forms.params import lay_over
 
@@ -293,8 +294,15 @@ class Tier:
         try:
             check_messages(list(self.preamble), "preamble")
             as_json(list(self.preamble), "preamble")
+            if self.api is not None:
+                preamble_for(tuple(self.preamble), self.api)
         except RequestError as error:
             raise ConfigError(f"tier {self.name!r}: {error}") from error
+        except NoEquivalent as error:
+            other = "responses" if self.api == "chat" else "chat"
+            raise ConfigError(
+                f"tier {self.name!r}: {error}; say it otherwise, or give the tier api={other!r}"
+            ) from error
         object.__setattr__(self, "preamble", tuple(self.preamble))
 
 

@@ -11,11 +11,14 @@ from cascade.forms.messages import items_of, messages_from
 from cascade.forms.params import OTHER_NAMES, laid_over, lay_over, params_for, without
 from cascade.forms.parts import part_for_chat
 
-__all__ = ["convert", "shaped", "with_preamble"]
+__all__ = ["PREAMBLE", "convert", "preamble_for", "shaped", "with_preamble"]
 
 Payload = dict[str, Any]
 
 LEADING = ("system", "developer")
+
+PREAMBLE = "preamble"
+"""What `NoEquivalent` names as the parameter, where it is about a preamble."""
 
 
 def convert(payload: Mapping[str, Any], api: Api) -> Payload:
@@ -67,12 +70,24 @@ def with_preamble(payload: Payload, preamble: tuple[Mapping[str, Any], ...]) -> 
     Raises:
         NoEquivalent: a message cannot be said where the payload goes.
     """
-    if api_of(payload) == "chat":
-        shots = [_chat_message(message, index) for index, message in enumerate(preamble)]
+    api = api_of(payload)
+    shots = preamble_for(preamble, api)
+    if api == "chat":
         return {**payload, "messages": _put_in(payload["messages"], shots)}
     asked = payload["input"]
     items = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
-    return {**payload, "input": _put_in(items, items_of(preamble, "preamble"))}
+    return {**payload, "input": _put_in(items, shots)}
+
+
+def preamble_for(preamble: tuple[Mapping[str, Any], ...], api: Api) -> list[Mapping[str, Any]]:
+    """The messages of a preamble, as an API takes them.
+
+    Raises:
+        NoEquivalent: a message cannot be said there.
+    """
+    if api == "chat":
+        return [_chat_message(message, index) for index, message in enumerate(preamble)]
+    return list(items_of(preamble, PREAMBLE))
 
 
 def _chat_message(message: Mapping[str, Any], index: int) -> Mapping[str, Any]:
@@ -80,7 +95,7 @@ def _chat_message(message: Mapping[str, Any], index: int) -> Mapping[str, Any]:
     content = message.get("content")
     if not isinstance(content, list | tuple):
         return message
-    where = f"preamble[{index}].content"
+    where = f"{PREAMBLE}[{index}].content"
     parts = [part_for_chat(part, f"{where}[{place}]") for place, part in enumerate(content)]
     return message if parts == list(content) else {**message, "content": parts}
 

@@ -35,6 +35,29 @@ def test_a_tier_gets_the_form_of_its_api():
     }
 
 
+def test_a_preamble_is_no_fault_of_the_callers():
+    """What a later tier's preamble cannot say in a request's form is refused before the first call.
+
+    The chain's maker is told where it stands, and a caller which endpoint takes the request.
+    """
+    told = ({"role": "user", "name": "ann", "content": "x"},)
+    models = ScriptedModels({"first": "a", "m": "b"})
+    first = Tier("first", price=PRICE, scorer=lambda draft: False)
+    llm = Cascade([first, tier(preamble=told)], models=models)
+    assert llm.complete("x").text == "b"
+    models.calls.clear()
+    with pytest.raises(RequestError) as caught:
+        llm.complete({"input": "x"})
+    assert str(caught.value) == (
+        "tier 'm': preamble[0].name has no equivalent in the Responses API; say it otherwise in "
+        "that tier's preamble, or give the tier api='chat'"
+    )
+    assert (caught.value.param, models.calls) == (None, [])
+    assert caught.value.why == (
+        "This model cannot be asked through this endpoint; use /v1/chat/completions."
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "settings", "words"),
     [

@@ -38,6 +38,19 @@ LOOP["again"] = LOOP
         ({"preamble": ["hello"]}, ["preamble[0] is 'hello'", "mapping with a 'role'"]),
         ({"preamble": [{"role": "user", "content": "\ud83d"}]}, ["preamble[0]", "valid Unicode"]),
         ({"preamble": 5}, ["tier 'small'", "preamble is 5: expected a list of messages"]),
+        (
+            {"preamble": [{"role": "user", "content": "x", "name": "ann"}], "api": "responses"},
+            ["tier 'small': preamble[0].name has no equivalent", "or give the tier api='chat'"],
+        ),
+        (
+            {
+                "preamble": [
+                    {"role": "user", "content": [{"type": "input_file", "file_url": "u"}]}
+                ],
+                "api": "chat",
+            },
+            ["preamble[0].content[0].file_url has no", "or give the tier api='responses'"],
+        ),
         ({"timeout_s": 0}, ["timeout_s 0", "seconds above 0"]),
         ({"timeout_s": None}, ["timeout_s None", "seconds above 0"]),
         ({"timeout_s": "60"}, ["timeout_s '60'", "seconds above 0"]),
