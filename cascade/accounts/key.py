@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from cascade.core.budget import Budget
 from cascade.core.price import tidy
+from cascade.core.pricing import model_table
 from cascade.errors import ConfigError
 
 __all__ = [
@@ -52,7 +53,8 @@ class Key:
         prefix: how its secret begins.
         created_at: when it was made.
         chains: names of the chains it may use; empty for all.
-        models: plain models it may use beside them; empty for none, "*" for every one.
+        models: plain models it may use beside them, each with its dated snapshots; empty for none,
+            "*" for every one.
         budget_day_usd: most dollars a day (UTC); `None` for no limit.
         budget_month_usd: most dollars a month (UTC).
         requests_per_minute: most requests in a minute of the clock.
@@ -98,10 +100,16 @@ class Key:
         return self.budget_day_usd is not None or self.budget_month_usd is not None
 
     def may_use(self, model: str, *, is_chain: bool) -> bool:
-        """Whether a chain, or a plain model, is open to it."""
+        """Whether a chain, or a plain model, is open to it.
+
+        Who may use a model may use its listed snapshots, at the same price; not the other way
+        round, since the name may go over to another snapshot.
+        """
         if is_chain:
             return not self.chains or model in self.chains
-        return model in self.models or EVERY in self.models
+        return any(
+            name in self.models for name in (model, EVERY, model_table().snapshots.get(model))
+        )
 
     @property
     def last_day(self) -> date | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +14,7 @@ from cascade.cli.chain_files import RecordingsOption, chains_of, recordings_of
 from cascade.cli.output import WRONG_RUN, UsageError, say, warn
 from cascade.cli.run import ContentName
 from cascade.core.chain import Chain
+from cascade.core.pricing import model_table
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError
 
@@ -61,7 +62,8 @@ def serve(
     models: Annotated[
         list[str] | None,
         typer.Option(
-            help="Plain model that may be asked for as well; may be given more than once."
+            help="Plain model that may be asked for as well, under its name or that of a dated "
+            "snapshot of it; may be given more than once."
         ),
     ] = None,
     insecure_local: Annotated[
@@ -137,7 +139,7 @@ def serve(
     chains = chains_of(chain)
     for note in (note for loaded in chains.values() for note in loaded.notes()):
         warn(note)  # allowed, and rarely meant
-    plain = {name: _single(name, chains) for name in _listed(models or [])}
+    plain = _plain(_listed(models or []), chains)
     _check_installed()
     from cascade.gateway import Limits  # noqa: PLC0415  loads the server
     from cascade.gateway.assembly import Settings, assembled  # noqa: PLC0415
@@ -221,11 +223,17 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _single(model: str, chains: Iterable[str]) -> Chain:
-    """A plain model as a chain of one tier: booked like any other."""
-    if model in chains:
-        raise UsageError(f"--models {model}: there is a chain of that name")
-    return Chain((Tier(model),), name=model)
+def _plain(models: Sequence[str], chains: Container[str]) -> dict[str, Chain]:
+    """Plain models and their dated snapshots as chains of one tier each: booked like any other.
+
+    Only listed snapshots, whose price is known to be the model's; another date may cost otherwise.
+    """
+    for model in models:
+        if model in chains:
+            raise UsageError(f"--models {model}: there is a chain of that name")
+    dated = (name for model in models for name in model_table().snapshots_of(model))
+    names = dict.fromkeys([*models, *(name for name in dated if name not in chains)])
+    return {name: Chain((Tier(name),), name=name) for name in names}
 
 
 def _listed(models: Sequence[str]) -> list[str]:

@@ -138,6 +138,10 @@ class ModelTable:
             name = dated[1]
         return self.models.get(name)
 
+    def snapshots_of(self, model: str) -> tuple[str, ...]:
+        """The listed dated snapshots of a model: they cost and can do what it does."""
+        return tuple(dated for dated, name in self.snapshots.items() if name == model)
+
     def nearest(self, model: str) -> str | None:
         """The known name closest to a mistyped one, for error messages."""
         import difflib  # noqa: PLC0415  4 ms that only a mistake has to pay

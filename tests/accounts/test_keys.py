@@ -60,6 +60,15 @@ class TestMaking:
         key, _ = accounts.create("a")
         assert (key.last_day, key.end_words) == (None, "never")
 
+    def test_a_model_brings_its_snapshots(self, accounts):
+        """A key for a model opens its listed snapshots, whose price is the same; none other."""
+        key, _ = accounts.create("a", models=["gpt-5.4-mini"])
+        dated, _ = accounts.create("b", models=["gpt-5.4-mini-2026-03-17"])
+        names = ("gpt-5.4-mini", "gpt-5.4-mini-2026-03-17", "gpt-5.4-mini-2026-03-18")
+        assert [key.may_use(name, is_chain=False) for name in names] == [True, True, False]
+        assert [dated.may_use(name, is_chain=False) for name in names] == [False, True, False]
+        assert not dated.may_use("nobody-knows", is_chain=False)
+
     def test_what_a_key_may_use(self, accounts):
         """No chain named means all chains; no model named means none, and a star all."""
         plain, _ = accounts.create("a")

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 import cascade
+from cascade.cli.serve import _plain
 
 ROOT = Path(cascade.__file__).parent.parent
 
@@ -67,6 +68,15 @@ def test_models(cli, free):
     done = cli("serve", "--chain", free("a"), "--models", "nobody-knows")
     assert done.exit_code == 2
     assert "nobody-knows" in done.stderr
+
+
+def test_a_model_brings_its_snapshots():
+    """A dated id that the table lists is asked for by itself, and booked under its own name."""
+    dated = "gpt-5.4-mini-2026-03-17"
+    made = _plain(["gpt-5.4-mini", "gpt-5.5-2026-04-23"], {})
+    assert list(made) == ["gpt-5.4-mini", "gpt-5.5-2026-04-23", dated]
+    assert (made[dated].name, made[dated].tiers[0].model) == (dated, dated)
+    assert list(_plain(["gpt-5.4-mini"], {dated: None})) == ["gpt-5.4-mini"]
 
 
 @pytest.mark.parametrize(
