@@ -55,8 +55,8 @@ ChainOption = Annotated[
 ModelOption = Annotated[
     list[str] | None,
     typer.Option(
-        help='Plain model that it may use, and no others; may be given more than once, "*" for '
-        'every one, "none" for none. A new key may use none unless given.'
+        help="Plain model that it may use, with its dated snapshots, and no others; may be given "
+        'more than once, "*" for every one, "none" for none. A new key may use none unless given.'
     ),
 ]
 DayOption = Annotated[
@@ -119,6 +119,7 @@ def create_key(
         return
     write(f"{secret}\n")
     say(f"key {made.name!r} ({made.id}); its secret, above, cannot be shown again")
+    _say_of_chains(settings)
 
 
 @keys.command("list")
@@ -254,6 +255,14 @@ def change_key(
         print_json({"key": _data(key)})
     else:
         say(f"key {key.name!r} ({key.id}) is changed")
+        _say_of_chains(changes)
+
+
+def _say_of_chains(settings: Mapping[str, Any]) -> None:
+    """That nobody looked whether there are such chains: their files are the gateway's."""
+    if named := settings.get("chains"):
+        names = ", ".join(repr(name) for name in named)
+        say(f"not checked here: {names}; `cascade serve` warns of chains that it does not know")
 
 
 def _keyring(database: str | None, *, must_exist: bool = True) -> Keyring:

@@ -20,11 +20,16 @@ from cascade.gateway.guard import Guard, ThisMachine, is_page_here
 from cascade.gateway.key_guard import KeyGuard
 from cascade.gateway.limits import Limits
 from cascade.gateway.uncapped import uncapped
+from cascade.gateway.unserved import unserved
 from cascade.telemetry import if_configured
+from cascade.traces.queries import names
 from cascade.traces.spool import default_spool
 from cascade.traces.store import TraceStore
 
 __all__ = ["Assembled", "Settings", "assembled"]
+
+NEWEST = 20_000
+"""Traces looked through for the names of chains."""
 
 KEYLESS = (
     "--insecure-local: there are no keys; every program on this machine can spend your money here"
@@ -113,7 +118,7 @@ def assembled(
             spool = settings.spool or default_spool()
             store = stack.enter_context(TraceStore(place, content=settings.content, spool=spool))
             accounts = None if settings.keyless else stack.enter_context(_accounts(place, settings))
-            warnings = _warnings(accounts, chains, models)
+            warnings = _warnings(accounts, store, chains, models)
         except StoreError as error:
             raise ConfigError(f"--database: {error}") from error
         guard: Guard = ThisMachine()
@@ -178,7 +183,10 @@ def _check_pages_here(origins: Sequence[str]) -> None:
 
 
 def _warnings(
-    accounts: Accounts | None, chains: Mapping[str, Chain], models: Mapping[str, Chain]
+    accounts: Accounts | None,
+    store: TraceStore,
+    chains: Mapping[str, Chain],
+    models: Mapping[str, Chain],
 ) -> tuple[str, ...]:
     """What whoever starts it should know of its keys."""
     if accounts is None:
@@ -186,8 +194,18 @@ def _warnings(
     keys, now = accounts.list(), accounts.now()
     if not keys:
         return (NO_KEYS,)
-    words = uncapped(chains, models, [key for key in keys if key.works_at(now)])
-    return () if words is None else (words,)
+    working = [key for key in keys if key.works_at(now)]
+    found = (
+        uncapped(chains, models, working),
+        unserved(chains, _answered_by(store), working),
+    )
+    return tuple(words for words in found if words is not None)
+
+
+def _answered_by(store: TraceStore) -> list[str]:
+    """Chains in the newest traces; other gateways may share the database."""
+    with store.reading() as connection:
+        return names(connection, "chain", [], NEWEST)
 
 
 def _accounts(place: str, settings: Settings) -> Accounts:

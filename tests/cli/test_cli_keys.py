@@ -79,6 +79,15 @@ def test_when_a_key_ends(keys, given, end):
     assert made["key"]["expires_at"] == end
 
 
+def test_chains_are_not_checked_here(keys):
+    """Whoever names a chain is told who looks whether there is one; nobody else is."""
+    words = "not checked here: 'suport'; `cascade serve` warns of chains that it does not know"
+    assert words in keys("create", "app", "--chain", "suport").stderr
+    assert words in keys("change", "app", "--chain", "suport").stderr
+    for args in (["create", "other"], ["change", "app", "--chain", "*"]):
+        assert "not checked here" not in keys(*args).stderr
+
+
 def test_a_key_that_ends_today(keys, monkeypatch):
     """A key may be made for the rest of a day, until that is over."""
     noon = datetime(2999, 12, 31, 12, tzinfo=UTC)
