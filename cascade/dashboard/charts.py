@@ -6,12 +6,12 @@ picture shows stands in a table beside it, too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from cascade.calibration.needs import needed
+from cascade.calibration.reporting.chart_axes import heights, lookup, names_beside, share_bars
 from cascade.calibration.reporting.theme import LIGHT
 from cascade.core.trace_text import shorten
 from cascade.percent import percent
@@ -119,24 +119,9 @@ def parts(rows: Rows, *, colour: str) -> Any:
             scale=alt.Scale(domain=[0, 100]),
             axis=alt.Axis(values=[0, 50, 100], labels=False, ticks=False, domain=False),
         ),
-        y=alt.Y(
-            "row:N",
-            title=None,
-            sort=None,
-            axis=alt.Axis(
-                labelExpr=_lookup(shown),
-                domain=False,
-                ticks=False,
-                labelColor=LIGHT["ink"],
-                labelFontSize=12.5,
-                labelLimit=160,
-                labelPadding=8,
-            ),
-        ),
+        y=names_beside("row", shown, longest_px=160),
     )
-    marks = base.mark_bar(color=LIGHT[colour], height=14, cornerRadiusEnd=2)
-    words = base.mark_text(align="left", dx=6, color=LIGHT["ink"]).encode(text="text:N")
-    return alt.layer(marks, words).properties(width=150, height=26 * len(data))
+    return share_bars(base, colour, 14).properties(width=150, height=26 * len(data))
 
 
 def histogram(bins: Sequence[int], *, threshold: float | None) -> Any:
@@ -203,7 +188,7 @@ def _parts_colour(shown: Mapping[str, str], colours: Sequence[str], symbol: str 
     labels = {key: shorten(name, LONGEST) for key, name in shown.items()}
     legend = alt.Legend(
         orient="top",
-        labelExpr=_lookup(labels),
+        labelExpr=lookup(labels),
         labelLimit=190,
         labelColor=LIGHT["ink"],
         labelFontSize=12,
@@ -276,20 +261,5 @@ def _number(
         f"{name}:Q",
         title=title,
         scale=alt.Scale(zero=True, nice=True, **domain),
-        axis=alt.Axis(
-            format=form,
-            **ticks,
-            domain=False,
-            ticks=False,
-            titleAngle=0,
-            titleAlign="left",
-            titleAnchor="end",
-            titleX=-34,
-            titleY=-9,
-        ),
+        axis=heights(format=form, **ticks),
     )
-
-
-def _lookup(shown: Mapping[str, str]) -> str:
-    """A Vega expression that gives a part its name, which may hold anything."""
-    return f"({json.dumps(shown)})[datum.value]"

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from cascade.calibration.needs import needed
+from cascade.calibration.reporting.chart_axes import heights
 from cascade.calibration.reporting.labels import Box
 from cascade.calibration.reporting.view import Frontier, Spot
 
@@ -143,16 +144,7 @@ def base(rows: Iterable[dict[str, Any]], scale: Scale) -> Any:
         "quality:Q",
         title="quality, %",
         scale=alt.Scale(domain=[100 * end for end in scale.quality], nice=False),
-        axis=alt.Axis(
-            tickCount=6,
-            domain=False,
-            ticks=False,
-            titleAngle=0,
-            titleAlign="left",
-            titleAnchor="end",
-            titleX=-34,
-            titleY=-9,
-        ),
+        axis=heights(tickCount=6),
     )
     return alt.Chart(alt.Data(values=list(rows))).encode(x=x, y=y)
 

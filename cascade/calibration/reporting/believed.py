@@ -6,6 +6,7 @@ from typing import Any
 
 from cascade.calibration.comparing.reliability import Reliability
 from cascade.calibration.needs import needed
+from cascade.calibration.reporting.chart_axes import heights
 from cascade.calibration.reporting.theme import LIGHT
 
 alt = needed("altair")
@@ -65,16 +66,7 @@ def _base(rows: list[dict[str, Any]]) -> Any:
         "right:Q",
         title="right, %",
         scale=ends,
-        axis=alt.Axis(
-            values=[0, 25, 50, 75, 100],
-            domain=False,
-            ticks=False,
-            titleAngle=0,
-            titleAlign="left",
-            titleAnchor="end",
-            titleX=-28,
-            titleY=-9,
-        ),
+        axis=heights(left=28, values=[0, 25, 50, 75, 100]),
     )
     return alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
 

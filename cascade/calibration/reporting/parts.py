@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from cascade.calibration.needs import needed
-from cascade.calibration.reporting.theme import LIGHT
+from cascade.calibration.reporting.chart_axes import names_beside, share_bars
 from cascade.calibration.reporting.view import TierLine
 from cascade.calibration.reporting.words import share
 from cascade.core.trace_text import shorten
@@ -59,21 +58,10 @@ def _panel(
         for place, (_, part) in enumerate(parts)
     ]
     shown = {f"{place:04d}": shorten(name, longest) for place, (name, _) in enumerate(parts)}
-    y = alt.Y(
-        "place:N",
-        title=None,
-        sort=None,
-        axis=alt.Axis(
-            labelExpr=_lookup(shown),
-            domain=False,
-            ticks=False,
-            labelColor=LIGHT["ink"],
-            labelFontSize=12.5,
-            labelLimit=260,
-            labelPadding=8,
-        )
+    y = (
+        names_beside("place", shown, longest_px=260)
         if names
-        else None,
+        else alt.Y("place:N", title=None, sort=None, axis=None)
     )
     x = alt.X(
         "part:Q",
@@ -84,11 +72,4 @@ def _panel(
         ),
     )
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
-    bars = base.mark_bar(color=LIGHT[colour], height=15, cornerRadiusEnd=2)
-    words = base.mark_text(align="left", dx=6, color=LIGHT["ink"]).encode(text="text:N")
-    return alt.layer(bars, words).properties(width=width, height=ROW * len(rows))
-
-
-def _lookup(shown: dict[str, str]) -> str:
-    """A Vega expression that gives a row its tier's name, which may hold anything."""
-    return f"({json.dumps(shown)})[datum.value]"
+    return share_bars(base, colour, 15).properties(width=width, height=ROW * len(rows))
