@@ -34,6 +34,7 @@ __all__ = [
     "Commands",
     "JsonOption",
     "OutputError",
+    "OutputOption",
     "StoreArgument",
     "StoreOption",
     "UsageError",
@@ -77,6 +78,11 @@ PIPE_WIDTH = 120
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output instead of text.")
+]
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="File to write; standard output unless given."),
 ]
 
 DATABASE_VARIABLE = "CASCADE_DATABASE_URL"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from cascade.cli.chain_files import RecordingArgument
 from cascade.cli.files import check_place, refuse_same_file
-from cascade.cli.output import JsonOption, OutputError, print_json, say, show, write
+from cascade.cli.output import JsonOption, OutputError, OutputOption, print_json, say, show, write
 from cascade.cli.recording_import import import_recording
 
 __all__ = ["recording"]
@@ -46,10 +43,7 @@ def show_recording(
 def write_chain(
     file: RecordingArgument,
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write; standard output unless given."),
-    ] = None,
+    output: OutputOption = None,
 ) -> None:
     """Write a chain of the models of an imported recording, for what-if and certify to begin with.
 

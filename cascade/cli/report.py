@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from cascade.cli.browser import OpenOption, open_in_browser
 from cascade.cli.chain_files import RecordingArgument
 from cascade.cli.files import check_folder, check_place, refuse_same_file
 from cascade.cli.output import JsonOption, OutputError, UsageError, print_json, say, show
-from cascade.cli.score_options import SCORES, Scores, recorded_scores
+from cascade.cli.score_options import ScoresOption, recorded_scores
 from cascade.config import load_chain
 from cascade.errors import RecordingError
 
@@ -68,7 +68,7 @@ def report(
     picture_format: Annotated[
         FormatName, typer.Option("--format", help="Of the pictures.")
     ] = "svg",
-    scores: Annotated[Scores, typer.Option(help=SCORES)] = "auto",
+    scores: ScoresOption = "auto",
     search: Annotated[
         bool,
         typer.Option(
@@ -76,7 +76,7 @@ def report(
             "why tiers do not pay."
         ),
     ] = True,
-    open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
+    open_it: OpenOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write one page that shows what a plan saves, what is promised, and everything simpler.
@@ -124,8 +124,8 @@ def report(
         show(made.summary())
     if page is not None:
         say(f"report written to {page}")
-        if open_it and not webbrowser.open(page.absolute().as_uri()):
-            say("no web browser could be started; open the file yourself", style="yellow")
+        if open_it:
+            open_in_browser(page.absolute().as_uri(), "file")
 
 
 @contextmanager

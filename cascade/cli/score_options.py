@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+import typer
 
 if TYPE_CHECKING:
     from cascade.calibration import Comparison, Recording, WhatIf
     from cascade.calibration.comparing.chain_scores import ChainScores
     from cascade.core.chain import Chain
 
-__all__ = ["SCORES", "Scores", "recorded_scores", "with_notes"]
+__all__ = ["Scores", "ScoresOption", "recorded_scores", "with_notes"]
 
 Scores = Literal["auto", "recorded"]
 
-SCORES = (
-    "Whose scores decide: the chain's own scorers', or the recorded ones, also where a file of "
-    "another tool brought them and the chain's scorer only holds their place."
-)
+ScoresOption = Annotated[
+    Scores,
+    typer.Option(
+        help="Whose scores decide: the chain's own scorers', or the recorded ones, also where a "
+        "file of another tool brought them and the chain's scorer only holds their place."
+    ),
+]
 
 Found = TypeVar("Found", "Comparison", "WhatIf")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,6 +29,7 @@ from cascade.cli.kept import (
 )
 from cascade.cli.output import (
     JsonOption,
+    OutputOption,
     StoreArgument,
     StoreOption,
     print_json,
@@ -144,10 +144,7 @@ def export_traces(
     place: StoreArgument = None,
     *,
     store: StoreOption = DEFAULT_STORE,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write; standard output unless given."),
-    ] = None,
+    output: OutputOption = None,
     status: StatusOption = None,
     tier: TierOption = None,
     chain: ChainOption = None,

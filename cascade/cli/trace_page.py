@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import tempfile
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cascade.cli.browser import OpenOption, open_in_browser
 from cascade.cli.files import check_place, refuse_same_file, store_file
 from cascade.cli.kept import DEFAULT_STORE, WHICH, LineOption, found_trace
-from cascade.cli.output import OutputError, StoreOption, say, write
+from cascade.cli.output import OutputError, OutputOption, StoreOption, say, write
 
 __all__ = ["trace_page"]
 
@@ -20,11 +20,8 @@ __all__ = ["trace_page"]
 def trace_page(
     which: Annotated[str, typer.Argument(metavar="ID|FILE", help=WHICH)] = "last",
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write; standard output unless given."),
-    ] = None,
-    open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
+    output: OutputOption = None,
+    open_it: OpenOption = False,
     store: StoreOption = DEFAULT_STORE,
     line: LineOption = None,
 ) -> None:
@@ -46,8 +43,8 @@ def trace_page(
     except OSError as error:
         raise OutputError(f"--output {str(path)!r} cannot be written: {error.strerror}") from error
     say(f"trace {found.id} written to {path}")
-    if open_it and not webbrowser.open(path.absolute().as_uri()):
-        say("no web browser could be started; open the file yourself", style="yellow")
+    if open_it:
+        open_in_browser(path.absolute().as_uri(), "file")
 
 
 def _safe(trace_id: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-import webbrowser
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cascade.cli.browser import OpenOption, open_in_browser
 from cascade.cli.chain_files import RecordingsOption, chains_of, recordings_of
 from cascade.cli.kept import DEFAULT_STORE, named_store, opened
 from cascade.cli.output import StoreArgument, StoreOption, UsageError, say
@@ -41,7 +41,7 @@ def ui(
         typer.Option(help="Chain as TOML, for the order of its tiers; may be given again."),
     ] = None,
     recording: RecordingsOption = None,
-    open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
+    open_it: OpenOption = False,
 ) -> None:
     """Show where the money goes and why each request escalated, as web pages.
 
@@ -62,8 +62,8 @@ def ui(
         )
         address = f"http://{LOOPBACK}:{listening.getsockname()[1]}/"
         say(f"dashboard of {kept.where} at {address} (Ctrl-C ends it)")
-        if open_it and not webbrowser.open(address):
-            say("no web browser could be started; open the address yourself", style="yellow")
+        if open_it:
+            open_in_browser(address, "address")
         serve(app, listening)
 
 

@@ -11,7 +11,7 @@ import typer
 from cascade.cli.chain_files import RecordingArgument
 from cascade.cli.output import JsonOption, UsageError, print_json, say, show
 from cascade.cli.price_file import read_prices
-from cascade.cli.score_options import SCORES, Scores, recorded_scores, with_notes
+from cascade.cli.score_options import ScoresOption, recorded_scores, with_notes
 from cascade.cli.shares import share_of
 from cascade.config import load_chain
 from cascade.errors import RecordingError
@@ -42,7 +42,7 @@ def what_if(
         str | None,
         typer.Option(help="Share of each prompt that is read from the cache, e.g. 80%."),
     ] = None,
-    scores: Annotated[Scores, typer.Option(help=SCORES)] = "auto",
+    scores: ScoresOption = "auto",
     confidence: Annotated[str, typer.Option(help="Of all intervals, in percent.")] = "95",
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
