@@ -355,14 +355,14 @@ def _counted(
             client.ask(gateway, times * count, 1, **more)
             time.sleep(TRACED_SETTLE_S)
             control("--dump", one.pid)
-    few, many = (_totals(Path(f"{out}.{dump}").read_text()) for dump in (1, 2))
+    few, many = (counts_in(Path(f"{out}.{dump}").read_text()) for dump in (1, 2))
     run, missed = (
         sum(many[name] - few[name] for name in names) / (2 * count) for names in (RUN, MISSED)
     )
     return run, missed
 
 
-def _totals(text: str) -> dict[str, int]:
+def counts_in(text: str) -> dict[str, int]:
     """What callgrind has counted, by the name of the event."""
     (names,) = EVENTS.findall(text)
     (counts,) = TOTALS.findall(text)

@@ -137,6 +137,8 @@ class Caller(asyncio.Protocol):
         self._next()
 
     def _whole(self, body: bytes) -> bool:
+        if self._order.logprobs and b'"logprob":' not in body:
+            return False
         if self._order.stream:
             return len(TEXT.findall(body)) == TOKENS and b"data: [DONE]" in body
         return TEXT.search(body) is not None and b'"total_tokens"' in body
