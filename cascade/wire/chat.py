@@ -172,7 +172,7 @@ def chunks_of(
         key: value for key, value in message.items() if key != "tool_calls" and value is not None
     }
     delta = {"role": "assistant", **delta}
-    if reply.tool_calls:
+    if reply.tool_calls and (message.get("tool_calls") or "function_call" not in delta):
         delta["tool_calls"] = [
             {"index": index, **call} for index, call in enumerate(reply.tool_calls)
         ]

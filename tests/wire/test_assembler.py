@@ -110,12 +110,20 @@ def test_text_is_the_sum_of_its_chunks(texts, logprobs):
     assert assembler.output_tokens >= sum(map(bool, texts))
 
 
+def called_of_old():
+    """A call of the old `functions`, which has no id."""
+    body = completion(None, finish_reason="function_call")
+    body["choices"][0]["message"]["function_call"] = {"name": "lookup", "arguments": "{}"}
+    return body
+
+
 replies = st.sampled_from(
     [
         completion(),
         completion("Pa", logprobs=[token("Pa", -0.2)]),
         completion(None, tool_calls=[tool_call(), tool_call("g", "{}", "c2")]),
         completion(None, refusal="No."),
+        called_of_old(),
     ]
 )
 
@@ -130,6 +138,14 @@ def test_there_and_back(body):
     again = read_reply(assembler.body())
     for name in ("text", "refusal", "tool_calls", "usage", "model", "finish_reason", "logprobs"):
         assert getattr(again, name) == getattr(reply, name)
+
+
+def test_an_old_call_is_told_once():
+    """A call of `functions` is no tool call as well: whoever carries out both would do it twice."""
+    first, _ = chunks_of(read_reply(called_of_old()))
+    delta = first["choices"][0]["delta"]
+    assert delta["function_call"] == {"name": "lookup", "arguments": "{}"}
+    assert "tool_calls" not in delta
 
 
 @pytest.mark.parametrize("bad", [None, 5, "x", []])
