@@ -17,7 +17,7 @@ from cascade.core.reply import Reply
 from cascade.core.scoring import Abstained, Outcome, Score
 from cascade.core.tier import Tier
 from cascade.core.trace import Attempt, Charge, ScoreRecord, Verdict
-from cascade.core.usage import Usage
+from cascade.core.usage import Usage, audio_tokens
 from cascade.core.wishes import ModelCall, Try
 
 __all__ = ["Booked", "OpenAttempt", "attempt_of", "cost_of_try", "record_of", "top_tier_cost"]
@@ -76,8 +76,8 @@ def _priced(chain: Chain, booked: Booked, entry: Try) -> Cost:
     failure = entry.failure
     if failure is not None and (is_never_billed(failure) or entry.usage == Usage(0, 0)):
         return Cost(Decimal(0), "exact", None, (f"not billed: {failure.kind}",))
-    doubts = _billed_apart(booked, entry)
     price, other, is_known = _price_of(chain, booked, entry)
+    doubts = _billed_apart(booked, entry) + _spoken(entry, price)
     cost = cost_of(
         entry.usage,
         price,
@@ -124,6 +124,14 @@ def _billed_apart(booked: Booked, entry: Try) -> tuple[str, ...]:
     if booked.call.payload.get("web_search_options") is not None:
         return ("searches of the web are billed apart",)
     return ()
+
+
+def _spoken(entry: Try, price: Price | None) -> tuple[str, ...]:
+    """Audio, which costs several times as much as text: a price has one rate for either."""
+    if entry.reply is None or price is None or price.is_free:
+        return ()
+    count = audio_tokens(entry.reply.wire.get("usage"))
+    return (f"{count} tokens of audio, priced as text",) if count else ()
 
 
 def top_tier_cost(

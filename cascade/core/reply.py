@@ -85,7 +85,8 @@ class Reply:
     """What a model answered.
 
     Attributes:
-        text: the answer's text, "" where there is none (a tool call, a refusal).
+        text: the answer's text, of an answer in audio its transcript; "" where there is none (a
+            tool call, a refusal).
         wire: the reply as it came, for the caller and for the trace.
         model: the model the provider says has answered.
         finish_reason: in Chat's words, whatever the API: "stop", "length", "tool_calls",

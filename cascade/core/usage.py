@@ -11,7 +11,7 @@ from typing import Any
 
 from cascade.core.quick import quick
 
-__all__ = ["MAX_COUNT", "Usage"]
+__all__ = ["MAX_COUNT", "Usage", "audio_tokens"]
 
 MAX_COUNT = 2**53 - 1
 # The largest whole number that every JSON reader keeps exactly. A larger count on the wire is an
@@ -103,6 +103,15 @@ CHAT_NAMES = (
 )
 
 RESPONSES_NAMES = ("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
+
+
+def audio_tokens(usage: object) -> int:
+    """How many tokens of a `usage` object were audio; 0 where it tells none."""
+    if not isinstance(usage, (dict, Mapping)):
+        return 0
+    names = CHAT_NAMES if "prompt_tokens" in usage else RESPONSES_NAMES
+    counts = (_part(usage.get(name), "audio_tokens") for name in names[2:])
+    return sum(count for count in counts if type(count) is int and count > 0)
 
 
 def _part(details: object, name: str) -> Any:

@@ -136,6 +136,8 @@ def _is_hosted(tool: object) -> bool:
 def _holds_media(item: Mapping[str, Any]) -> bool:
     if "role" not in item and item.get("type") not in BOUNDED:
         return True
+    if item.get("audio"):  # an earlier answer, which the server keeps
+        return True
     return any(
         isinstance(part, Mapping) and part.get("type") not in (*TEXTS, "refusal")
         for part in _parts(item)

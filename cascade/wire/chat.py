@@ -57,7 +57,7 @@ def _reply(body: Mapping[str, Any], usage: Usage | None, service_tier: str | Non
     model = text_or_none(body.get("model"))
     usual = usage and model and type(finish) is str and finish in FINISH_REASONS
     return Reply(
-        text=_text_of(message.get("content")),
+        text=_text_of(message.get("content")) or _spoken(message),
         wire=body,
         model=model,
         finish_reason=text_or_none(finish),
@@ -108,6 +108,13 @@ def _text_of(content: object) -> str:
     raise MalformedReply(f"message.content is {kind_of(content)}, expected text")
 
 
+def _spoken(message: Mapping[str, Any]) -> str:
+    """The words of an answer that is audio: its content is null, and scorers read these instead."""
+    audio = message.get("audio")
+    words = audio.get("transcript") if isinstance(audio, OBJECT) else None
+    return words if isinstance(words, str) else ""
+
+
 def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     calls, legacy = message.get("tool_calls"), message.get("function_call")
     if not calls and not legacy:
@@ -123,10 +130,11 @@ def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 
 def chunk_text(chunk: Mapping[str, Any]) -> str:
     """The text that a chunk adds."""
-    content = delta_of(chunk).get("content")
+    delta = delta_of(chunk)
+    content = delta.get("content")
     if type(content) is str:
-        return content
-    return _text_of(content) if isinstance(content, str | list) else ""
+        return content or _spoken(delta)
+    return (_text_of(content) if isinstance(content, str | list) else "") or _spoken(delta)
 
 
 def logprob_entries(chunk: Mapping[str, Any]) -> list[Any]:

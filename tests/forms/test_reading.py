@@ -71,6 +71,8 @@ def test_tools_schemas_and_efforts_of_both_forms():
     [
         ({"messages": [USER]}, False),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, True),
+        ({"messages": [USER, {"role": "assistant", "audio": {"id": "audio_1"}}]}, True),
+        ({"messages": [USER, {"role": "assistant", "content": None, "audio": None}]}, False),
         ({"input": "x"}, False),
         ({"input": [{"role": "user", "content": [{"type": "input_text", "text": "x"}]}]}, False),
         ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, True),
