@@ -345,8 +345,8 @@ class Ledger:
     def _no_room(self, booked: Booked) -> str:
         budget = cast("Budget", self.budget)
         where = f"tier {booked.call.tier.name!r}"
-        responses = booked.call.api == "responses"
-        limit = "max_output_tokens" if responses else "max_completion_tokens"
+        asked = self.request.api  # the words are the caller's, whichever API the tier is asked by
+        limit = "max_output_tokens" if asked == "responses" else "max_completion_tokens"
         if booked.bound_usd is None:
             return (
                 f"{where}: no upper bound can be computed for the call; set {limit} "

@@ -138,6 +138,9 @@ def test_a_scorers_better_answer_comes_in_the_callers_form():
 
 def test_a_budget_without_room_names_the_limit_that_the_api_has():
     """The advice can be followed: Responses knows no `max_completion_tokens`."""
-    cascade = Cascade([Tier("gpt-5.4-nano")], models=ScriptedModels({}))
-    with pytest.raises(RunError, match="a lower max_output_tokens lowers the bound"):
-        cascade.complete({"input": "hi", "max_output_tokens": 100}, budget="0.00001")
+    for api in (None, "chat", "responses"):  # it is the caller who follows it
+        cascade = Cascade([Tier("gpt-5.4-nano", api=api)], models=ScriptedModels({}))
+        with pytest.raises(RunError, match="a lower max_output_tokens lowers the bound"):
+            cascade.complete({"input": "hi", "max_output_tokens": 100}, budget="0.00001")
+        with pytest.raises(RunError, match="a lower max_completion_tokens lowers the bound"):
+            cascade.complete("hi", max_completion_tokens=100, budget="0.00001")
