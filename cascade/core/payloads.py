@@ -31,6 +31,9 @@ PATHS: Mapping[Api, str] = {"chat": "/v1/chat/completions", "responses": "/v1/re
 CONVERSATION = frozenset({"messages", "input", "instructions"})
 """Parameters that a tier cannot drop."""
 
+REFERENCES = ("previous_response_id", "conversation", "item_reference")
+"""They stand for what Responses keeps of a conversation, which would be lost without them."""
+
 
 def payload_for(tier: Tier, request: Request) -> dict[str, Any]:
     """The wire payload of a request on a tier: its preamble put in, its parameters laid over.
@@ -150,7 +153,9 @@ def _not_sayable(tier: Tier, request: Request, error: NoEquivalent) -> RequestEr
     other: Api = "chat" if error.api == "responses" else "responses"
     fits = other if own else request.api
     ways += f"{', or ' if ways else ''}give the tier api={fits!r}"
-    why = f"Unsupported parameter: {error}, through which this model is asked; leave it out."
+    refers = any(name in error.what for name in REFERENCES)
+    way = "send what it refers to instead" if refers else "leave it out"
+    why = f"Unsupported parameter: {error}, through which this model is asked; {way}."
     if own:  # no caller's, but they may have a way round it
         why = f"This model cannot be asked through this endpoint; use {PATHS[other]}."
     return RequestError(

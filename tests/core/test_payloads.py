@@ -117,6 +117,21 @@ def test_what_a_tier_cannot_be_asked_is_refused_first(asked, settings, words):
     assert models.calls == []
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"input": "x", "previous_response_id": "r"},
+        {"input": "x", "conversation": "c"},
+        {"input": [{"type": "item_reference", "id": "fc_1"}]},
+    ],
+)
+def test_callers_are_not_told_to_leave_out_what_they_refer_to(asked):
+    """Without a reference the model would not know what was said: it has to be said itself."""
+    with pytest.raises(RequestError) as caught:
+        payload_for(tier(api="chat"), Request.build(asked))
+    assert caught.value.why.endswith("model is asked; send what it refers to instead.")
+
+
 def test_the_way_out_works():
     """A parameter that a tier drops is no reason to refuse."""
     request = Request.build("x", {"seed": 7, "stop": "y"})
