@@ -21,8 +21,14 @@ DELTAS = {
 
 PARTS = {
     "output_text": ("text", "response.output_text"),
+    "reasoning_text": ("text", "response.reasoning_text"),
     "refusal": ("refusal", "response.refusal"),
 }
+
+SUMMARY = "response.reasoning_summary"
+
+IN_PIECES = {"message": ("content",), "reasoning": ("summary", "content")}
+"""Items that arrive part by part, and the lists of their parts."""
 
 
 class EventWriter:
@@ -47,9 +53,10 @@ class EventWriter:
         """An item has begun; it is empty."""
         kind = item.get("type")
         empty = {**item, "status": "in_progress"} if "status" in item else dict(item)
-        if kind == "message":
-            empty["content"] = []
-        elif kind in WRITTEN:
+        for listed in IN_PIECES.get(str(kind), ()):
+            if listed in empty:
+                empty[listed] = []
+        if kind in WRITTEN:
             empty[WRITTEN[str(kind)]] = ""
         return self.event("response.output_item.added", output_index=index, item=empty)
 
@@ -85,6 +92,14 @@ class EventWriter:
             yield self.event(f"{name}.done", **place, **{key: part.get(key, "")}, **more)
         yield self.event("response.content_part.done", **place, part=part)
 
+    def summary_part(self, place: Data, part: Data, pieces: list[str]) -> Iterator[Event]:
+        """A whole part of what a model tells of its reasoning."""
+        yield self.event(f"{SUMMARY}_part.added", **place, part={**part, "text": ""})
+        for delta in pieces:
+            yield self.event(f"{SUMMARY}_text.delta", **place, delta=delta)
+        yield self.event(f"{SUMMARY}_text.done", **place, text="".join(pieces))
+        yield self.event(f"{SUMMARY}_part.done", **place, part=part)
+
     def call_delta(self, place: Data, kind: str, delta: str) -> Event:
         """A piece of a call's arguments."""
         return self.event(f"{DELTAS[kind]}.delta", **place, delta=delta)
@@ -119,8 +134,9 @@ def events_of(response: Data, cut: Cut = lambda text: [text]) -> Iterator[Event]
         yield writer.item_added(index, item)
         place = {"item_id": item.get("id"), "output_index": index}
         kind = item.get("type")
-        if kind == "message":
-            yield from _message(writer, item, place, cut)
+        if kind in IN_PIECES:
+            yield from _summary(writer, item, place, cut)
+            yield from _parts(writer, item, place, cut)
         elif kind in WRITTEN:
             text = item.get(WRITTEN[kind])
             if text:
@@ -130,9 +146,15 @@ def events_of(response: Data, cut: Cut = lambda text: [text]) -> Iterator[Event]
     yield writer.terminal(response)
 
 
-def _message(writer: EventWriter, item: Data, place: Data, cut: Cut) -> Iterator[Event]:
-    content = item.get("content")
-    for index, part in enumerate(content if isinstance(content, list) else ()):
+def _summary(writer: EventWriter, item: Data, place: Data, cut: Cut) -> Iterator[Event]:
+    for index, part in enumerate(_objects(item.get("summary"))):
+        text = part.get("text")
+        pieces = cut(text) if text else []
+        yield from writer.summary_part({**place, "summary_index": index}, part, pieces)
+
+
+def _parts(writer: EventWriter, item: Data, place: Data, cut: Cut) -> Iterator[Event]:
+    for index, part in enumerate(_objects(item.get("content"))):
         here = {**place, "content_index": index}
         yield writer.part_added(here, part)
         kind = str(part.get("type"))
@@ -144,3 +166,8 @@ def _message(writer: EventWriter, item: Data, place: Data, cut: Cut) -> Iterator
         for number, note in enumerate(part.get("annotations") or ()):
             yield writer.note_added(here, number, note)
         yield from writer.part_done(here, part)
+
+
+def _objects(listed: object) -> list[Data]:
+    """The parts of an item; what some servers write in their place is in the whole item alone."""
+    return [part for part in (listed if isinstance(listed, list) else ()) if isinstance(part, dict)]

@@ -49,6 +49,13 @@ def kinds(chunks):
     return [chunk.wire["type"] for chunk in chunks]
 
 
+SUMMARY_PART = [
+    "response.reasoning_summary_part.added",
+    "response.reasoning_summary_text.delta",
+    "response.reasoning_summary_text.done",
+    "response.reasoning_summary_part.done",
+]
+
 WHOLE = [
     "response.created",
     "response.in_progress",
@@ -128,6 +135,38 @@ def test_a_draft_that_was_held_back(face, both_apis, api, asked):
         made = assembled(chunks)
         assert (made.choices[0].message.content, made.usage.completion_tokens) == ("right", 10)
     assert stream.completion.text == "right"
+
+
+def test_the_reasoning_of_a_draft_that_was_held_back(face, responses_api):
+    """What a model tells of its reasoning comes in pieces of its own, as in a live stream."""
+    told = [{"type": "summary_text", "text": text} for text in ("I know this.", "It is Paris.")]
+    said = [{"type": "reasoning_text", "text": "Hm."}]
+    item = {**fake.REASONING, "summary": told, "content": said}
+    responses_api.return_value = answer(response(item, "Paris"))
+    stream, chunks = face(pair(scorer=lambda _: 1.0)).stream(ASKED)
+    made = accumulated(chunks)
+    assert made.output[0].to_dict() == stream.completion.reply.wire["output"][0] == item
+    sent = [chunk.wire for chunk in chunks]
+    (added,) = [e for e in sent if e["type"].endswith("item.added") and "summary" in e["item"]]
+    assert added["item"] == {**fake.REASONING, "summary": [], "content": []}
+    assert kinds(chunks)[3:15] == [
+        *SUMMARY_PART,
+        *SUMMARY_PART,
+        "response.content_part.added",
+        "response.reasoning_text.delta",
+        "response.reasoning_text.done",
+        "response.content_part.done",
+    ]
+    deltas = [e["delta"] for e in sent if e["type"] == "response.reasoning_summary_text.delta"]
+    assert deltas == ["I know this.", "It is Paris."]
+
+
+def test_odd_reasoning_passes_as_it_came(face, responses_api):
+    """What is no list of parts is in the item itself, and breaks no stream."""
+    item = {**fake.REASONING, "summary": ["words"], "content": "words"}
+    responses_api.return_value = answer(response(item, "Paris"))
+    _, chunks = face(pair(scorer=lambda _: 1.0)).stream(ASKED)
+    assert chunks[-1].wire["response"]["output"][0] == item
 
 
 @pytest.mark.parametrize("asked", [ASKED, "x"], ids=["responses", "chat"])
