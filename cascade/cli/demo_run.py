@@ -31,7 +31,7 @@ from cascade.core.dollars import dollars
 from cascade.demo.job import chain_text, local_chain, openai_chain, tickets
 from cascade.demo.servers import local_models
 from cascade.engine import Cascade
-from cascade.errors import NotCertifiable, RecordingError
+from cascade.errors import CascadeError, NotCertifiable
 from cascade.traces.terminal import trace_panel
 
 __all__ = ["EPSILON", "DemoRun"]
@@ -134,7 +134,7 @@ class DemoRun:
         now = recorder.standing
         words = f"{now.done} of {now.total} tickets are recorded, cost {dollars(now.spent_usd)}"
         if not interrupted:
-            raise RecordingError(f"{recorder.why_stopped or 'models failed'}; {words}")
+            raise CascadeError(f"{recorder.why_stopped or 'models failed'}; {words}")
         say(f"interrupted: {words}; the same command goes on with them", style="yellow")
 
     def _trace(self, chain: Chain, recording: Recording, found: WhatIf) -> Any:

@@ -1,8 +1,8 @@
 """What the commands share: where words and data go, and how errors leave.
 
 Data goes to standard output, everything said to people about it (progress, warnings, errors) to
-standard error. Exit codes: 0 fine, 1 a run went wrong, 2 the call or its configuration is wrong,
-130 interrupted.
+standard error. Exit codes: 0 fine, 1 a run went wrong, 2 the call, its configuration or its input is
+wrong, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typer.core import TyperGroup
 
 from cascade.core.clean import harmless
 from cascade.core.price import EXACT
-from cascade.errors import CascadeError, ConfigError, RequestError
+from cascade.errors import CascadeError, ConfigError, RecordingError, RequestError
 
 __all__ = [
     "DATABASE_VARIABLE",
@@ -139,8 +139,9 @@ class Commands(TyperGroup):
 
 
 def exit_code(error: Exception) -> int:
-    """2 where the call or its configuration is wrong, 1 where the run went wrong."""
-    return WRONG_CALL if isinstance(error, ConfigError | RequestError) else WRONG_RUN
+    """2 where the call, its configuration or its input is wrong, 1 where the run went wrong."""
+    wrong_call = ConfigError | RequestError | RecordingError
+    return WRONG_CALL if isinstance(error, wrong_call) else WRONG_RUN
 
 
 def words_of(error: BaseException) -> str:

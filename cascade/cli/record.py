@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,7 +25,7 @@ from cascade.cli.output import (
 from cascade.cli.recording_bar import recording_bar
 from cascade.cli.stopping import Stop, stop_on_interrupt
 from cascade.config import load_chain
-from cascade.errors import ConfigError, RecordingError, RequestError
+from cascade.errors import ConfigError, RequestError
 from cascade.traces.lines import short_dollars
 
 if TYPE_CHECKING:
@@ -125,17 +125,15 @@ def record(
     except RequestError:
         refuse_recording(examples, "requests to ask")
         raise
-    recorder = _made(
-        lambda: Recorder(
-            load_chain(chain),
-            known,
-            output=output,
-            metric=metric,
-            witnesses=witness or [],
-            max_cost=max_cost,
-            content=content,
-            double_calls=double_calls,
-        )
+    recorder = Recorder(
+        load_chain(chain),
+        known,
+        output=output,
+        metric=metric,
+        witnesses=witness or [],
+        max_cost=max_cost,
+        content=content,
+        double_calls=double_calls,
     )
     if dry_run:
         try:
@@ -163,14 +161,6 @@ def _tell_unused(names: Sequence[str]) -> None:
     warn(
         f"columns that are not used: {listed}; --column reference={names[0]} would give one a part"
     )
-
-
-def _made(make: Callable[[], Recorder]) -> Recorder:
-    """The recorder; what is wrong with the call is told before anything is asked."""
-    try:
-        return make()
-    except RecordingError as error:
-        raise UsageError(str(error)) from error
 
 
 # Before ------------------------------------------------------------------------------------------

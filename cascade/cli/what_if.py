@@ -52,7 +52,7 @@ def what_if(
 
     Beside it stands everything simpler: single models at equal cost and at equal quality, random
     mixing, the best pair, and what hindsight could reach; then what each scorer is worth. Where the
-    recording cannot tell, the command says why and ends with 1.
+    recording cannot tell, the command says why and ends with 2.
     """
     from cascade.calibration import read_recording  # noqa: PLC0415  loads numpy
     from cascade.calibration.comparing.complete import without_few_gaps  # noqa: PLC0415

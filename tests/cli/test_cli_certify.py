@@ -237,10 +237,10 @@ def test_plans_that_cannot_be_are_refused_in_points_and_percent(options, words):
 
 
 def test_a_certificate_that_is_none_is_refused(tmp_path):
-    """A file of another kind ends with 1 and is named."""
+    """A file of another kind ends with 2 and is named."""
     (tmp_path / "x.json").write_text("{}")
     found = cascade("certificate", "show", tmp_path / "x.json")
-    assert found.exit_code == 1
+    assert found.exit_code == 2
     assert "no certificate" in found.stderr
 
 

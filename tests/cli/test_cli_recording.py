@@ -97,9 +97,9 @@ class TestShow:
         assert "t0 0 0 - unknown -" in words(cli("recording", "show", out).stdout)
 
     def test_no_recording(self, cli, table):
-        """A file that is none ends with 1 and one line."""
+        """A file that is none ends with 2 and one line."""
         done = cli("recording", "show", table, "--json")
-        assert (done.exit_code, "is no Parquet" in json.loads(done.stdout)["error"]) == (1, True)
+        assert (done.exit_code, "is no Parquet" in json.loads(done.stdout)["error"]) == (2, True)
 
 
 class TestImportOfTables:
@@ -209,6 +209,21 @@ class TestImportOfTables:
         done = cli("recording", "import", table, "-o", out, "--prices", path)
         assert (done.exit_code, said in words(done.stderr)) == (2, True)
 
+    @pytest.mark.parametrize(
+        ("name", "content", "said"),
+        [
+            ("a.csv", "a,b\n1,2\n", "no column is the model"),
+            ("a.parquet", "no", "'a.parquet' cannot be read"),
+            ("a.txt", "", "'a.txt' ends in '.txt'; expected one of"),
+        ],
+    )
+    def test_files_that_are_no_table(self, cli, tmp_path, monkeypatch, out, name, content, said):
+        """A wrong file ends with 2, as a wrong call does."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / name).write_text(content)
+        done = cli("recording", "import", name, "-o", out)
+        assert (done.exit_code, said in words(done.stderr)) == (2, True)
+
     def test_a_recording_is_told_from_a_table(self, cli, chain, out):
         """What is a recording already need not be imported, and asks nothing."""
         done = cli("recording", "import", TICKETS, "-o", out)
@@ -261,7 +276,7 @@ class TestChain:
     def test_what_has_a_chain(self, cli, out):
         """A recorded chain has a file, which says more."""
         done = cli("recording", "chain", TICKETS)
-        assert (done.exit_code, "use that chain's file" in words(done.stderr)) == (1, True)
+        assert (done.exit_code, "use that chain's file" in words(done.stderr)) == (2, True)
 
     def test_where_it_cannot_be_written(self, cli, table, out, tmp_path):
         """The recording is not written over, and a full disk is told."""
@@ -304,7 +319,7 @@ class TestImportOfTraces:
         cli("recording", "import", "--store", store, "--tag", "again", "-o", out)
         assert len(read_recording(out)) == 1
         done = cli("recording", "import", "--store", store, "--tag", "nope", "-o", out)
-        assert (done.exit_code, "has a tag 'nope'; there are" in words(done.stderr)) == (1, True)
+        assert (done.exit_code, "has a tag 'nope'; there are" in words(done.stderr)) == (2, True)
         assert "there is no trace to make a recording of" in words(done.stderr)
 
     def test_damaged_traces(self, cli, store, out):

@@ -125,7 +125,7 @@ def test_a_certificate_of_something_else(cli, place):
     assert "Not certified here." in (place / "other.html").read_text()
     write_recording(real(60).with_tiers(["mini"]), place / "mini.parquet")
     done = cli("report", place / "mini.parquet", "--certificate", place / "certificate.json")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "speaks of other tiers" in " ".join(done.stderr.split())
     assert not (place / "mini.html").exists()
 
@@ -138,7 +138,7 @@ def test_a_chain(cli, place):
     assert data["plan"] == "nano >= 0 → big"
     path.write_text(CHAIN.replace('"gpt-nano"', '"gpt-other"'))
     done = cli("report", place / "support.parquet", "--chain", path)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "gpt-other" in done.stderr
     assert not (place / "support.html").exists()
 
@@ -189,11 +189,11 @@ def test_it_opens_a_browser_when_asked(cli, place, monkeypatch):
         (("support.parquet", "-o", "support.parquet"), (2, "RECORDING")),
         (("support.parquet", "-o", "no/such/folder.html"), (2, "there is no folder 'no/such'")),
         (("support.parquet", "--charts", "support.parquet/x"), (2, "cannot be made")),
-        (("support.parquet", "--certificate", "support.parquet"), (1, "certificate")),
+        (("support.parquet", "--certificate", "support.parquet"), (2, "certificate")),
         (("support.parquet", "--json", "--open"), (2, "--open")),
         (("page.html",), (2, "is a page already")),
-        ((".",), (1, "is a folder")),
-        ((".", "--json"), (1, "is a folder")),
+        ((".",), (2, "is a folder")),
+        ((".", "--json"), (2, "is a folder")),
     ],
 )
 def test_what_cannot_work(cli, place, monkeypatch, args, ends):
@@ -214,7 +214,7 @@ def test_truncated(cli, place):
     file = place / "support.parquet"
     file.write_bytes(file.read_bytes()[:-500])
     done = cli("report", file)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "support.parquet" in done.stderr.replace("\n", "")
 
 

@@ -134,7 +134,7 @@ def test_scores_that_a_file_brought(cli, tmp_path):
     pq.write_table(pa.table(columns), file)
     chain.write_text(CHAIN)
     refused = cli("what-if", file, "--chain", chain)
-    assert (refused.exit_code, "--scores recorded" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "--scores recorded" in refused.stderr) == (2, True)
     done = cli("what-if", file, "--chain", chain, "--scores", "recorded", "--json")
     data = json.loads(done.stdout)
     assert data["chosen"]["total_usd"] == "0.14"
@@ -221,16 +221,16 @@ def test_a_few_requests_of_which_something_is_missing(cli, files):
     assert "label them" in data["no_baselines"]
 
 
-def test_a_recording_that_cannot_tell_ends_with_1(cli, files, tmp_path):
+def test_a_recording_that_cannot_tell_ends_with_2(cli, files, tmp_path):
     """A tier that was never recorded, and a batch price that nobody knows."""
     recording, chain = files()
     other = tmp_path / "other.toml"
     other.write_text(CHAIN.replace('"nano"', '"micro"'))
     done = cli("what-if", recording, "--chain", other)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "holds no 'micro'" in done.stderr
     done = cli("what-if", recording, "--chain", chain, "--batch")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "model 'nano' has no batch rate" in done.stderr
 
 
