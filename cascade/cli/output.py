@@ -1,8 +1,8 @@
 """What the commands share: where words and data go, and how errors leave.
 
 Data goes to standard output, everything said to people about it (progress, warnings, errors) to
-standard error. Exit codes: 0 fine, 1 a run went wrong, 2 the call, its configuration or its input is
-wrong, 130 interrupted.
+standard error. Exit codes: 0 fine, 1 a run went wrong, 2 the call, its configuration or its input
+is wrong, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -266,7 +266,7 @@ class TestLongForm:
             (rows(), {"columns": {"text": "x"}}, "there is no column 'x' for 'text'; there are 'completion"),
             (rows(), {"signals": ["x"]}, "there is no column 'x' to signal"),
             (3, {}, "responses: int is no table"),
-            (rows(), {"queries": [{"query_id": "a"}, {"query_id": "a"}]}, "id 'a' stands in rows 1 and 2"),
+            (rows(), {"queries": [{"query_id": "a"}, {"query_id": "a"}]}, "id 'a' stands in row 1 and again in row 2"),
             (rows(), {"queries": [{"q": "a"}]}, "queries: no column is the id; expected 'query_id'"),
         ],
     )  # fmt: skip
@@ -274,6 +274,30 @@ class TestLongForm:
         """What cannot be read is refused by table, column and row, with the way out."""
         with pytest.raises(RecordingError, match=words):
             import_long_form(made, **options)
+
+    def test_rows_are_those_of_the_source(self):
+        """A message names the row of the table that was given, not of the part that was wanted."""
+        made = [{**row, "kept": 1} for row in rows(correct=[1, 0, -1, 0])]
+        made = [{**row, "kept": 0} for row in rows()] + made
+        with pytest.raises(RecordingError, match=r"'correct' in row 7 is -1\.0"):
+            import_long_form(made, where={"kept": 1})
+        with pytest.raises(RecordingError, match="again in row 9"):
+            import_long_form([*made[:4], *rows(), *made[:1]], tiers=["big"], where={"kept": 0})
+
+    def test_a_row_without_anything_is_a_gap(self):
+        """A pair whose row holds nothing was not asked; one that cost something failed."""
+        table = rows(output=["4", "four", "no", None], correct=[1, 1, 0, None])
+        nothing = {"cost_usd": None, "prompt_tokens": None, "completion_tokens": None}
+        found = import_long_form([*table[:3], {**table[3], **nothing, "latency_ms": None}])
+        assert gaps(found).tolist() == [[False, False], [True, False]]
+        failed = import_long_form([*table[:3], {**table[3], **nothing, "cost_usd": 0.001}])
+        assert (gaps(failed).any(), failed.quality.tolist()) == (False, [[1, 1], [0, 0]])
+
+    def test_quality_alone(self):
+        """Where a table has nothing else of answers, a missing grade is an unknown one."""
+        table = [{"id": i, "model": m, "correct": c} for i, m, c in [(1, "a", 1), (1, "b", None)]]
+        found = import_long_form(table, tiers=["a", "b"])
+        assert (gaps(found).any(), np.isnan(found.quality).tolist()) == (False, [[False, True]])
 
 
 class TestFiles:
@@ -297,6 +321,20 @@ class TestFiles:
             )
         assert f"{tmp_path.name}/responses.parquet" in found[0].about.source
         assert str(tmp_path) not in found[0].about.source
+
+    def test_lines_of_texts(self, tmp_path):
+        """In a CSV and JSON lines a row is named by the line that it begins in."""
+        (tmp_path / "r.csv").write_text('id,model,answer,correct\n1,a,"4\n\n",1\n2,a,5,no\n')
+        with pytest.raises(RecordingError, match="'correct' in line 5 is 'no'"):
+            import_long_form(tmp_path / "r.csv")
+        (tmp_path / "r.jsonl").write_text('\n\n{"id": 1, "model": "a", "correct": -1}\n')
+        with pytest.raises(RecordingError, match=r"'correct' in line 3 is -1\.0"):
+            import_long_form(tmp_path / "r.jsonl")
+
+    def test_long_cells(self, tmp_path):
+        """A cell of a CSV may be longer than the parser's own limit of 131,072 characters."""
+        (tmp_path / "r.csv").write_text(f"id,model,answer,correct\n1,a,{'x' * 200_000},1\n")
+        assert len(import_long_form(tmp_path / "r.csv").texts[0, 0]) == 200_000
 
     @pytest.mark.parametrize("separator", [";", "\t"])
     def test_separators_of_spreadsheets(self, tmp_path, separator):
@@ -368,6 +406,30 @@ class TestWideForm:
         assert set(found.names) == {"small", "big"}
         assert found.texts[0, found.index("big")] is None
         assert found.quality[0, found.index("big")] == 1
+
+    def test_a_model_by_its_name(self):
+        """As RouterBench writes it: quality under the model's name, the rest after a bar."""
+        table = [
+            {"sample_id": "m.1", "prompt": "?", "eval_name": "mmlu", "a/b-1": 1.0, "c-2": 0.5,
+             "a/b-1|model_response": "x", "c-2|model_response": "y", "a/b-1|total_cost": 1e-6,
+             "c-2|total_cost": 2e-6, "oracle_model_to_route_to": "a/b-1"},
+            {"sample_id": "m.2", "prompt": "!", "eval_name": "gsm", "a/b-1": 0.0, "c-2": None,
+             "a/b-1|model_response": "z", "c-2|model_response": None, "a/b-1|total_cost": 1e-6,
+             "c-2|total_cost": None, "oracle_model_to_route_to": "no model correct"},
+        ]  # fmt: skip
+        found = import_wide(table)
+        assert (found.names, found.ids.tolist()) == (("a/b-1", "c-2"), ["m.1", "m.2"])
+        assert (found.quality[:, 0].tolist(), found.quality[0, 1]) == ([1, 0], 0.5)
+        assert found.texts.tolist() == [["x", "y"], ["z", None]]
+        assert found.cost_pusd.tolist() == [[10**6, 2 * 10**6], [10**6, UNKNOWN]]
+        assert gaps(found).tolist() == [[False, False], [False, True]]
+        assert found.slices.tolist() == ["mmlu", "gsm"]
+
+    def test_rows_of_requests(self):
+        """A message names the row of the table with a row per request."""
+        table = [{**self.TABLE[0], "b.correct": 7}, self.TABLE[1]]
+        with pytest.raises(RecordingError, match="in row 1 is 7"):
+            import_wide(table, scale=(0, 1))
 
     def test_no_model(self):
         """A table without a column of quality is refused with what was expected."""

@@ -20,6 +20,10 @@ __all__ = ["Row", "rows_of"]
 BATCH_ROWS = 1_000
 """Rows of a Parquet that are in memory at once as Python objects."""
 
+MOST_CHARACTERS = 2**31 - 1
+"""In a cell of a CSV, the most that the parser can count to everywhere: its own 131,072 are fewer
+than a long prompt has."""
+
 SEPARATORS = ",;\t"
 """Between the cells of a CSV; spreadsheets write semicolons where commas part decimals."""
 
@@ -84,6 +88,7 @@ def _decoded(lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:
+    csv.field_size_limit(max(csv.field_size_limit(), MOST_CHARACTERS))
     with file.open(encoding="utf-8-sig", newline="") as text:
         names: list[str] | None = None
         begins = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,10 @@ from cascade.errors import RecordingError
 __all__ = ["Grid"]
 
 
+def _place(row: int) -> str:
+    return f"row {row + 1}"
+
+
 class Grid:
     """Requests by tiers, and where each row of a file belongs.
 
@@ -20,6 +24,7 @@ class Grid:
         ids: request of each row.
         tiers: tier of each row.
         known: tiers in their order; others follow as they occur.
+        place: where a row stands, in words.
 
     Attributes:
         ids: the requests, in the order in which they occur first.
@@ -31,9 +36,15 @@ class Grid:
         RecordingError: no row, a row without id or tier, or two of the same request and tier.
     """
 
-    def __init__(self, ids: Iterable[Any], tiers: Iterable[Any], known: Sequence[str]) -> None:
-        self.ids, self.row = _numbered(ids, "request_id")
-        self.names, self.column = _numbered(tiers, "tier", known)
+    def __init__(
+        self,
+        ids: Iterable[Any],
+        tiers: Iterable[Any],
+        known: Sequence[str],
+        place: Callable[[int], str] = _place,
+    ) -> None:
+        self.ids, self.row = _numbered(ids, "request_id", (), place)
+        self.names, self.column = _numbered(tiers, "tier", known, place)
         self._count = len(self.row)
         if not self._count:
             raise RecordingError("it holds no row: a recording needs one request at least")
@@ -43,9 +54,10 @@ class Grid:
         times = np.bincount(cell, minlength=len(self.ids) * len(self.names))
         if (times > 1).any():
             twice = int(np.flatnonzero(times > 1)[0])
-            place = np.flatnonzero(cell == twice)
+            cells = np.flatnonzero(cell == twice)
             raise RecordingError(
-                f"{self.named(int(place[0]))} has {len(place)} rows, again in row {place[1] + 1}: "
+                f"{self.named(int(cells[0]))} has {len(cells)} rows, again in "
+                f"{place(int(cells[1]))}: "
                 "expected one; drop the others, or give each answer a request_id of its own"
             )
 
@@ -91,14 +103,14 @@ class Grid:
 
 
 def _numbered(
-    values: Iterable[Any], what: str, known: Sequence[str] = ()
+    values: Iterable[Any], what: str, known: Sequence[str], place: Callable[[int], str]
 ) -> tuple[list[str], NDArray[np.int64]]:
     """Distinct values in order, and for each value its number."""
-    seen = {name: place for place, name in enumerate(known)}
+    seen = {name: number for number, name in enumerate(known)}
     found = np.array([seen.setdefault(value, len(seen)) for value in values], np.int64)
     names = list(seen)
     for bad in (None, ""):
         if bad in seen:
             row = int(np.flatnonzero(found == seen[bad])[0])
-            raise RecordingError(f"row {row + 1} has no {what}: expected text")
+            raise RecordingError(f"{place(row)} has no {what}: expected text")
     return names, found

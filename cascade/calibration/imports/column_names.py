@@ -16,7 +16,16 @@ from cascade.errors import RecordingError
 __all__ = ["ANSWERS", "PARTS", "REQUESTS", "Columns", "is_signal"]
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
-    "id": ("query_id", "request_id", "question_id", "example_id", "id", "qid", "prompt_id"),
+    "id": (
+        "query_id",
+        "request_id",
+        "question_id",
+        "example_id",
+        "id",
+        "qid",
+        "prompt_id",
+        "sample_id",
+    ),
     "model": ("model", "model_name", "model_id", "tier"),
     "quality": (
         *("correct", "is_correct", "quality", "passed", "pass", "success", "accuracy", "acc"),
@@ -24,9 +33,9 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
     ),
     "text": (
         *("output", "response", "completion", "generation", "model_output", "answer"),
-        *("prediction", "pred"),
+        *("prediction", "pred", "model_response"),
     ),
-    "cost_usd": ("cost_usd", "cost_usd_answer", "cost_usd_recorded", "cost"),
+    "cost_usd": ("cost_usd", "cost_usd_answer", "cost_usd_recorded", "cost", "total_cost"),
     "input_tokens": ("prompt_tokens", "input_tokens", "tokens_in"),
     "output_tokens": ("completion_tokens", "output_tokens", "tokens_out"),
     "cached_tokens": ("cached_tokens",),
@@ -41,7 +50,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "system": ("system", "system_prompt"),
     "tools": ("tools", "functions_json", "functions"),
     "reference": ("gold", "reference", "label", "target", "expected", "possible_answer_json"),
-    "slice": ("slice", "task", "category", "subject", "domain", "dataset"),
+    "slice": ("slice", "task", "category", "subject", "domain", "dataset", "eval_name"),
     "split": ("split",),
     "group": ("group", "group_id", "conversation_id", "user_id", "document_id"),
     "weight": ("weight",),

@@ -28,6 +28,9 @@ COUNTS = (
     "reasoning_tokens",
 )
 
+HELD = ("quality", "text", "cost_usd", "input_tokens", "output_tokens", "latency")
+"""What a row may hold of an answer."""
+
 SCALES = (10, 100)
 """Ends of the scales that a grade above 5 may be on; up to 5 it might be on either of several."""
 
@@ -75,7 +78,8 @@ class AnswerColumns:
         if high <= low or bad.any():
             row = int(np.flatnonzero(bad)[0]) if bad.any() else 0
             raise RecordingError(
-                f"{self._table.name}: {name!r} in row {row + 1} is {grades[row].item()}; expected "
+                f"{self._table.name}: {name!r} in {self._table.place(row)} is "
+                f"{grades[row].item()}; expected "
                 f"a grade from {low:g} to {high:g}; {SAY_SCALE}"
             )
         words = name if (low, high) == (0, 1) else f"{name} from {low:g} to {high:g}"
@@ -89,6 +93,20 @@ class AnswerColumns:
         if most <= AMBIGUOUS or not fitting:
             raise RecordingError(f"{self._table.name}: {name!r} goes up to {most:g}; {SAY_SCALE}")
         return 0, fitting[0]
+
+    def blank(self) -> NDArray[np.bool_]:
+        """The rows that hold nothing of an answer: the model was not asked.
+
+        Where quality is all that a table has of answers, one that is missing may as well be an
+        answer that nobody graded; no row is blank then.
+        """
+        names = [name for name in map(self._columns.answer, HELD) if name is not None]
+        if len(names) < 2:  # noqa: PLR2004  quality and something beside it
+            return np.zeros(len(self._table), bool)
+        blank = np.ones(len(self._table), bool)
+        for name in names:
+            blank &= self._table.is_empty(name)
+        return blank
 
     def texts(self) -> NDArray[np.object_] | None:
         """The answers; `None` where the table has none."""
@@ -127,7 +145,8 @@ class AnswerColumns:
         if (counts < 0).any():
             row = int(np.flatnonzero(counts < 0)[0])
             raise RecordingError(
-                f"{self._table.name}: {name!r} in row {row + 1} is {counts[row]:g}; expected a "
+                f"{self._table.name}: {name!r} in {self._table.place(row)} is {counts[row]:g}; "
+                "expected a "
                 "count of tokens, 0 or more, or nothing where it is not known"
             )
         return counts

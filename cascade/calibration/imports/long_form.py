@@ -53,7 +53,8 @@ def import_long_form(
 
     Columns are found by the names in `cascade.calibration.imports.column_names`; `About.source`
     says which were not used. Answers come along as texts, what was asked as requests. A row that a
-    pair of request and model lacks is a gap; an empty answer that is not right is no answer.
+    pair of request and model lacks is a gap, as is one that holds nothing of an answer; an empty
+    answer that is not right is no answer.
 
     Args:
         responses: a row per request and model: a path (Parquet, CSV, JSON lines), a table, or a
@@ -83,6 +84,7 @@ def import_long_form(
     chosen = _tiers(models, tiers, witnesses, answers.name)
     name_of = {tier.model: tier.name for tier in chosen}
     wanted = np.array([model in name_of for model in models], bool)
+    wanted &= ~AnswerColumns(answers, Columns(answers, requests, columns)).blank()
     answers, names = answers.keep(wanted), [name_of[model] for model in models[wanted]]
     known = Columns(answers, requests, columns)
     key = _key(answers, known, names)
@@ -203,11 +205,11 @@ def _grid(
     ids = keys_of(answers, key)
     if "" in ids:
         raise RecordingError(
-            f"{answers.name}: {key[0]!r} in row {ids.index('') + 1} is empty; expected the id of "
-            "the request that was answered; fill it in, or leave such rows out"
+            f"{answers.name}: {key[0]!r} in {answers.place(ids.index(''))} is empty; expected "
+            "the id of the request that was answered; fill it in, or leave such rows out"
         )
     try:
-        return Grid(ids, names, [tier.name for tier in tiers])
+        return Grid(ids, names, [tier.name for tier in tiers], answers.place)
     except RecordingError as error:
         raise RecordingError(
             f"{answers.name}: {error}; or name a column that tells them apart: on the command line "

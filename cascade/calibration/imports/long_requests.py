@@ -69,8 +69,8 @@ class RequestColumns:
         for row, name in enumerate(keys_of(requests, [own, *shared])):
             if rows.setdefault(name, row) != row:
                 raise RecordingError(
-                    f"{requests.name}: id {name!r} stands in rows {rows[name] + 1} and {row + 1}; "
-                    "every request needs one of its own"
+                    f"{requests.name}: id {name!r} stands in {requests.place(rows[name])} and "
+                    f"again in {requests.place(row)}; every request needs one of its own"
                 )
         self.used |= {own, *shared}
         wanted = keys_of(self._answers, [key[0], *shared])

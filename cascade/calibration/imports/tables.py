@@ -43,11 +43,21 @@ class Table:
         columns: their names.
     """
 
-    def __init__(self, data: Any, name: str, title: str = "") -> None:
+    def __init__(
+        self,
+        data: Any,
+        name: str,
+        title: str = "",
+        *,
+        places: Sequence[str] = (),
+        rows: NDArray[np.int64] | None = None,
+    ) -> None:
         self.data = data
         self.name = name
         self.title = title or name
         self.columns: list[str] = list(data.column_names)
+        self._places = places  # of the source's rows, where it says more than their numbers
+        self._rows = np.arange(len(self)) if rows is None else rows  # of the source
 
     @classmethod
     def read(cls, source: Source, name: str) -> Self:
@@ -65,7 +75,9 @@ class Table:
             return source
         if isinstance(source, str | PathLike):
             path = Path(source)
-            return cls(_from_file(path), repr(str(path)), "/".join(path.parts[-2:]).lstrip("/"))
+            data, places = _from_file(path)
+            title = "/".join(path.parts[-2:]).lstrip("/")
+            return cls(data, repr(str(path)), title, places=places)
         try:
             if isinstance(source, list):
                 return cls(arrow.Table.from_pylist(source), name)
@@ -81,7 +93,20 @@ class Table:
 
     def keep(self, mask: NDArray[np.bool_]) -> Self:
         """The same with some rows only."""
-        return type(self)(self.data.filter(needed("pyarrow").array(mask)), self.name, self.title)
+        kept = self.data.filter(needed("pyarrow").array(mask))
+        return self._with(kept, self._rows[mask])
+
+    def repeated(self, data: Any, times: int) -> Self:
+        """Other columns whose rows are this table's, as many times over."""
+        return self._with(data, np.tile(self._rows, times))
+
+    def _with(self, data: Any, rows: NDArray[np.int64]) -> Self:
+        return type(self)(data, self.name, self.title, places=self._places, rows=rows)
+
+    def place(self, row: int) -> str:
+        """Where a row stands in what was read, for messages: "line 3" of a text, or "row 2"."""
+        there = int(self._rows[row])
+        return self._places[there] if self._places else f"row {there + 1}"
 
     def texts(self, column: str) -> NDArray[np.object_]:
         """A column as texts; whole numbers as their digits, lists and the like as JSON."""
@@ -95,6 +120,12 @@ class Table:
             values = self.data.column(column).to_pylist()
             return _objects([None if value is None else text_of(value) for value in values])
         return texts_of(self.data.column(column).cast(arrow.string()))
+
+    def is_empty(self, column: str) -> NDArray[np.bool_]:
+        """Where a column holds nothing: null, not a number, or a text of spaces at most."""
+        if self.is_numeric(column):
+            return np.isnan(self.numbers(column))
+        return np.array([text is None or not text.strip() for text in self.texts(column)], bool)
 
     def is_numeric(self, column: str) -> bool:
         """Whether it holds numbers, true and false, or, as in a CSV, texts that are some."""
@@ -131,7 +162,7 @@ class Table:
         except ValueError:
             point = ", with a point for its decimals" if DECIMAL_COMMA.fullmatch(word) else ""
             raise RecordingError(
-                f"{self.name}: {column!r} in row {row + 1} is {text[:60]!r}; expected a number"
+                f"{self.name}: {column!r} in {self.place(row)} is {text[:60]!r}; expected a number"
                 f"{point}"
             ) from None
 
@@ -147,11 +178,12 @@ class Table:
             return pico_of_floats(self.numbers(column), single=single)
         except BadCellError as error:
             raise RecordingError(
-                f"{self.name}: {column!r} in row {error.row + 1} {error}"
+                f"{self.name}: {column!r} in {self.place(error.row)} {error}"
             ) from error
 
 
-def _from_file(path: Path) -> Any:
+def _from_file(path: Path) -> tuple[Any, Sequence[str]]:
+    """The table of a file, and where its rows stand in it, where numbers do not say so."""
     arrow, parquet = needed("pyarrow"), needed("pyarrow.parquet")
     if path.suffix.lower() not in ENDINGS:
         raise RecordingError(
@@ -159,7 +191,7 @@ def _from_file(path: Path) -> Any:
         )
     try:
         if path.suffix.lower() == ".parquet":
-            return parquet.ParquetFile(path).read()
+            return parquet.ParquetFile(path).read(), ()
         rows = list(rows_of(path))
     except RequestError as error:  # which names the file
         raise RecordingError(str(error)) from error
@@ -169,7 +201,7 @@ def _from_file(path: Path) -> Any:
     if bad := [row for row in rows if row.error or not isinstance(row.data, dict)]:
         words = bad[0].error or f"expected an object, got {bad[0].data!r:.60}"
         raise RecordingError(f"{str(path)!r}, {bad[0].place}: {words}")
-    return _table([row.data for row in rows], path)
+    return _table([row.data for row in rows], path), [row.place for row in rows]
 
 
 def _table(rows: Sequence[dict[str, Any]], path: Path) -> Any:

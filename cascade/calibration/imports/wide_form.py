@@ -16,7 +16,7 @@ from cascade.errors import RecordingError
 
 __all__ = ["import_wide"]
 
-SEPARATORS = "_./:"
+SEPARATORS = "_./:|"
 """What may stand between a model's name and what the column holds of its answer."""
 
 
@@ -28,8 +28,9 @@ def import_wide(
 ) -> Recording:
     """Make a recording of a table with columns such as `mixtral_correct` and `mixtral_answer`.
 
-    A model is found by its column of quality; its other columns begin alike. Columns without a
-    model belong to the request.
+    A model is found by its column of quality; its other columns begin alike. Where no column is
+    called so, the quality is a column of numbers that has the model's name alone, beside others
+    that begin with it, such as `mixtral|total_cost`. Columns without a model belong to the request.
 
     Args:
         table: as `import_long_form`'s responses.
@@ -44,8 +45,9 @@ def import_wide(
     if not found:
         endings = ", ".join(f"<model>_{name}" for name in ANSWERS["quality"][:3])
         raise RecordingError(
-            f"{wide.name}: no column is a model's quality; expected e.g. {endings}. A table with a "
-            "row per request and model is read without --wide, in Python by import_long_form"
+            f"{wide.name}: no column is a model's quality; expected e.g. {endings}, or <model> "
+            "beside <model>|total_cost. A table with a row per request and model is read without "
+            "--wide, in Python by import_long_form"
         )
     return import_long_form(_long(wide, found), **options)
 
@@ -59,13 +61,29 @@ def _models(wide: Table) -> dict[str, str]:
             if begin != column and len(begin) > 1 and begin[-1] in SEPARATORS:
                 found[begin] = begin[:-1]
                 break
-    return found
+    return found or _models_by_name(wide)
+
+
+def _models_by_name(wide: Table) -> dict[str, str]:
+    """The columns of numbers whose names begin other columns, which hold something of answers."""
+    holds = {name for names in ANSWERS.values() for name in names}
+    there = set(wide.columns)
+    return {
+        f"{column}{sign}": column
+        for column in wide.columns
+        for sign in SEPARATORS
+        if not there.isdisjoint(f"{column}{sign}{name}" for name in holds)
+        and wide.is_numeric(column)
+    }
 
 
 def _long(wide: Table, models: Mapping[str, str]) -> Table:
     """The same table with a row per request and model."""
     arrow = needed("pyarrow")
     own = dict(_columns_of(wide, models))
+    graded = {begin for begin, field in own.values() if field in ANSWERS["quality"]}
+    alone = {begin.rstrip(SEPARATORS): begin for begin in models if begin not in graded}
+    own |= {name: (begin, "quality") for name, begin in alone.items() if name in wide.columns}
     shared = [column for column in wide.columns if column not in own]
     fields = dict.fromkeys(field for _, field in own.values())
     parts = []
@@ -80,7 +98,8 @@ def _long(wide: Table, models: Mapping[str, str]) -> Table:
             source = next((c for c, (b, f) in own.items() if (b, f) == (begin, field)), None)
             columns[field] = arrow.nulls(len(wide)) if source is None else wide.data.column(source)
         parts.append(arrow.table(columns))
-    return Table(arrow.concat_tables(parts, promote_options="permissive"), wide.name, wide.title)
+    joined = arrow.concat_tables(parts, promote_options="permissive")
+    return wide.repeated(joined, len(models))
 
 
 def _columns_of(wide: Table, models: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str]]]:
