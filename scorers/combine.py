@@ -115,23 +115,34 @@ def weighted(*scorers: Scorer, weights: Sequence[float]) -> Weighted:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstReject:
-    """See `first_reject`."""
+class _OfParts:
+    """A scorer made of others."""
 
     scorers: tuple[Scorer, ...]
-    stop_below: float = 0.5
 
-    name: ClassVar[str] = "first_reject"
+    name: ClassVar[str]
     inline: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check(self.name, self.scorers)
-        _check_bound(self.name, "stop_below", self.stop_below)
 
     @property
     def replaces(self) -> bool:
         """Whether a part may find another answer to return."""
-        return _replaces(self.scorers)
+        return any(getattr(scorer, "replaces", False) for scorer in self.scorers)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstReject(_OfParts):
+    """See `first_reject`."""
+
+    stop_below: float = 0.5
+
+    name: ClassVar[str] = "first_reject"
+
+    def __post_init__(self) -> None:
+        _OfParts.__post_init__(self)
+        _check_bound(self.name, "stop_below", self.stop_below)
 
     def __call__(self, draft: Draft) -> Combining:
         """Judge a draft."""
@@ -157,21 +168,10 @@ class FirstReject:
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(_OfParts):
     """See `all_of`."""
 
-    scorers: tuple[Scorer, ...]
-
     name: ClassVar[str] = "all_of"
-    inline: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        _check(self.name, self.scorers)
-
-    @property
-    def replaces(self) -> bool:
-        """Whether a part may find another answer to return."""
-        return _replaces(self.scorers)
 
     def __call__(self, draft: Draft) -> Combining:
         """Judge a draft."""
@@ -185,23 +185,16 @@ class AllOf:
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(_OfParts):
     """See `any_of`."""
 
-    scorers: tuple[Scorer, ...]
     stop_at: float = 1.0
 
     name: ClassVar[str] = "any_of"
-    inline: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check(self.name, self.scorers)
+        _OfParts.__post_init__(self)
         _check_bound(self.name, "stop_at", self.stop_at)
-
-    @property
-    def replaces(self) -> bool:
-        """Whether a part may find another answer to return."""
-        return _replaces(self.scorers)
 
     def __call__(self, draft: Draft) -> Combining:
         """Judge a draft."""
@@ -216,17 +209,15 @@ class AnyOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighted:
+class Weighted(_OfParts):
     """See `weighted`."""
 
-    scorers: tuple[Scorer, ...]
     weights: Sequence[float]
 
     name: ClassVar[str] = "weighted"
-    inline: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check(self.name, self.scorers)
+        _OfParts.__post_init__(self)
         weights = tuple(self.weights) if isinstance(self.weights, list | tuple) else ()
         if len(weights) != len(self.scorers) or not all(map(_positive, weights)):
             raise ConfigError(
@@ -234,11 +225,6 @@ class Weighted:
                 "give one positive number for each, e.g. weights=[2, 1]"
             )
         object.__setattr__(self, "weights", weights)
-
-    @property
-    def replaces(self) -> bool:
-        """Whether a part may find another answer to return."""
-        return _replaces(self.scorers)
 
     def __call__(self, draft: Draft) -> Combining:
         """Judge a draft."""
@@ -294,10 +280,6 @@ def _extreme(parts: Parts, choose: Any) -> Score | Abstained:
     score, name = choose(scores, key=lambda found: found[0].value)
     reply = score.reply if choose is max else _replacement(parts)
     return Score(score.value, f"{name}: {score.reason}" if score.reason else name, parts, reply)
-
-
-def _replaces(scorers: Sequence[Scorer]) -> bool:
-    return any(getattr(scorer, "replaces", False) for scorer in scorers)
 
 
 def _lost(scorers: Sequence[Scorer], text: str, tokens: Any, threshold: float) -> str | None:
