@@ -221,37 +221,25 @@ class _Reader:
             raise ConfigError(f"{where}: no use; expected e.g. use = {_example(group)!r}")
         name = settings.pop("use")
         build, place = _registered(name, where, group), f"{where} {name!r}"
+        parts = self._parts(settings, f"{where}.{name}", place)
+        settings = {
+            key.removesuffix("_file"): self._json(value, where) if key.endswith("_file") else value
+            for key, value in settings.items()
+        }
+        _check_signature(build, settings, place, has_parts=bool(parts))
+        try:
+            return build(*parts, **settings)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(_placed(error, place, getattr(build, "__name__", ""))) from error
+
+    def _parts(self, settings: dict[str, Any], name: str, place: str) -> list[Any]:
+        """The scorers that a combinator holds, taken out of its settings."""
         tables = settings.pop("scorers", [])
         if not isinstance(tables, list):
             raise ConfigError(f"{place}: scorers is {tables!r}: expected a list of scorer tables")
         if isinstance(settings.get("scorer"), Mapping | list):
             raise ConfigError(f"{place} holds others in scorers = [{{ ... }}]")
-        parts = [self.scorer(part, f"{where}.{name}[{index}]") for index, part in enumerate(tables)]
-        settings = {
-            key.removesuffix("_file"): self._json(value, where) if key.endswith("_file") else value
-            for key, value in settings.items()
-        }
-        parameters = inspect.signature(build).parameters.values()
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            allowed = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
-            _check_keys(settings, allowed, place)
-        takes = [p.kind is p.VAR_POSITIONAL or "scorer" in p.name for p in parameters]
-        if parts and not any(takes):
-            raise ConfigError(f"{place} holds no other scorers; leave scorers out")
-        given = {"scorer", "scorers"} & {p.name for p in parameters} if parts else set()
-        missing = [
-            "scorers" if p.name == "scorer" else p.name
-            for p in parameters
-            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-            and p.default is p.empty
-            and p.name not in {*settings, *given}
-        ]
-        if missing:
-            raise ConfigError(f"{place} needs {', '.join(missing)} as well")
-        try:
-            return build(*parts, **settings)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(_placed(error, place, getattr(build, "__name__", ""))) from error
+        return [self.scorer(part, f"{name}[{index}]") for index, part in enumerate(tables)]
 
     def _json(self, name: object, where: str) -> Any:
         if not isinstance(name, str):
@@ -263,6 +251,29 @@ class _Reader:
             raise ConfigError(f"{where}: file {str(file)!r}: {error.strerror}") from error
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{where}: file {str(file)!r} is no JSON: {error}") from error
+
+
+def _check_signature(
+    build: Any, settings: Mapping[str, Any], place: str, *, has_parts: bool
+) -> None:
+    """See that what builds a scorer or an entry can be called so; parts come by position."""
+    parameters = inspect.signature(build).parameters.values()
+    rest = {p.kind for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    named = {p.name: p for p in parameters if p.kind not in rest}
+    if inspect.Parameter.VAR_KEYWORD not in rest:
+        _check_keys(settings, named, place)
+    if has_parts and not (
+        inspect.Parameter.VAR_POSITIONAL in rest or any("scorer" in name for name in named)
+    ):
+        raise ConfigError(f"{place} holds no other scorers; leave scorers out")
+    known = {*settings, *(("scorer", "scorers") if has_parts else ())}
+    missing = [
+        "scorers" if name == "scorer" else name  # as the table calls it
+        for name, parameter in named.items()
+        if parameter.default is parameter.empty and name not in known
+    ]
+    if missing:
+        raise ConfigError(f"{place} needs {', '.join(missing)} as well")
 
 
 def _registered(name: object, where: str, group: str) -> Any:
