@@ -15,6 +15,7 @@ from cascade.calibration.recorder.continued import NamedOptions, with_all_paid
 from cascade.calibration.recorder.journal import Entry, Journal
 from cascade.calibration.recorder.quality.grading import Grading, answer_in
 from cascade.calibration.recorder.recording_task import Task
+from cascade.core.dollars import dollars
 from cascade.core.ledger import Ledger
 from cascade.core.trace import Status, Trace
 from cascade.drivers import sync
@@ -113,8 +114,8 @@ class EndedRequests:
         if self.cap is None or not self.cap.was_hit():
             return False
         self.give_up(
-            f"a question of a scorer or judge could break the cap of ${self.cap.limit_usd}: at "
-            "worst its answer is as long as the model allows; set max_completion_tokens in what it "
-            "asks, or a higher cap"
+            "a question of a scorer or judge could break the cap of "
+            f"{dollars(self.cap.limit_usd)}: at worst its answer is as long as the model allows; "
+            "set max_completion_tokens in what it asks, or a higher cap"
         )
         return True

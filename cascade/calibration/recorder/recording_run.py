@@ -23,6 +23,7 @@ from cascade.calibration.recorder.existing import complete_output
 from cascade.calibration.recorder.journal import Journal
 from cascade.calibration.recorder.recorded_run import recording_of_run
 from cascade.calibration.recorder.recording_task import Task, task_of
+from cascade.core.dollars import dollars
 from cascade.core.request import Asked
 from cascade.core.trace import Trace
 from cascade.drivers.base import Models
@@ -308,8 +309,8 @@ class Recorder:
                 return False
         if said == "never":
             self.why_stopped = (
-                f"the next request could break the cap of ${self.cap.limit_usd}: it may cost "
-                f"${bound:f}, and ${self.cap.left_usd:f} is left"
+                f"the next request could break the cap of {dollars(self.cap.limit_usd)}: it may "
+                f"cost {dollars(bound)}, and {dollars(self.cap.left_usd)} is left"
             )
             return False
         for before in (self._begun.get(name), self._graded.get(name)):
