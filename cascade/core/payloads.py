@@ -18,7 +18,8 @@ from cascade.errors import RequestError
 from cascade.forms.api import Api, api_of
 from cascade.forms.convert import PREAMBLE, convert, preamble_for, shaped, with_preamble
 from cascade.forms.equivalent import NoEquivalent
-from cascade.forms.params import OTHER_NAMES, lay_over
+from cascade.forms.overlay import lay_over
+from cascade.forms.params import OTHER_NAMES
 from cascade.forms.reading import effort_of, tools_of
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from cascade.forms.answer_schema import BadFormat, with_schema_in_params
 from cascade.forms.api import Api
 from cascade.forms.convert import preamble_for
 from cascade.forms.equivalent import NoEquivalent
-from cascade.forms.params import lay_over
+from cascade.forms.overlay import lay_over
 
 __all__ = ["Capabilities", "Endpoint", "Retry", "Tier", "is_positive"]
 

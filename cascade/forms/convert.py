@@ -8,7 +8,8 @@ from typing import Any
 from cascade.forms.api import Api, api_of
 from cascade.forms.equivalent import NoEquivalent
 from cascade.forms.messages import items_of, messages_from
-from cascade.forms.params import OTHER_NAMES, laid_over, lay_over, params_for, without
+from cascade.forms.overlay import laid_over, lay_over, without
+from cascade.forms.params import OTHER_NAMES, params_for
 from cascade.forms.parts import part_for_chat
 
 __all__ = ["PREAMBLE", "convert", "preamble_for", "shaped", "with_preamble"]
