@@ -27,11 +27,11 @@ from cascade.database.patience import patience
 from cascade.database.place import engine_of, file_of, shown, url_of
 from cascade.database.trouble import explained, is_about_a_row, may_pass, words_of
 from cascade.errors import ConfigError, StoreError
-from cascade.traces import queries
 from cascade.traces.content import check_content, redact
 from cascade.traces.migrations import TABLES
 from cascade.traces.reader import TraceReader
 from cascade.traces.relay import Relay
+from cascade.traces.replacing import replace_rows
 from cascade.traces.row import TraceRow
 from cascade.traces.schema import Kept, rows_of
 from cascade.traces.spool import SPOOL_BYTES, Spool
@@ -297,7 +297,7 @@ class TraceStore(TraceReader):
         try:
             connection = self._connected()
             with patience(connection, SILENT_S), connection.begin():
-                queries.replace_rows(connection, rows)
+                replace_rows(connection, rows)
         except (SQLAlchemyError, ValueError, OverflowError) as error:
             self._close_connection()
             if not is_about_a_row(error):  # locked, full, gone: the batch is tried again

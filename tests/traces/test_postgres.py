@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from cascade import StoreError, TraceStore
 from cascade.traces import writer
-from cascade.traces.queries import replace_rows
+from cascade.traces.replacing import replace_rows
 from cascade.traces.schema import rows_of
 
 PASSWORD = "hunter2"
