@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from cascade.calibration.calibrating import Calibration, calibrate, prepare
     from cascade.calibration.chain_file import write_certified_chain
     from cascade.calibration.comparing.baselines import Baseline
-    from cascade.calibration.comparing.comparison import Comparison, Point, compare
+    from cascade.calibration.comparing.comparison import Comparison, compare
     from cascade.calibration.comparing.findings import Estimate, Latency, TierShare, WhatIf
     from cascade.calibration.comparing.net_value import NetValue
+    from cascade.calibration.comparing.points import Point
     from cascade.calibration.comparing.recorded_scores import RecordedScores
     from cascade.calibration.comparing.reliability import Reliability
     from cascade.calibration.comparing.repricing import reprice

@@ -16,6 +16,7 @@ from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.comparing.measures import metrics_of
 from cascade.calibration.comparing.net_value import NetValue, net_values
 from cascade.calibration.comparing.oracles import Oracle
+from cascade.calibration.comparing.points import Curve, Point
 from cascade.calibration.comparing.price_list import Prices
 from cascade.calibration.comparing.question import Question, compared_with, question_of
 from cascade.calibration.comparing.reliability import Reliability, reliability
@@ -32,31 +33,10 @@ if TYPE_CHECKING:
     from cascade.calibration.comparing.findings import Estimate
     from cascade.calibration.search.plan_path import PlanPath
 
-__all__ = ["Comparison", "Curve", "Point", "compare", "compare_again"]
+__all__ = ["Comparison", "compare", "compare_again"]
 
 CORNERS = 200
 """Points of an oracle's curve that are kept: more cannot be told apart in a picture."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A place in the cost-quality plane.
-
-    Attributes:
-        cost_usd: USD per request.
-        quality: mean quality in [0, 1].
-        name: what stands there, e.g. the plan in words; "" on a curve.
-        plan: the plan that stands there, where one does.
-    """
-
-    cost_usd: float
-    quality: float
-    name: str = ""
-    plan: Plan | None = None
-
-
-Curve = tuple[Point, ...]
-"""Points from cheap to dear, to be joined by straight lines (random mixing of neighbours)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from cascade.errors import RecordingError
 from cascade.percent import percent
 
 if TYPE_CHECKING:
-    from cascade.calibration.comparing.comparison import Point
+    from cascade.calibration.comparing.points import Point
 
 __all__ = ["DEFINITIONS", "metrics_of"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from cascade.calibration.comparing.comparison import Comparison, Point, compare
+from cascade.calibration.comparing.comparison import Comparison, compare
 from cascade.calibration.comparing.complete import complete_part, source_of_rows
 from cascade.calibration.comparing.findings import WhatIf
+from cascade.calibration.comparing.points import Point
 from cascade.calibration.comparing.question import compared_with
 from cascade.calibration.comparing.shares import mean_of
 from cascade.calibration.comparing.whatif import what_if

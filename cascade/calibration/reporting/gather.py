@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.comparing.baselines import Baseline
-from cascade.calibration.comparing.comparison import Comparison, Curve, Point
+from cascade.calibration.comparing.comparison import Comparison
 from cascade.calibration.comparing.findings import Estimate, TierShare, WhatIf
+from cascade.calibration.comparing.points import Curve, Point
 from cascade.calibration.few import few
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.view import (

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cascade.calibration.comparing.comparison import Comparison, Curve, Point, compare_again
+from cascade.calibration.comparing.comparison import Comparison, compare_again
 from cascade.calibration.comparing.complete import known_rows
 from cascade.calibration.comparing.findings import WhatIf
+from cascade.calibration.comparing.points import Curve, Point
 from cascade.calibration.comparing.question import question_of
 from cascade.calibration.comparing.whatif import what_if
 from cascade.calibration.plan import Plan, ScoreSource, Step
