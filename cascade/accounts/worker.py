@@ -86,7 +86,7 @@ class Worker:
     def look_up(self, digest: str) -> Future[Any]:
         """What is known of a digest; `StoreError` where nobody can tell."""
         future: Future[Any] = Future()
-        if self._ending:
+        if self.lost is not None or self._ending:
             future.set_exception(StoreError(str(self.lost)))
             return future
         with self._changed:
@@ -187,9 +187,11 @@ class Worker:
     def _work(self, leases: list[Lease], lookups: list[Lookup]) -> None:
         now = monotonic()
         plans: list[Plan] = []
-        if self.lost is not None and now - self._probed_at < PROBE_S:
+        if self.lost is not None:  # a silent server takes seconds to try: whoever asks is told first
             self._go_without(plans, leases, lookups)
-            return
+            lookups = []
+            if now - self._probed_at < PROBE_S:
+                return
         self._probed_at = now
         must_tidy = now - self._tidied_at > self._owner.lease_s / 2 or not self._tidied_at
         try:

@@ -150,6 +150,22 @@ class TestAServer:
         eventually(lambda: accounts.lost is None, 15)
         assert accounts.find(unseen) is not None
 
+    def test_nobody_waits_while_it_is_tried_again(self, postgres, wire, break_off, open_accounts):
+        """Once the server is known to be away keys are told at once: a silent one takes seconds to try again, and it is tried all the time."""
+        accounts = open_accounts(through(wire, postgres), cache_s=0.0)
+        key, secret = accounts.create("app")
+        _, unseen = accounts.create("other")
+        assert accounts.find(secret) == key
+        break_off()
+        eventually(lambda: accounts.find(secret) == key and accounts.lost is not None, 15)
+        for _ in range(10):
+            time.sleep(0.1)
+            begun = time.monotonic()
+            assert accounts.find(secret) == key
+            with pytest.raises(StoreError, match="keys cannot be looked up"):
+                accounts.find(unseen)
+            assert time.monotonic() - begun < 0.5
+
     def test_rates_follow_the_same_rule(self, postgres, wire, break_off, open_accounts):
         """Closed refuses and says that nobody can tell; open lets pass."""
         closed = open_accounts(through(wire, postgres))
