@@ -197,8 +197,17 @@ class Accounts(Keyring):
         """Why the database cannot be used at the moment; `None` where it can."""
         return self._worker.lost
 
+    @property
+    def unwritten(self) -> bool:
+        """Whether something that was spent could not be written by `close`: no budget knows it."""
+        return self._worker.unwritten
+
     def close(self) -> None:
-        """Write what was spent, give back what is leased, and stop; a second call does nothing."""
+        """Write what was spent, give back what is leased, and stop; a second call does nothing.
+
+        Where the database is away, what was spent last is lost to the budgets: the log says so, and
+        `unwritten`.
+        """
         atexit.unregister(self.close)
         self._worker.close()
 

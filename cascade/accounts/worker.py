@@ -49,6 +49,7 @@ class Worker:
 
     Attributes:
         lost: why the database cannot be used; `None` where it can.
+        unwritten: whether something that was spent could not be written by the end.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Worker:
 
     def _start_empty(self, owner: Owner) -> None:
         self.lost: str | None = None
+        self.unwritten = False
         self._owner = owner
         self._changed = threading.Condition()
         self._lookups: list[Lookup] = []
@@ -115,18 +117,21 @@ class Worker:
         ticket.future.set_result(is_granted)
 
     def close(self) -> None:
-        """Write what is left, give back what is held, and stop."""
+        """Write what is left, give back what is held, and stop; a second call does nothing."""
         with self._changed:
+            if self._ending:
+                return
             self._ending = True
             self._changed.notify_all()
             thread, self._thread = self._thread, None
         if thread is not None:
             thread.join()
         alive = [lease for lease in self._leases.values() if lease.is_alive]
-        for _ in range(2):  # a lease that was spent from ends after that is written
-            if alive and self.lost is None:
+        for times in range(2):  # a lease that was spent from ends after that is written
+            if alive and (self.lost is None or not times):  # it may be back by now
                 self._work(alive, [])
-        if any(pocket.owes for lease in alive for pocket in lease.pockets):
+        self.unwritten = any(pocket.owes for lease in alive for pocket in lease.pockets)
+        if self.unwritten:
             log.error("%s; what was spent last is not written there", self.lost)
         self.lost = f"{self._line.where}: these accounts were closed"
         self._go_without([], alive, self._lookups)
@@ -190,7 +195,7 @@ class Worker:
         if self.lost is not None:  # a silent server takes seconds to try: whoever asks is told first
             self._go_without(plans, leases, lookups)
             lookups = []
-            if now - self._probed_at < PROBE_S:
+            if now - self._probed_at < PROBE_S and not self._ending:
                 return
         self._probed_at = now
         must_tidy = now - self._tidied_at > self._owner.lease_s / 2 or not self._tidied_at

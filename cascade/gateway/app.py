@@ -40,7 +40,11 @@ class Background(Protocol):
         ...
 
     async def close(self) -> None:
-        """End, once everything is written and given back."""
+        """End, once everything is written and given back.
+
+        Raises:
+            StoreError: something could not be written; the log says what.
+        """
         ...
 
 
@@ -51,7 +55,7 @@ class Gateway:
         turns: the requests under way.
         limits: what it takes on.
         failed: why it could not begin.
-        lost: whether traces could not be written at the end.
+        lost: whether traces, or what was spent, could not be written at the end.
     """
 
     def __init__(
@@ -118,7 +122,10 @@ class Gateway:
         for cascade in self._made:
             await cascade.close()
         for item in self._background:
-            await item.close()
+            try:
+                await item.close()
+            except StoreError:  # it was logged where it happened
+                self.lost = True
         if self._store is None:
             return
         try:

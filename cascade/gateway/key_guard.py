@@ -66,8 +66,14 @@ class KeyGuard:
         """Nothing: accounts begin when they are made."""
 
     async def close(self) -> None:
-        """Write what was spent and give back what is leased."""
+        """Write what was spent and give back what is leased.
+
+        Raises:
+            StoreError: something that was spent could not be written.
+        """
         await asyncio.to_thread(self._accounts.close)
+        if self._accounts.unwritten:
+            raise StoreError("what was spent last could not be written")
 
 
 class KeyCaller:

@@ -166,6 +166,36 @@ class TestAServer:
                 accounts.find(unseen)
             assert time.monotonic() - begun < 0.5
 
+    def test_closing_meanwhile_says_what_is_lost(
+        self, postgres, wire, break_off, open_accounts, caplog
+    ):
+        """What was spent and cannot be written by the end is no secret, and told once."""
+        accounts = open_accounts(through(wire, postgres), on_database_loss="open")
+        key, _ = accounts.create("app", budget_day_usd="5")
+        purse = accounts.purse(key)
+        break_off()
+        assert fetched(purse, BOUND)
+        purse.settle(BOUND, COST)
+        assert not accounts.unwritten
+        accounts.close()
+        accounts.close()
+        assert accounts.unwritten
+        assert caplog.text.count("what was spent last is not written there") == 1
+
+    def test_closing_tries_once_more(self, postgres, wire, break_off, open_accounts, monkeypatch):
+        """A server that is back just then still hears of what was spent."""
+        accounts = open_accounts(through(wire, postgres), on_database_loss="open")
+        key, _ = accounts.create("app", budget_day_usd="5")
+        purse = accounts.purse(key)
+        monkeypatch.setattr("cascade.accounts.worker.PROBE_S", 60.0)  # by itself not before the end
+        break_off()
+        assert fetched(purse, BOUND)
+        purse.settle(BOUND, COST)
+        break_off(False)
+        accounts.close()
+        assert not accounts.unwritten
+        assert accounts.spent()[key.id].day_usd == COST
+
     def test_rates_follow_the_same_rule(self, postgres, wire, break_off, open_accounts):
         """Closed refuses and says that nobody can tell; open lets pass."""
         closed = open_accounts(through(wire, postgres))

@@ -127,7 +127,10 @@ def test_a_database_that_goes_away(start, postgres, wire, policy):
 
 
 def test_a_process_that_ends_while_the_database_is_away(start, postgres, wire):
-    """What it could not deliver waits on disk; the next process of this machine delivers it."""
+    """What it could not deliver waits on disk; the next process of this machine delivers it.
+
+    What was spent last no budget hears of: its exit code says so.
+    """
     place = of_wire(postgres, wire)
     with Accounts(postgres.where) as accounts:
         _, secret = accounts.create("team")
@@ -143,7 +146,8 @@ def test_a_process_that_ends_while_the_database_is_away(start, postgres, wire):
         wire.is_cut = True
         answered |= {status() for _ in range(5)}
     process.signal(signal.SIGTERM)
-    assert process.ended(60) == 0, process.said
+    assert process.ended(60) == 1, process.said
+    assert process.said.count("what was spent last is not written there") == 1
     wire.is_cut = False
     start(place)
     with TraceStore(postgres.where) as store:
