@@ -192,7 +192,7 @@ class Worker:
     def _work(self, leases: list[Lease], lookups: list[Lookup]) -> None:
         now = monotonic()
         plans: list[Plan] = []
-        if self.lost is not None:  # a silent server takes seconds to try: whoever asks is told first
+        if self.lost is not None:  # trying a silent server takes seconds: who asks is told first
             self._go_without(plans, leases, lookups)
             lookups = []
             if now - self._probed_at < PROBE_S and not self._ending:

@@ -129,8 +129,8 @@ def serve(
 ) -> None:
     """Answer OpenAI's endpoints over HTTP by chains.
 
-    SIGTERM or Ctrl-C lets requests in flight finish and takes no new ones; a second one breaks them
-    off. Either way their costs are booked and their traces written.
+    SIGTERM, SIGHUP or Ctrl-C lets requests in flight finish and takes no new ones; a second one
+    breaks them off. Either way their costs are booked and their traces written.
 
     Ends with 0 where everything was finished, with 1 where something was broken off or could not be
     written, with 2 where the call or a chain cannot work.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -119,10 +122,36 @@ class GatewayServer(uvicorn.Server):
                     connection.check_times(now)
         return await super().on_tick(counter)
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the usual signals, and SIGHUP of a terminal that is closed: it would end us at once.
+
+        Where somebody has seen to it, as `nohup` does, it is left alone.
+        """
+        closed = getattr(signal, "SIGHUP", None)  # not on Windows
+        with super().capture_signals():
+            if (
+                closed is None
+                or signal.getsignal(closed) is not signal.SIG_DFL
+                or threading.current_thread() is not threading.main_thread()  # as uvicorn
+            ):
+                yield
+                return
+            signal.signal(closed, self._hang_up)
+            try:
+                yield
+            finally:
+                signal.signal(closed, signal.SIG_DFL)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; the second time at once."""
         del sig, frame
         self.force_exit = self.should_exit
+        self.should_exit = True
+
+    def _hang_up(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a terminal says so twice, by its shell and by its end, and means it once."""
+        del sig, frame
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

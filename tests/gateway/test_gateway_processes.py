@@ -64,13 +64,20 @@ def kept(place):
         return list(store.iter_traces())
 
 
-async def test_sigterm_in_the_middle_of_a_hundred_requests(start, upstream, place):
-    """All hundred are answered whole, all hundred traces are kept, and the process ends well."""
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_in_the_middle_of_a_hundred_requests(start, upstream, place, which):
+    """All hundred are answered whole, all hundred traces are kept, and the process ends well.
+
+    A terminal that is closed is no reason to lose them either.
+    """
     process = start(place, "--insecure-local")
 
     def stop():
         until(lambda: upstream.under_way == MANY)
-        process.signal(signal.SIGTERM)
+        process.signal(which)
+        if which == signal.SIGHUP:  # comes from the shell, and from the terminal's end
+            time.sleep(0.3)
+            process.signal(which)
         time.sleep(0.5)
         upstream.release()
 
