@@ -85,6 +85,8 @@ def create_key(
         return
     write(f"{secret}\n")
     say(f"key {made.name!r} ({made.id}); its secret, above, cannot be shown again")
+    if not made.has_budget:  # a default that may cost a lot is said, not left to be found out
+        say(f"it may spend without limit; `cascade keys change {made.id} --budget-day 5` sets one")
     _say_of_chains(settings)
 
 

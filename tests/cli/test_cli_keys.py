@@ -33,6 +33,16 @@ def test_a_secret_is_shown_once_and_alone(keys, place):
         assert accounts.find(secret).name == "app"
 
 
+def test_a_key_without_a_cap_is_said_to_have_none(keys):
+    """Whoever makes one that may spend without limit is told, with the way to limit it."""
+    done = keys("create", "app")
+    assert "may spend without limit" in done.stderr
+    found = next(word for word in done.stderr.split() if word.startswith("key_"))
+    assert keys("change", found, "--budget-day", "5").exit_code == 0
+    for options in (["--budget-day", "5"], ["--budget-month", "5"]):
+        assert "without limit" not in keys("create", f"app{options[0]}", *options).stderr
+
+
 def test_all_settings(keys, place):
     """Every option reaches the key, amounts to the last digit."""
     options = [
