@@ -22,11 +22,13 @@ def gaps(recording: Recording) -> NDArray[np.bool_]:
 def refuse_gaps(recording: Recording, tiers: NDArray[np.int64] | tuple[int, ...]) -> None:
     """Raise `RecordingError` where one of these tiers was not asked every request."""
     missing = gaps(recording)
-    for tier in tiers:
-        count = int(missing[:, tier].sum())
-        if count:
-            first = recording.ids[int(np.flatnonzero(missing[:, tier])[0])]
-            raise RecordingError(
-                f"tier {recording.tiers[tier].name!r} was not asked {count} of {len(recording)} "
-                f"requests, e.g. {first!r}: record them, or leave the tier or the requests out"
-            )
+    lacking = [(recording.names[tier], np.flatnonzero(missing[:, tier])) for tier in tiers]
+    lacking = [(name, rows) for name, rows in lacking if len(rows)]
+    if lacking:
+        (name, rows), n = lacking[0], len(recording)
+        others = ", nor ".join(f"{name!r} {len(rows):,}" for name, rows in lacking[1:])
+        raise RecordingError(
+            f"tier {name!r} was not asked {len(rows):,} of {n:,} requests, e.g. "
+            f"{recording.ids[rows[0]]!r}{others and ', nor '}{others}: record them, or leave the "
+            "tier or the requests out"
+        )

@@ -55,7 +55,10 @@ def what_if(
     recording cannot tell, the command says why and ends with 2.
     """
     from cascade.calibration import read_recording  # noqa: PLC0415  loads numpy
-    from cascade.calibration.comparing.complete import without_few_gaps  # noqa: PLC0415
+    from cascade.calibration.comparing.complete import (  # noqa: PLC0415
+        without_few_gaps,
+        without_unasked_tiers,
+    )
     from cascade.cli.what_if_view import comparison_tables, what_if_tables  # noqa: PLC0415
 
     thresholds = dict(_threshold(given) for given in threshold or [])
@@ -69,7 +72,10 @@ def what_if(
         "seed": seed,
     }
     made = load_chain(chain)
-    read, _, left_out = without_few_gaps(read_recording(recording))
+    needed = {tier.name for tier in made.tiers}
+    whole, absent = without_unasked_tiers(read_recording(recording), needed)
+    read, _, left_out = without_few_gaps(whole)
+    left_out = (*absent, *left_out)
     asked["source"] = recorded_scores(scores, made, read)
     beside = _compared(made, read, asked)
     if isinstance(beside, RecordingError):

@@ -251,3 +251,27 @@ def test_thousands_of_thresholds_are_thinned():
     found = pairs_of(recorded, Scores({0: scores}))
     assert len(found.threshold) == 2000
     assert (found.threshold[0], found.threshold[-1]) == (1, 0)
+
+
+def test_the_oracle_cascade_climbs_from_the_cheapest():
+    """Whatever order the tiers were recorded in, it asks the cheapest first."""
+    ladder = made()
+    turned = ladder.with_tiers(["top", "mini", "nano"])
+    boot = Bootstrap(ladder.groups, ladder.weights, resamples=50)
+    found = [
+        baselines(Simpler(one, SCORES, top="top"), cost=13.0, quality=0.8, boot=boot)[-1]
+        for one in (ladder, turned)
+    ]
+    assert [one.name for one in found] == ["oracle cascade"] * 2
+    assert found[0].cost.value == found[1].cost.value == pytest.approx((1 + 5 + 25 + 1 + 1) / 5)
+
+
+def test_every_tier_with_gaps_is_named():
+    """Whoever must record what is missing learns of all of it at once."""
+    quality = np.array(QUALITY, float)
+    quality[:2, 0], quality[0, 1] = np.nan, np.nan
+    lacking = made(quality=quality, answered=~np.isnan(quality))
+    with pytest.raises(
+        RecordingError, match=r"'nano' was not asked 2 of 5 requests.*, nor 'mini' 1:"
+    ):
+        Simpler(lacking, SCORES)

@@ -448,7 +448,10 @@ def test_agreement_is_said_in_the_sentence():
     """Where quality is agreement with the top tier, the sentence says that it is no more."""
     about = About(quality="top tier", self_disagreement=0.004, self_disagreement_calls=250)
     made = certify([TOP, PLAN], recorded(about=about), SCORES, epsilon=0.02)
-    assert "quality is agreement with top, not with what is right" in made.sentence()
+    assert (
+        "quality is agreement with the last tier recorded, not with what is right"
+        in made.sentence()
+    )
     assert "agreement" not in certificate().sentence()
 
 

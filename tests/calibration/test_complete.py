@@ -8,6 +8,7 @@ from cascade.calibration.comparing.complete import (
     complete_part,
     source_of_rows,
     without_few_gaps,
+    without_unasked_tiers,
 )
 from cascade.calibration.few import few
 from cascade.calibration.money import UNKNOWN
@@ -66,3 +67,16 @@ def test_names_in_a_sentence():
     assert few(["a", "b"]) == "a and b"
     assert few(["a", "b", "c", "d"]) == "a, b, c and d"
     assert few(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_tiers_that_nobody_needs():
+    """A tier with many gaps is left out where the plan does not ask it, but never the top tier."""
+    quality, answered = np.ones((40, 3)), np.ones((40, 3), bool)
+    quality[:10, 1], answered[:10, 1] = np.nan, False
+    three = recording(quality, [1, 2, 3], names=["a", "b", "c"], answered=answered)
+    kept, notes = without_unasked_tiers(three, {"a", "c"})
+    assert (kept.names, len(kept)) == (("a", "c"), 40)
+    assert "without tier 'b': the chain does not ask it, and 10 of 40 requests were" in notes[0]
+    assert without_unasked_tiers(three, {"a", "b"}) == (three, ())
+    turned = three.with_tiers(["a", "c", "b"])
+    assert without_unasked_tiers(turned, {"a", "c"}) == (turned, ())

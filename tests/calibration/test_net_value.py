@@ -147,3 +147,15 @@ def test_the_judge_is_named_as_its_source_says():
     for source, name in ((Named({0: [1, 0]}), "judge of 0"), (Scores({0: [1, 0]}), "")):
         [value] = net_values(plan, made, source, simulate(plan, made, source))
         assert value.scorer == name
+
+
+def test_noise_is_no_value():
+    """Ways that cost the same differ by nothing, not by the rounding of a floating sum."""
+    quality = np.ones((7, 3))
+    plan = Plan((Step("nano", threshold=0.5), Step("mini", threshold=0.5), Step("top")))
+    source = Scores({0: [0.9] * 7, 1: [0.9] * 7})
+    for cost in range(1, 40):
+        made = recording(quality, [cost, 2 * cost, 9 * cost], names=["nano", "mini", "top"])
+        found = simulate(plan, made, source)
+        values = net_values(plan, made, source, found, pairs=pairs_of(made, source))
+        assert [one.net_usd for one in values] == [0, 0]

@@ -280,3 +280,21 @@ def test_ties_are_never_told_apart():
     source = Arrays(np.tile([0.5, 0.5], (n, 1)))
     path = search_plans(recording, source, gates=False)
     assert [point.plan.tiers for point in path.points] == [("a",), ("b",)]
+
+
+def test_it_keeps_to_one_thread():
+    """Many small fits are no work for threads, which would spin between them."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    recording, source = made_up(200)
+    seen = set()
+
+    class Watching:
+        def scores(self, asked, returns):
+            seen.update(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
+            return source.scores(asked, returns)
+
+        def __getattr__(self, name):
+            return getattr(source, name)
+
+    search_plans(recording, Watching())
+    assert seen == {1}

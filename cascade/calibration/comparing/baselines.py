@@ -138,8 +138,9 @@ class Simpler:
 
     @cached_property
     def cascade(self) -> Oracle:
-        """The oracle that pays for every tier up to the one it stops at."""
-        return oracle_cascade(self.costs, self.quality, self.recording.weights)
+        """The oracle that pays for every tier, the cheapest first, up to the one it stops at."""
+        order = np.lexsort((-self.mean_quality, self.mean_cost))
+        return oracle_cascade(self.costs[:, order], self.quality[:, order], self.recording.weights)
 
     @cached_property
     def pairs(self) -> Pairs:

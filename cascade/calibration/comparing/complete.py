@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,14 @@ from cascade.calibration.plan import Asked, Floats, ScoreSource
 from cascade.calibration.recording import Recording
 from cascade.calibration.unasked import gaps
 
-__all__ = ["OfRows", "complete_part", "known_rows", "source_of_rows", "without_few_gaps"]
+__all__ = [
+    "OfRows",
+    "complete_part",
+    "known_rows",
+    "source_of_rows",
+    "without_few_gaps",
+    "without_unasked_tiers",
+]
 
 Whole = NDArray[np.int64]
 
@@ -26,6 +35,38 @@ PARTLY = (
 )
 
 GAPS = "left out: {:,} of {:,} requests, because not every tier was asked them"
+
+
+ABSENT = (
+    "compared without tier {!r}: the chain does not ask it, and {:,} of {:,} requests were never "
+    "put to it"
+)
+
+
+def without_unasked_tiers(
+    recording: Recording, needed: Collection[str]
+) -> tuple[Recording, tuple[str, ...]]:
+    """The recording without tiers that nobody needs and that many requests were not put to.
+
+    Everything simpler is then made of the other tiers, as if these had never been recorded. The top
+    tier stays: all is compared with it.
+
+    Args:
+        recording: with gaps.
+        needed: names of the tiers that the plan may ask.
+
+    Returns:
+        The recording, and a note on each tier that is left out.
+    """
+    counts = dict(zip(recording.names, gaps(recording).sum(axis=0).tolist(), strict=True))
+    names, n = [recording.names[tier] for tier in recording.ladder], len(recording)
+    stays = {*needed, recording.names[recording.top]}
+    absent = [name for name in names if name not in stays and counts[name] > FEW * n]
+    if not absent:
+        return recording, ()
+    kept = [name for name in names if name not in absent]
+    made = recording.with_tiers(kept, [recording.names[i] for i in recording.witnesses])
+    return made, tuple(ABSENT.format(name, counts[name], n) for name in absent)
 
 
 def without_few_gaps(recording: Recording) -> tuple[Recording, Whole, tuple[str, ...]]:

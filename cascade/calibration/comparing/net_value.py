@@ -18,6 +18,9 @@ from cascade.errors import CascadeError
 
 __all__ = ["Alternative", "NetValue", "net_values"]
 
+DECIMALS = 12
+"""Of a difference of dollars: beyond picodollars it is noise of floating sums, which has a sign."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
@@ -151,7 +154,7 @@ def _of_step(place: int, told: _Told) -> NetValue:
         false_accepts=float((1 - right[accepted]).sum()),
         alternatives=others,
         cost_without_usd=without,
-        net_usd=None if without is None else without - plan_cost,
+        net_usd=None if without is None else round(without - plan_cost, DECIMALS),
         without=way,
     )
 

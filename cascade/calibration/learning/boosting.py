@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.calibration.learning.one_thread import one_thread
 from cascade.calibration.learning.trees import Trees
 from cascade.calibration.needs import needed
 
@@ -63,7 +64,7 @@ def fit_trees(
         return Trees(float(np.log(share / (1.0 - share))), ())
     edges = [_edges(column) for column in x.T]
     codes = np.column_stack([_codes(column, at) for column, at in zip(x.T, edges, strict=True)])
-    with needed("threadpoolctl").threadpool_limits(1):  # small fits: threads cost more than they do
+    with one_thread():
         boosting.fit(codes[rows], labels, sample_weight=parts)
     stages = boosting._predictors  # noqa: SLF001  no public way to the numbers
     nodes = tuple(tuple(_node(node, edges) for node in stage[0].nodes) for stage in stages)

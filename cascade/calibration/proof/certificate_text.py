@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["lines_of", "sentence_of"]
 
 AGREEMENT = "top tier"
-"""How a recording says that quality is agreement with the top tier (`About.quality`)."""
+"""How a recording says that quality is agreement with its top tier (`About.quality`)."""
 
 TESTS = {
     "exact": "exact matched-pairs test (Tango's score, Berger and Boos)",
@@ -35,7 +35,8 @@ def sentence_of(made: Certificate) -> str:
     )
     seen = f"({_seen(made)})"
     if made.quality_from == AGREEMENT:
-        seen += f"; quality is agreement with {made.top}, not with what is right"
+        # The recording's last tier, which a certified chain may do without.
+        seen += "; quality is agreement with the last tier recorded, not with what is right"
     if made.cost is None:
         return f"{promise} {seen}; what it costs is not known."
     return f"{promise} {seen}; it costs {_percent(made.cost)} of always asking {made.top}."

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cascade.calibration.learning.one_thread import one_thread
 from cascade.calibration.money import PER_USD, UNKNOWN
 from cascade.calibration.plan import Plan, ScoreSource, simulate
 from cascade.calibration.recording import Recording
@@ -86,8 +87,9 @@ def search_plans(
     seen = Seen(recording, source, rows)
     tried = Tried(seen, Optimism(seen, folds, seed), bins, trust)
     found = _Search(recording, tried, max_steps, gates)
-    found.run(progress)
-    return found.path(max_points)
+    with one_thread():  # scores may be learned on the way, by many small fits
+        found.run(progress)
+        return found.path(max_points)
 
 
 def _rows(recording: Recording) -> NDArray[np.int64]:
