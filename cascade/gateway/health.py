@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from cascade.errors import StoreError
+
 __all__ = ["Health"]
 
 WAIT_S = 2.0
@@ -44,9 +46,12 @@ class Health:
         try:
             await asyncio.to_thread(look)
         except Exception as error:  # noqa: BLE001  a driver may raise anything
-            log.warning("the database cannot be reached: %s", type(error).__name__)
+            if self._found:  # once: probes come every few seconds
+                log.warning("%s", error if isinstance(error, StoreError) else repr(error))
             self._found = False
         else:
+            if not self._found:
+                log.warning("the database answers again")
             self._found = True
         self._at = time.monotonic()
         return self._found
@@ -60,8 +65,10 @@ def database_look(where: str, table: str) -> Callable[[], object]:
         table: of Cascade's own, which is read: SQLite answers what names none without its file.
     """
     from sqlalchemy import text  # noqa: PLC0415  loads SQLAlchemy
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    from cascade.database.place import engine_of, file_of, url_of  # noqa: PLC0415
+    from cascade.database.place import engine_of, file_of, shown, url_of  # noqa: PLC0415
+    from cascade.database.trouble import explained  # noqa: PLC0415
 
     url = url_of(where)
     file = file_of(url)
@@ -70,8 +77,11 @@ def database_look(where: str, table: str) -> Callable[[], object]:
 
     def look() -> object:
         if file is not None and not file.exists():  # connecting would make a new one
-            raise FileNotFoundError(file)
-        with engine.connect() as connection:
-            return connection.execute(asked).scalar()
+            raise StoreError(f"{file} is gone: put it back, or start the gateway anew")
+        try:
+            with engine.connect() as connection:
+                return connection.execute(asked).scalar()
+        except SQLAlchemyError as error:
+            raise explained(url.get_backend_name(), shown(url), error) from error
 
     return look

@@ -13,7 +13,7 @@ from gateways import until
 from raw_http import body_of
 
 from cascade.accounts import Accounts
-from cascade.gateway.health import Health
+from cascade.gateway.health import Health, database_look
 from cascade.gateway.key_guard import KeyGuard
 
 pytestmark = pytest.mark.loopback
@@ -66,6 +66,28 @@ def test_a_gateway_without_keys(serve, store, place):
     """Without keys the traces are looked at; requests do without them."""
     served = serve(database=str(place))
     assert ready(served) == (200, "ok")
+
+
+async def test_what_the_log_says_of_the_database(place, monkeypatch, caplog):
+    """Where it is and why it is away, once, and once that it is back; no password, and no class of an error."""
+    monkeypatch.setattr("cascade.gateway.health.FRESH_S", 0.0)
+    Accounts(place).close()
+    health = Health(database_look(str(place), "cascade_keys"))
+    assert await health.reachable()
+    away = place.with_suffix(".away")
+    place.rename(away)
+    assert [await health.reachable() for _ in range(3)] == [False] * 3
+    away.rename(place)
+    assert await health.reachable()
+    gone, back = (record.getMessage() for record in caplog.records)
+    assert gone.startswith(f"{place} is gone")
+    assert back == "the database answers again"
+    caplog.clear()
+    refused = database_look("postgresql://me:hush@127.0.0.1:9/none", "cascade_keys")
+    assert not await Health(refused).reachable()
+    assert "127.0.0.1:9/none" in caplog.text
+    assert "start the server" in caplog.text
+    assert "hush" not in caplog.text
 
 
 async def test_a_look_that_hangs(monkeypatch):
