@@ -3,6 +3,10 @@
 The cookie holds a random name for the session, the id of the key that logged in, and when it ends;
 no secret. It is signed, HttpOnly and SameSite=Strict. Before a login there is a cookie too, without
 a key, so that the login form has a token like every other.
+
+Browsers send a cookie to every port of a host and to all paths below its own. So the name of ours
+follows from the secret: pages of another server on this host have another, and neither is taken
+for the other or written over it.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["COOKIE", "Session", "Sessions"]
+__all__ = ["Session", "Sessions"]
 
 COOKIE = "cascade_ui"
 
@@ -49,11 +53,15 @@ class Sessions:
     Args:
         secret: signs them; the same for all replicas.
         now: the time, in seconds since 1970.
+
+    Attributes:
+        cookie: its name.
     """
 
     def __init__(self, secret: bytes, *, now: Callable[[], float] = time.time) -> None:
         self._secret = secret
         self._now = now
+        self.cookie = f"{COOKIE}_{self._digest('cookie')[:12]}"
         self._signer = URLSafeSerializer(
             secret, salt=SALT, signer_kwargs={"digest_method": hashlib.sha256}
         )
@@ -65,7 +73,7 @@ class Sessions:
     def of(self, request: Request) -> Session | None:
         """The session that a request's cookie proves; `None` without one, or after its end."""
         try:
-            data = self._signer.loads(request.cookies.get(COOKIE, ""))
+            data = self._signer.loads(request.cookies.get(self.cookie, ""))
             found = Session(*data)
         except (BadData, TypeError):
             return None
@@ -73,7 +81,7 @@ class Sessions:
 
     def token(self, session: Session) -> str:
         """What each form of that session carries."""
-        return hmac.new(self._secret, f"form {session.name}".encode(), hashlib.sha256).hexdigest()
+        return self._digest(f"form {session.name}")
 
     def is_own(self, session: Session, token: str) -> bool:
         """Whether a form came from a page of that session; takes the same time either way."""
@@ -89,7 +97,7 @@ class Sessions:
             secure: sent over TLS only.
         """
         response.set_cookie(
-            COOKIE,
+            self.cookie,
             str(self._signer.dumps([session.name, session.key_id, session.ends_at])),
             max_age=LASTS_S,
             path=path,
@@ -100,4 +108,9 @@ class Sessions:
 
     def end(self, response: Response, *, path: str, secure: bool) -> None:
         """Take the cookie away."""
-        response.delete_cookie(COOKIE, path=path, secure=secure, httponly=True, samesite="strict")
+        response.delete_cookie(
+            self.cookie, path=path, secure=secure, httponly=True, samesite="strict"
+        )
+
+    def _digest(self, words: str) -> str:
+        return hmac.new(self._secret, words.encode(), hashlib.sha256).hexdigest()

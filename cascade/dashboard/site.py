@@ -191,6 +191,8 @@ class Visit:
 
     def keep(self, response: Response, session: Session | None = None) -> None:
         """Let the browser remember a session, its own unless another is given."""
+        if self.site.is_local:
+            return  # nobody logs in and no form changes anything
         if session is None and self.site.sessions.of(self.request) is not None:
             return  # it has it, until it ends
         path = self.base or "/"

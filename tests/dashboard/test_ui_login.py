@@ -18,7 +18,7 @@ from cascade import Price, StoreError, Tier
 from cascade.accounts.key import KEY_TAG
 from cascade.core.chain import Chain
 from cascade.dashboard import kept_secret
-from cascade.dashboard.sessions import COOKIE, LASTS_S, Session, Sessions
+from cascade.dashboard.sessions import LASTS_S, Session, Sessions
 from cascade.dashboard.tries import MOST, WINDOW_S, Tries
 
 HERE = "https://gateway.example"
@@ -53,16 +53,6 @@ def logged_in(app, secret):
     response = client.post("/login", data={"token": token, "key": secret})
     assert response.status_code == 303
     return client
-
-
-def page_token(client):
-    """A token for the session that a first page began, where no page has a form to read it from."""
-    client.get("/")
-    sessions = client.app.state.site.sessions
-    request = Request(
-        {"type": "http", "headers": [(b"cookie", f"{COOKIE}={client.cookies[COOKIE]}".encode())]}
-    )
-    return sessions.token(sessions.of(request))
 
 
 @pytest.fixture
@@ -158,12 +148,29 @@ class TestLogin:
         """A cookie that somebody planted before the login is worth nothing after it."""
         client = client_of(app)
         client.get("/login")
-        planted = client.cookies[COOKIE]
+        cookie = app.state.site.sessions.cookie
+        planted = client.cookies[cookie]
         token = page(client.get("/login")).token()
         client.post("/login", data={"token": token, "key": keys["boss"][1]})
-        assert client.cookies[COOKIE] != planted
-        thief = client_of(app, cookies={COOKIE: planted})
+        assert client.cookies[cookie] != planted
+        thief = client_of(app, cookies={cookie: planted})
         assert thief.get("/").status_code == 303
+
+    def test_pages_of_another_server_on_this_host(self, app, store, accounts, keys):
+        """Browsers share cookies among ports: neither page takes the other's, or ends its login."""
+        client = client_of(app)
+        other = client_of(app_of(store, accounts=accounts, secret=b"o" * 32))
+        local = client_of(app_of(store, auth="local"))
+        local.base_url = "http://127.0.0.1"
+        token = page(client.get("/login")).token()
+        assert not local.get("/").cookies
+        for there in (client, other):
+            client.cookies.update(there.get("/login").cookies)
+        response = client.post("/login", data={"token": token, "key": keys["boss"][1]})
+        assert response.status_code == 303
+        other.cookies.update(client.cookies)
+        client.cookies.update(other.get("/login").cookies)
+        assert client.get("/").status_code == 200
 
     def test_logging_out(self, boss):
         """It takes the cookie away."""
@@ -462,9 +469,8 @@ class TestKeys:
         """Where there are no keys, there is no page of them."""
         client = visit(store)
         assert client.get("/keys").status_code == 404
-        token = page_token(client)
         for path in ("/keys/new", "/keys/revoke", "/keys/release"):
-            assert client.post(path, data={"token": token, "name": "x"}).status_code == 404
+            assert client.post(path, data={"name": "x"}).status_code == 404
         assert "Keys" not in page(client.get("/")).words
 
 
@@ -525,8 +531,8 @@ class TestOthersKeys:
 
 
 class TestSessions:
-    def request(self, cookie):
-        header = [(b"cookie", f"{COOKIE}={cookie}".encode())]
+    def request(self, sessions, cookie):
+        header = [(b"cookie", f"{sessions.cookie}={cookie}".encode())]
         return Request({"type": "http", "headers": header, "method": "GET", "path": "/"})
 
     def cookie(self, sessions, session):
@@ -541,18 +547,18 @@ class TestSessions:
         now = [1000.0]
         sessions = Sessions(b"k" * 32, now=lambda: now[0])
         cookie = self.cookie(sessions, sessions.new("key_1"))
-        assert sessions.of(self.request(cookie)).key_id == "key_1"
+        assert sessions.of(self.request(sessions, cookie)).key_id == "key_1"
         now[0] += LASTS_S + 1
-        assert sessions.of(self.request(cookie)) is None
+        assert sessions.of(self.request(sessions, cookie)) is None
 
     def test_whoever_changes_it(self):
         """A cookie that was changed, cut, or signed with another secret proves nothing."""
         sessions, other = Sessions(b"k" * 32), Sessions(b"o" * 32)
         cookie = self.cookie(sessions, sessions.new("key_1"))
         for wrong in (cookie[:-1], "x" + cookie, "", "a.b", self.cookie(other, other.new("key_1"))):
-            assert sessions.of(self.request(wrong)) is None
+            assert sessions.of(self.request(sessions, wrong)) is None
         strange = sessions._signer.dumps({"not": "a session"})
-        assert sessions.of(self.request(strange)) is None
+        assert sessions.of(self.request(sessions, strange)) is None
 
     def test_the_kept_secret(self, tmp_path):
         """All processes of one place get the same secret, whoever asks first; each place its own."""
@@ -608,9 +614,8 @@ class TestThisMachine:
         assert "of $5" in shown.words
         assert "cascade keys create" in shown.words
         assert not shown.all("form")
-        token = page_token(client)
-        made = client.post("/keys/new", data={"token": token, "name": "x", "is_admin": "yes"})
-        ended = client.post("/keys/revoke", data={"token": token, "id": shop.id, "sure": "yes"})
+        made = client.post("/keys/new", data={"name": "x", "is_admin": "yes"})
+        ended = client.post("/keys/revoke", data={"id": shop.id, "sure": "yes"})
         assert (made.status_code, ended.status_code) == (403, 403)
         assert "cascade keys" in page(made).words
         assert [key.revoked_at for key in accounts.list()] == [None, None]
