@@ -145,6 +145,14 @@ class TestLooks:
             assert browser.count(".scroll") > 0
             assert browser.run(WIDER) == [], path
 
+    def test_names_stay_whole_on_a_telephone(self, browser, serve, store, demo):
+        """A table that is scrolled there breaks no name of a scorer, and no trace's id, in pieces."""
+        address = serve(app_of(store, auth="local"))
+        browser.size(390, 900, telephone=True)
+        for path in ("chain?name=support&range=all", f"trace?id={demo[1]}"):
+            browser.go(address + path)
+            assert browser.run(BROKEN) == [], path
+
     def test_the_first_card_is_like_the_others(self, browser, address, keys):
         """On a telephone rows are cards, all alike; what stands at their right ends there."""
         log_in(browser, address, keys["boss"])
@@ -182,6 +190,13 @@ class TestLooks:
                 browser.go(address + path)
                 assert not browser.run(FAINT), (dark, path)
 
+
+BROKEN = """[...document.querySelectorAll('.rows tbody th')].filter(one => {
+  const words = one.textContent.trim(), all = document.createRange();
+  all.selectNodeContents(one);
+  const lines = new Set([...all.getClientRects()].map(line => Math.round(line.bottom)));
+  return /^\\w+$/.test(words) && lines.size > 1;
+}).map(one => one.textContent.trim())"""
 
 WIDER = """[...document.querySelectorAll('.scroll')]
   .filter(e => e.scrollWidth > e.clientWidth).map(e => [e.ariaLabel, e.scrollWidth - e.clientWidth])"""
