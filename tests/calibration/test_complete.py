@@ -7,6 +7,7 @@ import numpy as np
 from cascade.calibration.comparing.complete import (
     complete_part,
     source_of_rows,
+    source_of_tiers,
     without_few_gaps,
     without_unasked_tiers,
 )
@@ -59,6 +60,25 @@ def test_scores_of_some_requests():
     assert source_of_rows(plain, rows, 3).scores((0,), 0).tolist() == [0.1, 0.3]
     assert source_of_rows(plain, rows, 3).judge(1) is None
     assert source_of_rows(named, rows, 3).judge(1) == "judge of 1"
+
+
+def test_scores_of_some_tiers():
+    """Those of the source, wherever the tiers stood in the recording that it speaks of."""
+
+    class Named(Scores):
+        def judge(self, asks):
+            return f"judge of {asks}"
+
+    three = recording(np.ones((2, 3)), [1, 2, 3], names=["a", "b", "c"])
+    two = three.with_tiers(["a", "c"])
+    states = {((0,), 0): [0.1, 0.2], ((0, 2), 2): [0.3, 0.4]}
+    whole = Named({1: [0, 0]}, by_state=states, costs={((0, 2), 2): 7}, gates={2: [0.5, 0.6]})
+    part = source_of_tiers(whole, two, three)
+    assert [part.scores((0,), 0).tolist(), part.scores((0, 1), 1).tolist()] == [*states.values()]
+    assert part.cost_pusd((0, 1), 1).tolist() == [7, 7]
+    assert (part.gate(1).tolist(), part.judge(1)) == ([0.5, 0.6], "judge of 2")
+    assert source_of_tiers(None, two, three) is None
+    assert source_of_tiers(whole, three, three) is whole
 
 
 def test_names_in_a_sentence():

@@ -15,9 +15,11 @@ from cascade.calibration.unasked import gaps
 
 __all__ = [
     "OfRows",
+    "OfTiers",
     "complete_part",
     "known_rows",
     "source_of_rows",
+    "source_of_tiers",
     "without_few_gaps",
     "without_unasked_tiers",
 ]
@@ -121,6 +123,47 @@ def _lacking(recording: Recording) -> dict[str, int]:
 def source_of_rows(source: ScoreSource | None, rows: Whole, n: int) -> ScoreSource | None:
     """Scores of some of the n requests that a source speaks of; the source itself for all."""
     return source if source is None or len(rows) == n else OfRows(source, rows)
+
+
+def source_of_tiers(
+    source: ScoreSource | None, part: Recording, whole: Recording
+) -> ScoreSource | None:
+    """Scores of a part's tiers by a source that speaks of the whole; the source itself for all."""
+    if source is None or part.names == whole.names:
+        return source
+    return OfTiers(source, tuple(whole.index(name) for name in part.names))
+
+
+class OfTiers:
+    """A `ScoreSource` for some tiers of the recording that it was made for.
+
+    Args:
+        source: of the recording.
+        places: where each of the tiers stands in it.
+    """
+
+    def __init__(self, source: ScoreSource, places: Asked) -> None:
+        self._source = source
+        self._places = places
+
+    def scores(self, asked: Asked, returns: int) -> Floats:
+        """Theirs, shape (n,)."""
+        return self._source.scores(self._there(asked), self._places[returns])
+
+    def cost_pusd(self, asked: Asked, returns: int) -> Pico:
+        """Theirs, shape (n,)."""
+        return self._source.cost_pusd(self._there(asked), self._places[returns])
+
+    def judge(self, asks: int) -> str | None:
+        """Theirs."""
+        return judge_of(self._source, self._places[asks])
+
+    def gate(self, tier: int) -> Floats:
+        """Theirs, shape (n,)."""
+        return self._source.gate(self._places[tier])
+
+    def _there(self, asked: Asked) -> Asked:
+        return tuple(self._places[tier] for tier in asked)
 
 
 class OfRows:

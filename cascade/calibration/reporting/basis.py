@@ -12,7 +12,7 @@ from cascade.calibration.reporting.speaks import SERVED, is_served_otherwise
 from cascade.core.chain import Chain
 from cascade.errors import CertificateVoid, RecordingError
 
-__all__ = ["Basis", "basis_of"]
+__all__ = ["Basis", "basis_of", "needed_tiers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +57,20 @@ def basis_of(
         return _if_told(certificate.chain or certificate.plan, source, recording, against)
     plan = _recorded_plan(recording)
     return Basis(None, source) if plan is None else _if_told(plan, source, recording)
+
+
+def needed_tiers(
+    recording: Recording, chosen: Chain | Plan | None, certificate: Certificate | None
+) -> frozenset[str]:
+    """The tiers that the report cannot do without: all of them, where it is about no plan."""
+    named = chosen
+    if named is None and certificate is not None:
+        named = certificate.chain or certificate.plan
+    if named is None:
+        return frozenset(recording.names)
+    names = named.tiers if isinstance(named, Plan) else [tier.name for tier in named.tiers]
+    against = _against(recording, chosen, certificate)
+    return frozenset(names if against is None else [*names, against])
 
 
 def _against(

@@ -9,14 +9,19 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cascade.calibration.comparing.complete import source_of_rows, without_few_gaps
+from cascade.calibration.comparing.complete import (
+    source_of_rows,
+    source_of_tiers,
+    without_few_gaps,
+    without_unasked_tiers,
+)
 from cascade.calibration.comparing.findings import WhatIf
 from cascade.calibration.plan import Plan, ScoreSource
 from cascade.calibration.proof.attempts import split_fingerprint
 from cascade.calibration.proof.certificate import Certificate
 from cascade.calibration.proof.losses import is_graded
 from cascade.calibration.recording import Recording
-from cascade.calibration.reporting.basis import basis_of
+from cascade.calibration.reporting.basis import basis_of, needed_tiers
 from cascade.calibration.reporting.beside_plan import compared
 from cascade.calibration.reporting.drawn import charts_of
 from cascade.calibration.reporting.page import report_html
@@ -143,9 +148,11 @@ def report(
     """
     if certificate is not None:
         missing = other_tiers(recording, certificate) or missing
-    asked, rows, left_out = without_few_gaps(recording)
-    notes = (*notes, *left_out)
-    basis = basis_of(asked, chosen, certificate, source_of_rows(source, rows, len(recording)))
+    part, absent = without_unasked_tiers(recording, needed_tiers(recording, chosen, certificate))
+    asked, rows, left_out = without_few_gaps(part)
+    notes = (*notes, *absent, *left_out)
+    source = source_of_rows(source_of_tiers(source, part, recording), rows, len(recording))
+    basis = basis_of(asked, chosen, certificate, source)
     settings: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
     kept, own, comparison = compared(asked, basis, path, **settings)
     searched = None
@@ -169,7 +176,7 @@ def report(
         floor=floor_of(certificate, found) if promise.holds else None,
         fresh=promise.holds and _is_fresh(certificate, recording),
         untold=basis.is_untold,
-        of=len(recording),
+        whole=recording,
         reasons=_reasons(path, certificate, found),
         searched=searched,
         cases=cases,

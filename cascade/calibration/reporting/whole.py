@@ -48,7 +48,7 @@ def view_of(
     floor: float | None = None,
     fresh: bool = False,
     untold: bool = False,
-    of: int = 0,
+    whole: Recording | None = None,
     reasons: Mapping[str, str] | None = None,
     searched: Searched | None = None,
     cases: int = 5,
@@ -63,12 +63,12 @@ def view_of(
         floor: the least quality that the promise allows.
         fresh: the requests are those that the certificate was tested on.
         untold: there is a plan, and nothing can be said of it; the notes say why.
-        of: requests recorded, where the comparison rests on fewer of them.
+        whole: all that was recorded, where the comparison rests on fewer requests or tiers of it.
         reasons: why tiers are not in the plan, by name.
         searched: what a search finds where nothing is certified.
         cases: harms and gains shown, of each at most.
     """
-    found = comparison.chosen
+    found, whole = comparison.chosen, whole or recording
     known = found is not None and found.quality is not None
     frontier, policies = frontier_of(comparison, floor), policies_of(comparison)
     if searched is not None:
@@ -79,7 +79,7 @@ def view_of(
         policies = (*policies[:at], found_line(searched), *policies[at:])
     return View(
         title=title,
-        headline=headline(recording, comparison, untold=untold, of=of),
+        headline=headline(recording, comparison, untold=untold, of=len(whole)),
         about=about_words(recording),
         promise=promise,
         facts=facts_of(comparison),
@@ -92,7 +92,7 @@ def view_of(
         beside=_beside(comparison, searched) if comparison.baselines else "",
         tiers=tiers_of(recording, comparison),
         scorers=comparison.scorers,
-        dropped=dropped_tiers(recording, found, reasons or {}),
+        dropped=dropped_tiers(whole, found, reasons or {}),
         searched=None if searched is None else found_plan(recording, comparison, searched),
         reliability=comparison.reliability,
         cases=cases_of(recording, comparison, cases),

@@ -214,6 +214,24 @@ class TestPoorRecordings:
         assert view.about.startswith("400 requests")
         assert any("was not asked" in note for note in view.notes)
 
+    def test_a_tier_with_many_gaps_that_is_not_asked(self):
+        """It is left out and named, and all else is compared, by the scores that were given."""
+        made = real()
+        answered, quality = made.answered.copy(), made.quality.copy()
+        answered[:100, 1], quality[:100, 1] = False, np.nan
+        holes = replace(made, answered=answered, usable=answered, quality=quality)
+        source = Scores({0: made.score[:, 0]}, by_state={((0, 1), 1): made.score[:, 1]})
+        plan = Plan((Step("nano", threshold=0.5), Step("big")))
+        found = report(holes, chosen=plan, source=source).view
+        note = "compared without tier 'mini': the chain does not ask it, and 100 of 400 requests"
+        assert any(one.startswith(note) for one in found.notes)
+        two = report(made.with_tiers(["nano", "big"]), chosen=plan, source=source).view
+        assert found.policies == two.policies
+        assert (found.headline, found.scorers) == (two.headline, two.scorers)
+        assert [(one.name, one.reason) for one in found.dropped] == [
+            ("mini", "the plan does not ask it")
+        ]
+
     def test_a_few_requests_that_a_tier_was_not_asked(self):
         """They are left out and counted, as those without a label are, and the search goes on."""
         made = real()
@@ -330,6 +348,21 @@ class TestWithCertificate:
         shares = {line.name: line.share for line in whole.policies}
         assert shares["always top"] == pytest.approx(1)
         assert shares["always dearest"] == pytest.approx(10)
+
+    def test_a_tier_with_many_gaps_beside_what_was_certified(self):
+        """It is left out where neither the certified plan asks it nor the promise speaks of it."""
+        made = real(2000)
+        promised = self.certified(made)
+        answered, quality = made.answered.copy(), made.quality.copy()
+        answered[:500, 1], quality[:500, 1] = False, np.nan
+        holes = replace(made, answered=answered, usable=answered, quality=quality)
+        view = report(holes, certificate=promised).view
+        assert view.promise.holds
+        assert view.facts[:5] == report(made, certificate=promised).view.facts[:5]
+        assert "always top" in [line.name for line in view.policies]
+        assert [one.name for one in view.dropped] == ["mini"]
+        spoken_of = report(holes, certificate=replace(promised, top="mini"))
+        assert any("tier 'mini' was not asked" in note for note in spoken_of.view.notes)
 
     def test_a_certified_single_model(self):
         """A plan that does without the top tier is compared with the one the promise speaks of."""
