@@ -293,6 +293,20 @@ class TestLongForm:
         failed = import_long_form([*table[:3], {**table[3], **nothing, "cost_usd": 0.001}])
         assert (gaps(failed).any(), failed.quality.tolist()) == (False, [[1, 1], [0, 0]])
 
+    def test_requests_without_any_answer_are_counted(self):
+        """A request whose every row holds nothing is left out, and the recording says so."""
+        blank = dict.fromkeys(ROWS[0])
+        lost = [{**blank, "query_id": i, "model": m} for i in "cd" for m in ("small", "big")]
+        found = import_long_form([*rows(), *lost])
+        assert found.ids.tolist() == ["a", "b"]
+        assert "; 2 requests left out: no model answered" in found.about.source
+        one = import_long_form([*rows(), *lost[:2], {**blank, "model": "small"}])
+        assert "; 1 request left out: no model answered" in one.about.source
+        beside = import_long_form([*rows()[:3], {**lost[0], "query_id": "b"}])
+        assert "left out" not in beside.about.source
+        with pytest.raises(RecordingError, match="it holds no row"):
+            import_long_form(lost)
+
     def test_quality_alone(self):
         """Where a table has nothing else of answers, a missing grade is an unknown one."""
         table = [{"id": i, "model": m, "correct": c} for i, m, c in [(1, "a", 1), (1, "b", None)]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,9 @@ def import_long_form(
 
     Columns are found by the names in `cascade.calibration.imports.column_names`; `About.source`
     says which were not used. Answers come along as texts, what was asked as requests. A row that a
-    pair of request and model lacks is a gap, as is one that holds nothing of an answer; an empty
-    answer that is not right is no answer.
+    pair of request and model lacks is a gap, as is one that holds nothing of an answer; a request
+    of such rows alone is left out, and counted there. An empty answer that is not right is no
+    answer.
 
     Args:
         responses: a row per request and model: a path (Parquet, CSV, JSON lines), a table, or a
@@ -84,7 +85,9 @@ def import_long_form(
     chosen = _tiers(models, tiers, witnesses, answers.name)
     name_of = {tier.model: tier.name for tier in chosen}
     wanted = np.array([model in name_of for model in models], bool)
-    wanted &= ~AnswerColumns(answers, Columns(answers, requests, columns)).blank()
+    blank = wanted & AnswerColumns(answers, Columns(answers, requests, columns)).blank()
+    wanted &= ~blank
+    unasked = answers.keep(blank)
     answers, names = answers.keep(wanted), [name_of[model] for model in models[wanted]]
     known = Columns(answers, requests, columns)
     key = _key(answers, known, names)
@@ -98,6 +101,7 @@ def import_long_form(
     used = own.used | asked.used | {*key, known.needed("model"), *(where or {})}
     words = [made.about.quality, costs, *_idle_prices(options, chosen)]
     words += _unmatched(asked, requests, len(made))
+    words += _left_out(keys_of(unasked, key), made.ids)
     source = _source((answers, requests), used, words)
     made = replace(made, about=replace(made.about, source=source))
     return made if tiers is not None else _by_cost(made)
@@ -249,6 +253,12 @@ def _unmatched(asked: RequestColumns, requests: Table | None, count: int) -> Ite
     """What of the answers' requests is not in their table: a misspelt id would go unseen."""
     if requests is not None and asked.unmatched:
         yield f"{requests.title} lacks {asked.unmatched:,} of {count:,} requests"
+
+
+def _left_out(unasked: Sequence[str], ids: Iterable[str]) -> Iterator[str]:
+    """Requests that no row holds an answer of, which are not in the recording."""
+    if lost := len({*unasked} - {*ids, ""}):
+        yield f"{lost:,} {'requests' if lost > 1 else 'request'} left out: no model answered"
 
 
 def _source(tables: tuple[Table, Table | None], used: set[str], words: Sequence[str]) -> str:
