@@ -181,6 +181,21 @@ def test_overconfidence_shows_in_the_accepted_region():
     assert step.auroc == 0.5
 
 
+def test_equal_scores_are_one_bin():
+    """No order of the rows shows, and the interval knows how few answers share a score."""
+    quality = np.array([[1, 1]] * 60 + [[0, 1]] * 40, float)
+    made = recording(quality, [1, 10], names=["nano", "top"])
+    scores = np.where(np.arange(100) % 10, 1.0, 0.2)
+    (step,) = told(Plan((Step("nano", threshold=0.5), Step("top"))), made, Scores({0: scores}))
+    assert [(one.low, one.high, one.n) for one in step.bins] == [(0.2, 0.2, 10), (1, 1, 90)]
+    (same,) = told(
+        Plan((Step("nano", threshold=0.5), Step("top"))), made, Scores({0: np.ones(100)})
+    )
+    assert same.ece.value == pytest.approx(0.4)
+    reach = 1.96 * np.sqrt(0.6 * 0.4 / 100)
+    assert same.ece.high - same.ece.low == pytest.approx(2 * reach, rel=0.2)
+
+
 def test_a_step_that_nothing_reaches_or_that_never_speaks():
     """Nothing to believe is no number; graded quality has wide, valid intervals."""
     made = recording([[0.5, 1, 1]] * 3, [1, 2, 3], names=NAMES)

@@ -33,7 +33,7 @@ MOST_DRAWS = 300
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Answers with neighbouring scores; bins hold equally many.
+    """Answers with neighbouring scores; bins hold equally many, as far as equal scores allow.
 
     Attributes:
         low: lowest score in it.

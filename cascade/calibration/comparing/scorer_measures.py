@@ -120,36 +120,32 @@ def ece(
     if not known.any():
         return None
     weight = np.ones(len(scores)) if times is None else times
-    values, quality, mass = scores[known], _tied(scores[known], right[known]), weight[known]
-    order = np.argsort(values, kind="stable")
-    mass = mass[order]
-    place = _bins(mass, bins)
+    values, mass = scores[known], weight[known]
     total = float(mass.sum())
     if total <= 0:
         return None
-    gaps = np.bincount(place, mass * (values - quality)[order], minlength=bins)
+    place = _bins(values, mass, bins)
+    gaps = np.bincount(place, mass * (values - right[known]), minlength=bins)
     return float(np.abs(gaps).sum() / total)
 
 
 def equal_mass(scores: Floats, bins: int = BINS) -> list[NDArray[np.int64]]:
-    """Indices of answers by rising score, in bins of equal size; empty ones are left out."""
+    """Indices of answers by rising score, in bins of equal size; empty ones are left out.
+
+    Equal scores share a bin, so that no order of the rows shows: few scores make few bins.
+    """
     order = np.argsort(scores, kind="stable")
-    place = _bins(np.ones(len(scores)), bins)
+    place = _bins(scores, np.ones(len(scores)), bins)[order]
     return [part for part in (order[place == one] for one in range(bins)) if len(part)]
 
 
-def _bins(mass: Floats, bins: int) -> NDArray[np.int64]:
-    """The bin of each answer, in order of score, by the middle of its mass."""
-    middle = np.cumsum(mass) - mass / 2
-    total = max(float(mass.sum()), SURE)
-    return np.minimum((middle * bins / total).astype(np.int64), bins - 1)
-
-
-def _tied(scores: Floats, right: Floats) -> Floats:
-    """Quality averaged over equal scores, so that no order of the rows shows."""
+def _bins(scores: Floats, mass: Floats, bins: int) -> NDArray[np.int64]:
+    """The bin of each answer, by the middle of the mass of all that have its score."""
     codes = _ranks(scores)
-    means: Floats = np.bincount(codes, right) / np.maximum(np.bincount(codes), 1)
-    return means[codes]
+    held = np.bincount(codes, mass)
+    middle = np.cumsum(held) - held / 2
+    total = max(float(mass.sum()), SURE)
+    return np.minimum((middle * bins / total).astype(np.int64), bins - 1)[codes]
 
 
 def _ranks(scores: Floats) -> NDArray[np.int64]:
