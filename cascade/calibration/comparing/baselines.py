@@ -1,4 +1,4 @@
-"""What a plan must be compared with: everything simpler, and what no plan can beat.
+"""What a plan must be compared with: everything simpler, and what hindsight reaches.
 
 All on the same requests, by the same draws of the bootstrap. Simpler things are chosen in hindsight
 on these requests, which flatters them and not the plan.
@@ -35,7 +35,7 @@ Kind = Literal["single", "mix", "pair", "oracle"]
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Something simpler than the plan (or, for an oracle, out of its reach) on the same requests.
+    """Something simpler than the plan (or what hindsight reaches, an oracle) on the same requests.
 
     Attributes:
         name: e.g. "always top", "best pair at equal quality", "oracle router".
