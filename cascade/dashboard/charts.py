@@ -218,7 +218,7 @@ def _piled(keys: Sequence[str], values: Sequence[int]) -> Iterator[tuple[str, in
 
 
 def _time(step: str, rows: Rows, name: str = "from") -> Any:
-    """Time from left to right.
+    """Time from left to right; bars have room for every step, those without any among them.
 
     Few moments are named one by one: between them, ticks of Vega's own choice would repeat a day.
     """
@@ -228,10 +228,12 @@ def _time(step: str, rows: Rows, name: str = "from") -> Any:
     form = FORMATS[step]
     if moments and moments[-1] - moments[0] > YEAR:
         form = "%b %-d, %Y" if len(few) <= TICKS else "%b %Y"  # Vega's own ticks are months then
+    ends = [1000 * datetime.fromisoformat(row["to"]).timestamp() for row in rows if "to" in row]
+    domain = {"domain": [few[0], max(ends)]} if ends else {}
     return alt.X(
         f"{name}:T",
         title=None,
-        scale=alt.Scale(type="utc"),
+        scale=alt.Scale(type="utc", **domain),
         axis=alt.Axis(format=form, grid=False, labelOverlap=True, labelFlush=False, **ticks),
     )
 

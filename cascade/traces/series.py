@@ -6,7 +6,7 @@ Amounts are exact; where one is unknown, what is known of it counts, and how man
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from cascade.core.price import EXACT
 from cascade.errors import ConfigError
 from cascade.traces import queries
-from cascade.traces.filters import Wanted
+from cascade.traces.filters import Wanted, checked
 from cascade.traces.schema import charges, traces
 from cascade.traces.store import TraceStore
 from cascade.traces.sums import Amount, Clock, Sum, Times
@@ -76,7 +76,8 @@ class Series:
 
     Attributes:
         step: how long each span is.
-        spans: what came of each, by the moment it begins, without gaps between first and last.
+        spans: what came of each, by the moment it begins, without gaps: between the first request
+            and the last, or from `since` to now where that alone was given.
         whole: all of them together.
         chains: the same by chain, the busiest first.
         tiers: those that answered, in the order in which requests came to them on average.
@@ -104,6 +105,7 @@ def series(store: TraceStore, *, step: Step = "day", **wanted: Unpack[Wanted]) -
     if step not in STEPS:
         raise ConfigError(f"step {step!r}: expected one of {', '.join(STEPS)}")
     where = queries.conditions(wanted)
+    window = _window(wanted, step)
     length = LENGTHS[step]
     whole, spans, chains = _Adding(), dict[str, _Adding](), dict[str, _Adding]()
     with store.reading() as connection:
@@ -123,7 +125,7 @@ def series(store: TraceStore, *, step: Step = "day", **wanted: Unpack[Wanted]) -
     busiest = sorted(chains.items(), key=lambda item: (-item[1].requests, item[0]))
     return Series(
         step,
-        dict(_without_gaps(spans, step)),
+        dict(_without_gaps(spans, step, window)),
         whole.span(),
         {name: part.span() for name, part in busiest},
         whole.tiers(),
@@ -215,12 +217,25 @@ def _amount(value: Any) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def _without_gaps(spans: Mapping[str, _Adding], step: Step) -> Iterator[tuple[datetime, Span]]:
+def _window(wanted: Wanted, step: Step) -> list[datetime]:
+    """The steps in which since and now lie: a time that was chosen is shown in full."""
+    since = checked(wanted).get("since")
+    if not isinstance(since, datetime) or wanted.get("until") is not None:
+        return []
+    ends = (since.replace(tzinfo=since.tzinfo or UTC), datetime.now(UTC))
+    named = [moment.astimezone(UTC).isoformat()[: LENGTHS[step]] for moment in ends]
+    return [moment for name in named if (moment := _moment(name)) is not None]
+
+
+def _without_gaps(
+    spans: Mapping[str, _Adding], step: Step, window: Sequence[datetime]
+) -> Iterator[tuple[datetime, Span]]:
     """Spans in order, empty ones among them; a moment that is none has no place in time."""
     dated = {moment: name for name in spans if (moment := _moment(name)) is not None}
     if not dated:
         return
-    for moment in _every(min(dated), max(dated), step) or sorted(dated):
+    ends = [*dated, *window]
+    for moment in _every(min(ends), max(ends), step) or sorted(dated):
         name = dated.get(moment)
         yield moment, (spans[name] if name is not None else _Adding()).span()
 

@@ -89,6 +89,14 @@ class TestCharts:
         named = re.findall(r">(Nov \d+)<", svg)
         assert named == [f"Nov {day}" for day in range(1, days + 1)]
 
+    @pytest.mark.parametrize("name", ["stack", "bars"])
+    def test_days_without_requests_have_their_room(self, name):
+        """Before the first bar and after the last as well: pictures of one time are alike."""
+        none = {"values": [0, 0, 0], "value": 0}
+        rows = [row if place == 3 else row | none for place, row in enumerate(ROWS)]
+        svg = written(name, {"rows": rows, "step": "day"})
+        assert re.findall(r">(Nov \d+)<", svg) == [f"Nov {day}" for day in range(1, 8)]
+
     @pytest.mark.parametrize(
         ("name", "form", "value", "numbers"),
         [

@@ -1,7 +1,7 @@
 """Requests over time, exactly."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -63,6 +63,18 @@ class TestSeries:
             (23, 1),
         ]
         assert next(iter(spans)) == datetime(2026, 11, 20, tzinfo=UTC)
+
+    def test_a_time_that_was_chosen_is_shown_in_full(self, store, make_trace):
+        """Days of the last week before the first request, and after the last, have their places."""
+        now = datetime.now(UTC)
+        store.save(replace(make_trace(), started_at=(now - timedelta(days=2)).isoformat()))
+        store.flush()
+        spans = series(store, since="7d").spans
+        assert [span.requests for span in spans.values()] == [0, 0, 0, 0, 0, 1, 0, 0]
+        assert next(iter(spans)).date() == (now - timedelta(days=7)).date()
+        assert len(series(store, step="hour", since="7d").spans) == 169
+        assert len(series(store, since="7d", until=now).spans) == 1
+        assert len(series(store, step="hour", since="9999d").spans) == 1  # too many to show
 
     @pytest.mark.parametrize(("step", "count"), [("hour", 986), ("day", 43), ("month", 3)])
     def test_steps(self, kept, step, count):
