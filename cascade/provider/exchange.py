@@ -7,8 +7,7 @@ what was sent may have been billed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -256,14 +255,9 @@ class Exchange:
         self._write(failure)
         return True
 
-    @contextmanager
-    def opening(self) -> Iterator[None]:
+    def opening(self) -> Opening:
         """Around the start of a stream: writes the `Try` only if it fails."""
-        try:
-            yield
-        except BaseException as error:
-            if not self.__exit__(type(error), error, None):
-                raise
+        return Opening(self)
 
     def may_resend(self) -> bool:
         """Whether the refusal was understood, so that a changed body is worth sending."""
@@ -367,3 +361,28 @@ def _is_ours(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return any(_is_ours(inner) for inner in error.exceptions)
     return isinstance(error, CascadeError)
+
+
+class Opening:
+    """Around the start of a stream: writes the `Try` only if it fails.
+
+    No generator: in Python 3.12 and later the frame of one, held by the error that it saw, holds
+    that error, and with it the request.
+    """
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def __enter__(self) -> None:
+        """Nothing is written yet."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """As the exchange's own, where something went wrong."""
+        return error is not None and self._exchange.__exit__(kind, error, trace)

@@ -7,7 +7,6 @@ come in, because it names a place in the order and no number of rows.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -141,7 +140,7 @@ def _read(cursor: str, sort: Sort) -> Mark:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         return _checked(json.loads(base64.b64decode(padded, b"-_", validate=True)), sort)
-    except (ValueError, TypeError, KeyError, binascii.Error, ArithmeticError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, ArithmeticError) as error:
         raise ConfigError(
             f"after: {cursor[:40]!r} is no cursor of this list; begin with its first page"
         ) from error

@@ -235,7 +235,7 @@ class TestList:
             ("after=nowhere", "is no cursor of this list"),
             ("basis=sure", "is no basis"),
             ("since=9999-12-31T23:59:59-14:00", "This address cannot be meant"),
-            (f"after={base64.urlsafe_b64encode(b'[' * 9_000).decode()}", "address cannot be meant"),
+            (f"after={base64.urlsafe_b64encode(b'[' * 9_000).decode()}", "no cursor of this list"),
             (f"after={base64.urlsafe_b64encode(SURROGATE).decode()}", "address cannot be meant"),
         ],
     )
