@@ -188,11 +188,17 @@ class Calibration:
     def dropped(self, plan: Plan) -> tuple[Dropped, ...]:
         """Tiers and witnesses that a plan does without, each with the reason.
 
-        A safer variant of a plan on the path has that plan's reasons: it asks the same tiers.
+        A safer variant of a plan on the path has the reasons of the plan that is nearest to it.
         """
         alike = (point.plan for point in self.path.points if point.plan.tiers == plan.tiers)
-        known = next(alike, None)
+        known = min(alike, key=lambda other: _apart(other, plan), default=None)
         return () if known is None else self.path.dropped(known)
+
+
+def _apart(one: Plan, other: Plan) -> tuple[float, bool]:
+    """How far plans that ask the same tiers are apart: by thresholds, then by the gate."""
+    pairs = zip(one.steps[:-1], other.steps[:-1], strict=True)
+    return sum(abs(a.threshold - b.threshold) for a, b in pairs), one.gate != other.gate
 
 
 def calibrate(

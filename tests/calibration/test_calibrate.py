@@ -245,8 +245,16 @@ def test_a_certificate_says_why_tiers_were_left_out():
 def test_a_safer_variant_has_the_reasons_of_its_plan():
     """Higher thresholds over the same tiers leave the same tiers out, for the same reasons."""
     found = prepare(CHAIN, recorded(), scores="recorded")
-    plan = next(point.plan for point in found.path.points if len(point.plan.tiers) < 3)
+    plan = [point.plan for point in found.path.points if len(point.plan.tiers) == 2][-1]
     safer = replace(plan, steps=tuple(replace(step, threshold=0.999) for step in plan.steps))
     assert {one.name for one in found.dropped(plan)} == {"nano", "mini", "top"} - set(plan.tiers)
     assert found.dropped(safer) == found.dropped(plan)
     assert all(one.reason for one in found.dropped(plan))
+
+
+def test_each_plan_of_a_path_has_reasons_of_its_own():
+    """Their numbers are those of that plan, and not of another one over the same tiers."""
+    found = prepare(CHAIN, recorded(), scores="recorded")
+    plans = [point.plan for point in found.path.points]
+    assert len({plan.tiers for plan in plans}) < len(plans)
+    assert [found.dropped(plan) for plan in plans] == [found.path.dropped(plan) for plan in plans]

@@ -45,11 +45,14 @@ def basis_of(
 ) -> Basis:
     """What to report on: what was named, else what was certified, else what was recorded.
 
-    A plan that nobody named is left out where the recording cannot tell what it does.
+    A plan that nobody named, or that was certified, is left out where the recording cannot tell
+    what it does.
     """
     against = _against(recording, chosen, certificate)
     if chosen is not None:
-        return Basis(chosen, source, against=against)
+        if certificate is None or not _speaks_of(certificate, chosen):
+            return Basis(chosen, source, against=against)
+        return _if_told(chosen, source, recording, against)  # the promise stands all the same
     if certificate is not None:
         alone = certificate.chain is None and source is None
         if alone and is_served_otherwise(recording, certificate):

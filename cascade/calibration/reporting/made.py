@@ -142,8 +142,8 @@ def report(
         seed: of the bootstrap.
 
     Raises:
-        RecordingError: `chosen` was given, and the recording cannot tell what it does; or the
-            certificate speaks of none of the recorded tiers.
+        RecordingError: `chosen` was given and not certified, and the recording cannot tell what it
+            does; or the certificate speaks of none of the recorded tiers.
         ConfigError: settings that cannot work.
     """
     if certificate is not None:

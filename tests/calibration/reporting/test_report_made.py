@@ -407,6 +407,23 @@ class TestWithCertificate:
         assert any("nothing is said of the plan" in note for note in view.notes)
         assert view.frontier.floor is None
 
+    def test_a_certified_plan_that_meets_gaps(self):
+        """Named or not, it is promised where the recording cannot replay it; others are refused."""
+        made = real(2000)
+        promised = self.certified(made)
+        answered, quality = made.answered.copy(), made.quality.copy()
+        answered[::9, 2], quality[::9, 2] = False, np.nan
+        holes = replace(made, answered=answered, usable=answered, quality=quality)
+        for named in (None, promised.plan):
+            view = report(holes, certificate=promised, chosen=named).view
+            assert (view.promise.holds, view.plan) == (True, "")
+            assert any(
+                note.startswith("nothing is said of the plan: tier 'big' was never asked")
+                for note in view.notes
+            )
+        with pytest.raises(RecordingError, match="never asked"):
+            report(holes, certificate=promised, chosen=Plan((Step("big"),)))
+
     def test_other_tiers(self):
         """A certificate of tiers that were not recorded promises nothing of this recording."""
         made = real(2000)
