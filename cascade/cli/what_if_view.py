@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cascade.calibration.reporting.words import money, percent
+from cascade.calibration.reporting.words import money, percent, weighed
 from cascade.cli.output import times
 from cascade.core.clean import on_one_line
 from cascade.core.dollars import dollars
@@ -55,12 +55,11 @@ def _head(found: WhatIf) -> Iterator[Text]:
         )
     )
     if found.harm is not None and found.gain is not None:
-        yield Text(
-            on_one_line(
-                f"worse than {found.top} on {_range(found.harm)} of requests, better on "
-                f"{_range(found.gain)}; {percent(found.confidence, 0)} intervals"
-            )
-        )
+        harm, gain = _range(found.harm), _range(found.gain)
+        words = f"worse than {found.top} on {harm} of requests, better on {gain}"
+        if found.graded:
+            words = f"mean loss beside {found.top} {harm}, mean gain {gain}, over all requests"
+        yield Text(on_one_line(f"{words}; {percent(found.confidence, 0)} intervals"))
     if found.latency is not None:
         slow = found.latency
         yield Text(
@@ -120,9 +119,9 @@ def _scorers(values: Sequence[NetValue]) -> RenderableType:
         (
             Column("scorer at", [_at(one) for one in values], 0, SHORTEST_NAME, left=True),
             Column("judged", [f"{one.judged:,}" for one in values]),
-            Column("caught", [f"{one.caught:,.4g}" for one in values]),
-            Column("false rejects", [f"{one.false_rejects:,.4g}" for one in values], rank=2),
-            Column("false accepts", [f"{one.false_accepts:,.4g}" for one in values], rank=2),
+            Column("caught", [weighed(one.caught) for one in values]),
+            Column("false rejects", [weighed(one.false_rejects) for one in values], rank=2),
+            Column("false accepts", [weighed(one.false_accepts) for one in values], rank=2),
             Column("costs", [dollars(one.cost_usd) for one in values], rank=1),
             Column("saves per 1,000", [_saves(one) for one in values]),
             Column(

@@ -207,6 +207,8 @@ def test_graded_quality_and_groups_get_bootstrap_intervals():
     graded = what_if(CHAIN, recorded(quality=[[0.5, 1], [0, 1], [1, 1], [1, 0.25]]), resamples=200)
     assert (graded.harm.value, graded.gain.value) == (0.125, 0.1875)
     assert graded.harm.low == 0
+    assert graded.graded
+    assert graded.to_dict()["graded"]
     groups = np.array(["x", "x", "y", "y"], object)
     grouped = what_if(CHAIN, recorded(groups=groups), resamples=200)
     assert grouped.harm.high == 0  # no draw of whole groups holds a harm

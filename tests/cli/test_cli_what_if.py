@@ -88,6 +88,17 @@ def test_the_tables(cli, files):
         assert words in done.stdout, words
 
 
+def test_graded_answers_are_not_counted_as_shares(cli, files):
+    """What a graded answer loses is a mean over all requests, and is called that."""
+    quality = np.tile([0.25, 0.75], (40, 1))
+    quality[:10] = 1.0, 0.5
+    recording, chain = files(quality=quality)
+    said = cli("what-if", recording, "--chain", chain).stdout
+    assert "worse than big" not in said
+    assert "mean loss beside big " in said
+    assert ", mean gain " in said
+
+
 LONG = "a-provider-of-models/a-model-with-a-long-name-8B-Instruct-Turbo"
 
 

@@ -34,6 +34,7 @@ class Numbers(TypedDict):
     harm: Estimate | None
     gain: Estimate | None
     net: Estimate | None
+    graded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def differences(
             harm=made.get("harm"),
             gain=made.get("gain"),
             net=made.get("net"),
+            graded="harm" in known and not _are_shares(known["harm"], known["gain"]),
         ),
         notes,
     )
@@ -140,8 +142,13 @@ def _one_group(boot: Bootstrap) -> tuple[str, ...]:
 
 def _is_exact(boot: Bootstrap, harm: Floats, gain: Floats) -> bool:
     """Whether counts tell all: quality 0 or 1, independent requests, equal weights."""
-    whole = all(bool(((column == 0) | (column == 1)).all()) for column in (harm, gain))
-    return whole and boot.count == len(harm) and bool((boot.weights == boot.weights[0]).all())
+    independent = boot.count == len(harm) and bool((boot.weights == boot.weights[0]).all())
+    return independent and _are_shares(harm, gain)
+
+
+def _are_shares(harm: Floats, gain: Floats) -> bool:
+    """Whether an answer is worse or better by all of its quality: means of them are shares."""
+    return all(bool(((column == 0) | (column == 1)).all()) for column in (harm, gain))
 
 
 def _exact(harm: Floats, gain: Floats, confidence: float) -> dict[str, Estimate]:

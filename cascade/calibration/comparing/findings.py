@@ -107,8 +107,8 @@ class WhatIf:
         top_quality: mean quality of always asking the top tier.
         quality_difference: `quality - top_quality`, paired; positive is better than the top tier.
         retention: `quality / top_quality`; `None` where the top tier is always wrong.
-        harm: share of requests (for graded quality: mean loss) where the plan's answer is worse
-            than the top tier's.
+        harm: share of requests (where `graded`: mean loss over all) where the plan's answer is
+            worse than the top tier's.
         gain: the same where it is better.
         net: `harm - gain`.
         tiers: contribution of each tier and witness, in the plan's order.
@@ -119,6 +119,7 @@ class WhatIf:
         resamples: of the bootstrap; `seed` makes it repeatable.
         notes: what a reader must know: prices that have changed, settings that were not recorded.
         outcomes: what became of each request.
+        graded: some answer is worse or better by a part of its quality only.
     """
 
     plan: Plan
@@ -146,6 +147,7 @@ class WhatIf:
     seed: int
     notes: tuple[str, ...]
     outcomes: Outcomes = field(repr=False)
+    graded: bool = False
 
     @property
     def digest(self) -> str:

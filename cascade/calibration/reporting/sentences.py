@@ -25,6 +25,10 @@ __all__ = [
 SAME = 0.005
 """A difference in cost that is printed as 0 %."""
 
+HARM = ("worse than the top tier", "mean loss beside the top tier")
+GAIN = ("better than the top tier", "mean gain beside the top tier")
+"""What a share of requests means, and what a mean of graded answers does."""
+
 EQUAL_QUALITY = "at equal quality"
 """How the names of baselines end that are as good as the plan."""
 
@@ -149,8 +153,8 @@ def facts_of(comparison: Comparison) -> tuple[Line, ...]:
         Line("Cost per 1,000", money(1000 * found.cost.value), _cost(found, top)),
         _saved(found),
         _quality(found, top),
-        _share("Harm", found.harm, "worse than the top tier"),
-        _share("Gain", found.gain, "better than the top tier"),
+        _share("Harm", found.harm, HARM[found.graded]),
+        _share("Gain", found.gain, GAIN[found.graded]),
         _time(found.latency),
     )
 

@@ -57,6 +57,14 @@ class TestHeadline:
         assert facts_of(compared(made))[-1].value == "600 ms"
         assert facts_of(compared(recorded()))[-1].value == "unknown"
 
+    def test_graded_harm(self):
+        """Harm and gain are shares of requests, and means where answers are graded."""
+        made = recorded()
+        half = replace(made, quality=made.quality / 2 + 0.25)
+        for one, means in ((made, "worse than"), (half, "mean loss beside")):
+            facts = {fact.name: fact.beside for fact in facts_of(compared(one))}
+            assert facts["Harm"].endswith(f"; {means} the top tier")
+
     def test_constant_plans(self):
         """A plan that asks one model is named as such, the top tier or a cheaper one."""
         made = recorded()
