@@ -97,6 +97,22 @@ def test_a_number_lies_in_the_interval_beside_it():
     assert ("cost", "82 % [82, 82] of always asking top") in made.lines()
 
 
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (Estimate(0.3, 0.26, 0.34), "30 % [26, 34]"),
+        (Estimate(0.05, 0.0491, 0.0509), "5.0 % [4.9, 5.1]"),
+        (Estimate(0.0049, 0.004, 0.006), "0.49 % [0.40, 0.60]"),
+        (Estimate(0.0, 0.0, 0.0), "0 % [0, 0]"),
+    ],
+)
+def test_what_costs_little_is_not_said_to_be_free(cost, words):
+    """Two digits of a small share of the top tier's cost are shown, in the sentence and below."""
+    made = replace(certificate(), cost=cost)
+    assert f"it costs {words} of always asking top" in made.sentence()
+    assert ("cost", f"{words} of always asking top") in made.lines()
+
+
 def test_attempts_that_are_counted_are_not_the_only_one(tmp_path):
     """With a ledger the sentence needs no condition, and the certificate names its line."""
     found = certificate(attempts=tmp_path / "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def sentence_of(made: Certificate) -> str:
         seen += "; quality is agreement with the last tier recorded, not with what is right"
     if made.cost is None:
         return f"{promise} {seen}; what it costs is not known."
-    return f"{promise} {seen}; it costs {_percent(made.cost)} of always asking {made.top}."
+    return f"{promise} {seen}; it costs {_small(made.cost)} of always asking {made.top}."
 
 
 def _mean(made: Certificate) -> str:
@@ -50,10 +51,10 @@ def _mean(made: Certificate) -> str:
 
 
 def _seen(made: Certificate) -> str:
-    words = f"{made.harm.count} answered worse"
+    words = f"{made.harm.count:,} answered worse"
     if made.unknown:
-        words += f", {made.unknown} of them not graded"
-    words += f", {made.gain.count} better"
+        words += f", {made.unknown:,} of them not graded"
+    words += f", {made.gain.count:,} better"
     if made.dropped:
         words += f"; {made.dropped:,} not graded were left out, as if they were like these"
     return words
@@ -138,7 +139,7 @@ def _requests(made: Certificate) -> str:
 
 def _money(made: Certificate) -> Iterator[tuple[str, str]]:
     if made.cost is not None and made.cost_usd is not None and made.top_cost_usd is not None:
-        yield "cost", f"{_percent(made.cost)} of always asking {made.top}"
+        yield "cost", f"{_small(made.cost)} of always asking {made.top}"
         yield "cost per request", _usd(made.cost_usd)
         yield f"cost of {made.top}", _usd(made.top_cost_usd)
     yield "prices", made.price_table
@@ -176,6 +177,12 @@ def _many(count: int) -> str:
 
 def _percent(found: Estimate, digits: int = 0) -> str:
     return f"{percent(found.value, digits)} {_ends(found, digits)}"
+
+
+def _small(found: Estimate) -> str:
+    """As whole percent, with two digits that count below 10 %: what costs little is not free."""
+    is_small = 0 < found.value < 0.1  # noqa: PLR2004
+    return _percent(found, math.ceil(-math.log10(found.value)) - 1 if is_small else 0)
 
 
 def _ends(found: Estimate | Counted, digits: int) -> str:
