@@ -202,6 +202,15 @@ def test_a_whole_table_and_a_cached_prompt(cli, files, tmp_path):
     assert any("no cached rate is known for 'nano' and 'big'" in n for n in chosen["notes"])
 
 
+@pytest.mark.parametrize("command", ["what-if", "report"])
+def test_an_unknown_cost_names_commands_that_take_prices(cli, files, command):
+    """`report` has no option for prices: it sends to the commands that have one."""
+    recording, chain = files(cost_pusd=np.full((40, 2), -1))
+    done = cli(command, recording, "--chain", chain)
+    assert done.exit_code == 2
+    assert "--prices FILE of `recording import` or `what-if`" in done.stderr
+
+
 def test_without_labels_there_is_a_price_and_a_reason(cli, files):
     """What the recording holds is shown; what is missing for the rest is said."""
     recording, chain = files(quality=np.full((40, 2), np.nan))

@@ -19,6 +19,7 @@ from cascade.calibration.comparing.curves import CLOSE, Hull, hull_of
 from cascade.calibration.comparing.findings import Estimate
 from cascade.calibration.comparing.oracles import Oracle, oracle_cascade, oracle_router
 from cascade.calibration.comparing.pairs import Pairs, pairs_of
+from cascade.calibration.comparing.price_list import PRICES
 from cascade.calibration.money import UNKNOWN, in_usd
 from cascade.calibration.plan import Bools, Plan, ScoreSource, Step, simulate
 from cascade.calibration.recording import Recording
@@ -273,8 +274,8 @@ def _check(recording: Recording, rates: Mapping[str, str]) -> None:
         if unpriced:
             why = f"{rates[name]}: " if name in rates else f"nobody knows what {name!r} cost in "
             raise RecordingError(
-                f"{why}{unpriced} of {n} requests: give its price (on the command line --prices "
-                "FILE, in Python prices=), or leave the requests or the tier out"
+                f"{why}{unpriced} of {n} requests: give its price ({PRICES}), or leave the "
+                "requests or the tier out"
             )
         unlabelled = int(np.isnan(recording.quality[:, tier]).sum())
         if unlabelled:

@@ -10,7 +10,10 @@ from cascade.core.model_table import ModelTable
 from cascade.core.price import Price
 from cascade.errors import ConfigError
 
-__all__ = ["PriceList", "Prices"]
+__all__ = ["PRICES", "PriceList", "Prices"]
+
+PRICES = "on the command line --prices FILE of `recording import` or `what-if`, in Python prices="
+"""Where prices are given that a recording lacks: a report takes none of its own."""
 
 Prices = ModelTable | Mapping[str, Price]
 """A whole price list, or prices by model or tier name."""

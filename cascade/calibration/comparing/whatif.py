@@ -15,7 +15,7 @@ import numpy as np
 from cascade.calibration.checked_recording import checked_recording
 from cascade.calibration.comparing.differences import differences
 from cascade.calibration.comparing.findings import Latency, WhatIf
-from cascade.calibration.comparing.price_list import PriceList, Prices
+from cascade.calibration.comparing.price_list import PRICES, PriceList, Prices
 from cascade.calibration.comparing.question import Question, notes_on_prices, question_of
 from cascade.calibration.comparing.repricing import missing_rates, reprice, uncached
 from cascade.calibration.comparing.shares import mean_of, tier_shares, turns
@@ -30,8 +30,6 @@ from cascade.core.tier import Tier
 from cascade.errors import RecordingError
 
 __all__ = ["what_if"]
-
-PRICES = "on the command line --prices FILE, in Python prices="
 
 SLOW = 0.95
 """The quantile of times that is shown beside the mean."""

@@ -156,7 +156,8 @@ class _Search:
             why = f"its cost is unknown on {unknown:,} of {len(rows):,} requests"
             if tier == self.recording.top:
                 raise RecordingError(
-                    f"top tier {name!r}: {why}: give its model a price, or leave those requests out"
+                    f"top tier {name!r}: {why}: give its model a price when it is "
+                    "recorded or imported, or leave those requests out"
                 )
             self.refused[name] = f"{why}: give its model a price"
         return kept
