@@ -67,7 +67,7 @@ def test_processes_at_once_never_exceed_a_shared_budget(accounts, database, spen
     assert sum(spent) <= LIMIT
     assert watch.looks > 5
     assert watch.worst <= LIMIT
-    assert all(refused), "the limit was never reached"
+    assert any(refused), "the limit was never reached"
     assert sum(spent) > LIMIT - Decimal("0.01"), "money was left that nobody could get at"
     booked = accounts.spent()[key.id]
     held = sum(Decimal(out.split()[2]) for out, _ in results)
