@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -325,7 +326,7 @@ class TestImportOfTraces:
         """A damaged trace is named and left out; the others are imported, and the end is 1."""
         import sqlite3
 
-        with sqlite3.connect(store) as base:
+        with closing(sqlite3.connect(store)) as base, base:
             base.execute("update traces set json = '{}' where rowid = 1")
         done = cli("recording", "import", "--store", store, "-o", out)
         assert (done.exit_code, "1 damaged traces left out" in words(done.stderr)) == (1, True)
