@@ -23,7 +23,6 @@ import argparse
 import json
 import platform
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +36,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
+from benchmarks.callgrind import CACHES, CALLGRIND, MISSED, count_twice, per_request
 from benchmarks.gateways import (
     OTHER_CORE,
     OURS,
@@ -46,7 +46,7 @@ from benchmarks.gateways import (
     make_litellm,
     served,
 )
-from benchmarks.overhead import TOTALS, child, control, provider, read_line, table, version
+from benchmarks.overhead import child, provider, read_line, table, version
 
 BASE = "naive (h11)"
 
@@ -55,16 +55,6 @@ SETTLE_S = 0.5
 
 TRACED_SETTLE_S = 6.0
 """The same where instructions are counted, which takes fifty times as long."""
-
-CALLGRIND = ("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no")
-
-CACHES = ("--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=1048576,8,64")
-"""Those of a core of a server's processor. What its second level of 1 MB does not hold comes from
-memory that all cores share."""
-
-EVENTS = re.compile(r"^events: (.*)$", re.MULTILINE)
-RUN, MISSED = ("Ir",), ("ILmr", "DLmr", "DLmw")
-"""Callgrind's names: instructions, and what was not found in the second level."""
 
 PACED = "(paced)"
 
@@ -350,30 +340,19 @@ def _counted(
     tool: Sequence[str],
     **more: Any,
 ) -> tuple[float, float]:
-    """Instructions and misses of a request: the difference of two counts, after a warm-up."""
+    """Instructions and misses of a request to a gateway that has warmed up."""
     out = folder / f"callgrind-{gateway.port}"
+
+    def ask(asked: int) -> None:
+        client.ask(gateway, asked, 1, **more)
+        time.sleep(TRACED_SETTLE_S)
+
     with served(gateway, folder, *tool, f"--callgrind-out-file={out}") as one:
         assert one.pid is not None
-        client.ask(gateway, 10, 1, **more)
-        time.sleep(TRACED_SETTLE_S)
-        control("--instr=on", one.pid)
-        for times in (1, 3):
-            client.ask(gateway, times * count, 1, **more)
-            time.sleep(TRACED_SETTLE_S)
-            control("--dump", one.pid)
-    few, many = (counts_in(Path(f"{out}.{dump}").read_text()) for dump in (1, 2))
-    run, missed = (
-        sum(many.get(name, 0) - few.get(name, 0) for name in names) / (2 * count)
-        for names in (RUN, MISSED)
-    )
-    return run, missed
-
-
-def counts_in(text: str) -> dict[str, int]:
-    """What callgrind has counted, by the name of the event."""
-    (names,) = EVENTS.findall(text)
-    (counts,) = TOTALS.findall(text)
-    return dict(zip(names.split(), map(int, counts.split()), strict=False))
+        ask(10)
+        count_twice(ask, one.pid, count)
+    misses = per_request(out, count, MISSED) if CACHES[0] in tool else 0.0
+    return per_request(out, count), misses
 
 
 def main() -> None:

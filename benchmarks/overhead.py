@@ -18,7 +18,6 @@ import json
 import os
 import platform
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.callgrind import CALLGRIND, count_twice, per_request
 from benchmarks.subjects import ONE_AT_A_TIME, SUBJECTS
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +49,6 @@ IMPORTS = (
     "import openai",
 )
 
-TOTALS = re.compile(r"^totals: (.*)$", re.MULTILINE)
 
 CLIENT_CORE, PROVIDER_CORE = 0, 1
 
@@ -280,29 +279,14 @@ def instructions(names: Sequence[str], plan: Plan, port: int) -> None:
 
 
 def _counted(name: str, count: int, port: int) -> float:
-    """Instructions of one request: the difference of two counts, after the subject has warmed up.
-
-    Counting is off while it starts, which would take half a minute.
-    """
+    """Instructions of one request of a subject that has warmed up."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        out = f"--callgrind-out-file={folder}/out"
-        tool = ("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", out)
-        subject = Subject(name, port, stack, *tool)
+        out = Path(folder, "out")
+        subject = Subject(name, port, stack, *CALLGRIND, f"--callgrind-out-file={out}")
         subject.run(10, 1)
-        control("--instr=on", subject.pid)
-        subject.run(count, 1)
-        control("--dump", subject.pid)
-        subject.run(3 * count, 1)
-        control("--dump", subject.pid)
+        count_twice(lambda asked: subject.run(asked, 1), subject.pid, count)
         stack.close()
-        texts = [Path(folder, f"out.{dump}").read_text() for dump in (1, 2)]
-    totals = [int(TOTALS.findall(text)[0]) for text in texts]
-    return (totals[1] - totals[0]) / (2 * count)
-
-
-def control(order: str, pid: int) -> None:
-    """Tell callgrind something."""
-    subprocess.run(["callgrind_control", order, str(pid)], check=True, capture_output=True)  # noqa: S603, S607
+        return per_request(out, count)
 
 
 # Showing ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from cascade.accounts.key import Key
 from cascade.core.budget import bound_usd
 from cascade.core.chain import Chain
 from cascade.core.dollars import dollars
+from cascade.core.few import few
 from cascade.core.tier import Tier
 from cascade.forms.reading import output_limit
 
@@ -20,14 +21,11 @@ __all__ = ["uncapped"]
 
 CENT = Decimal("0.01")
 
-MOST_NAMED = 4
-"""Tiers; the dearest come first."""
-
 
 def uncapped(
     chains: Mapping[str, Chain], models: Mapping[str, Chain], keys: Sequence[Key]
 ) -> str | None:
-    """A warning that names the smallest budget, the tiers, and the worst case of a call of each.
+    """A warning that names the smallest budget, the dearest tiers, and the worst case of a call.
 
     Args:
         chains: by the name that callers use.
@@ -46,11 +44,9 @@ def uncapped(
     if not found:
         return None
     found.sort(key=lambda one: (-one[0], one[1]))
-    named = [f"{place} {dollars(_cents(usd))}" for usd, place in found[:MOST_NAMED]]
-    if len(found) > MOST_NAMED:
-        named.append(f"{len(found) - MOST_NAMED} more")
+    named = few([f"{place} {dollars(_cents(usd))}" for usd, place in found])
     return (
-        f"{_budget(met)}, and nothing caps the answers of {', '.join(named)}: so much a call "
+        f"{_budget(met)}, and nothing caps the answers of {named}: so much a call "
         "reserves, and more for its prompt, and keeps where its cost stays unknown. Give those "
         "tiers max_completion_tokens in params (max_output_tokens where they are asked through "
         "Responses); `cascade keys release` gives back what was kept"

@@ -6,11 +6,9 @@ import difflib
 from collections.abc import Collection, Sequence
 
 from cascade.accounts.key import Key
+from cascade.core.few import few
 
 __all__ = ["unserved"]
-
-MOST_NAMED = 4
-"""Keys."""
 
 
 def unserved(served: Collection[str], seen: Collection[str], keys: Sequence[Key]) -> str | None:
@@ -25,11 +23,9 @@ def unserved(served: Collection[str], seen: Collection[str], keys: Sequence[Key]
     found = [(key.name, chain) for key in keys for chain in key.chains if chain not in known]
     if not found:
         return None
-    named = [f"key {key!r} names {_shown(chain, served)}" for key, chain in found[:MOST_NAMED]]
-    if len(found) > MOST_NAMED:
-        named.append(f"{len(found) - MOST_NAMED} more")
+    named = few([f"key {key!r} names {_shown(chain, served)}" for key, chain in found])
     return (
-        f"{'; '.join(named)}: no chain of that name is served here, and none has answered yet. "
+        f"{named}: no chain of that name is served here, and none has answered yet. "
         "`cascade keys change NAME --chain ...` names others"
     )
 

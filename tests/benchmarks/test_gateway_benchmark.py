@@ -13,7 +13,8 @@ pytest.importorskip("uvloop", reason="the gateway's extra is not installed")
 pytest.importorskip("httptools", reason="the gateway's extra is not installed")
 
 from benchmarks import soak
-from benchmarks.gateway import clients, counts_in
+from benchmarks.callgrind import counts_in
+from benchmarks.gateway import clients
 from benchmarks.gateways import Gateway
 from benchmarks.overhead import provider
 

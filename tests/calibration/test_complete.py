@@ -11,8 +11,8 @@ from cascade.calibration.comparing.complete import (
     without_few_gaps,
     without_unasked_tiers,
 )
-from cascade.calibration.few import few
 from cascade.calibration.money import UNKNOWN
+from cascade.core.few import few
 from tests.calibration.builders import Scores, recording
 
 

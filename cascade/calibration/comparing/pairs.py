@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cascade.calibration.comparing.curves import CLOSE
-from cascade.calibration.few import few
 from cascade.calibration.money import in_usd
 from cascade.calibration.plan import Bools, Plan, ScoreSource, Step, simulate
 from cascade.calibration.recording import Recording
+from cascade.core.few import few
 from cascade.errors import RecordingError
 
 __all__ = ["Pairs", "pairs_of"]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from cascade.calibration.comparing.chain_scores import ChainScores
 from cascade.calibration.comparing.recorded_scores import RecordedScores
 from cascade.calibration.comparing.standing import standing
-from cascade.calibration.few import few
 from cascade.calibration.fingerprint import price_fingerprint, tier_fingerprint
 from cascade.calibration.plan import Bools, Plan, ScoreSource, check_tiers
 from cascade.calibration.recording import Recording
 from cascade.calibration.serving import plan_of_chain
 from cascade.core.chain import Chain
 from cascade.core.chain_checks import tier_tuple
+from cascade.core.few import few
 from cascade.core.policy import Policy
 from cascade.core.tier import Tier
 from cascade.errors import ConfigError, RecordingError

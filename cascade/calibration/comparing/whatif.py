@@ -19,13 +19,13 @@ from cascade.calibration.comparing.price_list import PRICES, PriceList, Prices
 from cascade.calibration.comparing.question import Question, notes_on_prices, question_of
 from cascade.calibration.comparing.repricing import missing_rates, reprice, uncached
 from cascade.calibration.comparing.shares import mean_of, tier_shares, turns
-from cascade.calibration.few import few
 from cascade.calibration.fingerprint import scorer_fingerprint
 from cascade.calibration.money import UNKNOWN, Pico, known_usd, total_of
 from cascade.calibration.plan import Outcomes, Plan, ScoreSource, simulate
 from cascade.calibration.recording import Recording
 from cascade.calibration.unasked import gaps
 from cascade.core.chain import Chain
+from cascade.core.few import few
 from cascade.core.tier import Tier
 from cascade.errors import RecordingError
 

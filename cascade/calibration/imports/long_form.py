@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cascade.calibration.few import few
 from cascade.calibration.files.parquet_grid import Grid
 from cascade.calibration.imports.column_names import Columns
 from cascade.calibration.imports.import_prices import GivenPrices, prices_of
@@ -25,6 +24,7 @@ from cascade.calibration.imports.long_requests import RequestColumns, keys_of
 from cascade.calibration.imports.tables import ENDINGS, Source, Table
 from cascade.calibration.money import in_usd
 from cascade.calibration.recording import RecordedTier, Recording
+from cascade.core.few import few
 from cascade.errors import RecordingError
 
 __all__ = ["Names", "import_long_form"]

@@ -18,7 +18,6 @@ from cascade.calibration.comparing.baselines import Baseline
 from cascade.calibration.comparing.comparison import Comparison
 from cascade.calibration.comparing.findings import Estimate, TierShare, WhatIf
 from cascade.calibration.comparing.points import Curve, Point
-from cascade.calibration.few import few
 from cascade.calibration.recording import Recording
 from cascade.calibration.reporting.view import (
     Dropped,
@@ -29,6 +28,7 @@ from cascade.calibration.reporting.view import (
     Spot,
     TierLine,
 )
+from cascade.core.few import few
 
 __all__ = [
     "PER",
